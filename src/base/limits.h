@@ -1,0 +1,52 @@
+// Every limit has a name and this one home; docs/limits.md says what happens at each (a test compares the two).
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace trunkline::limits {
+
+using namespace std::chrono_literals;
+
+// Start-up (PostgreSQL: MAX_STARTUP_PACKET_LENGTH is 10000).
+inline constexpr std::size_t startup_packet_bytes = 10'000;
+inline constexpr std::size_t cancel_key_bytes_min = 4;
+inline constexpr std::size_t cancel_key_bytes_max = 256;
+/// SSLRequest and GSSENCRequest each at most once: what may precede a StartupMessage on one connection.
+inline constexpr int negotiation_rounds = 3;
+inline constexpr std::size_t proxy_v1_header_bytes = 107;
+inline constexpr std::size_t proxy_v2_header_bytes = 16 + 2'048;
+inline constexpr std::size_t client_hello_bytes = 16 * 1024;
+inline constexpr std::chrono::milliseconds login_timeout = 60s;
+
+// Messages. A length word counts itself; PostgreSQL refuses bodies above 1 GiB - 1.
+inline constexpr std::uint32_t message_length_min = 4;
+inline constexpr std::uint32_t message_length_max = 0x3fff'ffff + 4;
+/// While logging in, each message of either side is held whole.
+inline constexpr std::size_t login_message_bytes = 64 * 1024;
+
+// Sessions.
+inline constexpr std::size_t sessions_per_listener = 10'000;
+inline constexpr std::size_t half_open_logins = 4'000;
+inline constexpr std::size_t half_open_logins_per_source = 1'000;
+inline constexpr std::chrono::milliseconds connect_timeout = 5s;
+inline constexpr std::chrono::milliseconds drain_grace = 30s;
+/// A client that sent FIN while its statement runs silently is taken for gone after this time.
+inline constexpr std::chrono::milliseconds half_close_grace = 400ms;
+/// After that statement was cancelled, the server has this long to end by itself.
+inline constexpr std::chrono::milliseconds abandoned_server_grace = 400ms;
+/// Time to write a last ErrorResponse to a peer before its socket is closed.
+inline constexpr std::chrono::milliseconds farewell_timeout = 2s;
+
+// Buffers, lent by a worker while there are bytes in hand.
+inline constexpr std::size_t buffer_bytes_small = 16 * 1024;
+inline constexpr std::size_t buffer_bytes_large = 256 * 1024;
+
+// Keepalive, both legs (wire.md 7).
+inline constexpr std::chrono::seconds keepalive_idle = 30s;
+inline constexpr std::chrono::seconds keepalive_interval = 10s;
+inline constexpr int keepalive_probes = 3;
+inline constexpr std::chrono::seconds tcp_user_timeout = 30s;
+
+}  // namespace trunkline::limits

@@ -1,0 +1,41 @@
+// redacted<T>: a secret. It has no formatter and no stream operator, so that it cannot reach a log by accident;
+// `reveal()` marks in the source each place that uses it. Memory of a string is wiped when it ends.
+#pragma once
+
+#include <cstring>
+#include <string>
+#include <utility>
+
+namespace trunkline {
+
+/// Overwrites `size` bytes in a way that the compiler may not leave out.
+inline void wipe(void* memory, std::size_t size) { explicit_bzero(memory, size); }
+
+template <class T>
+class redacted {
+ public:
+  redacted() = default;
+  explicit redacted(T secret) : secret_(std::move(secret)) {}
+  redacted(const redacted&) = default;
+  redacted(redacted&& other) noexcept : secret_(std::exchange(other.secret_, T{})) {}
+  redacted& operator=(const redacted& other) = default;
+  redacted& operator=(redacted&& other) noexcept {
+    std::swap(secret_, other.secret_);
+    return *this;
+  }
+  ~redacted() {
+    if constexpr (requires(T& s) { s.data(); s.size(); }) {
+      if (!secret_.empty()) wipe(secret_.data(), secret_.size() * sizeof(*secret_.data()));
+    }
+  }
+
+  const T& reveal() const { return secret_; }
+  bool empty() const { return secret_.empty(); }
+
+ private:
+  T secret_{};
+};
+
+using secret_text = redacted<std::string>;
+
+}  // namespace trunkline
