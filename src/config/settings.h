@@ -1,0 +1,198 @@
+// The configuration after parsing and validation: plain values, immutable once published as a `snapshot`.
+// One reload makes one new snapshot; whoever holds the old one may go on with it (a session keeps the one it
+// began with). Values are checked by config/load.h; code that reads them need not check again.
+// Durations are milliseconds and 0 means "none" unless a field says otherwise. Any thread may read.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/limits.h"
+#include "base/redacted.h"
+#include "config/network_range.h"
+
+namespace trunkline::config {
+
+using std::chrono::milliseconds;
+
+/// `host:port`, `[v6]:port` or `unix:/path`.
+struct address {
+  std::string host;        ///< IP literal without brackets; a DNS name only in upstream endpoints
+  std::uint16_t port = 0;  ///< 0 only for listeners: the kernel chooses
+  std::string path;        ///< absolute path of the socket file itself; then host is empty
+
+  bool is_unix() const { return !path.empty(); }
+  /// Traffic does not leave this machine: a unix socket, 127.0.0.0/8, ::1 or "localhost".
+  bool is_local() const;
+  /// The form of the configuration file, with brackets around IPv6.
+  std::string text() const;
+  bool operator==(const address&) const = default;
+};
+
+enum class tls_version : std::uint8_t { tls1_2, tls1_3 };
+
+// ---- listeners ----
+
+/// wire.md 2, client leg.
+enum class listener_tls_mode : std::uint8_t { disable, allow, require, passthrough };
+enum class client_certificate : std::uint8_t { none, request, require };
+
+struct certificate {
+  std::string cert_file;                  ///< PEM chain, leaf first
+  std::string key_file;                   ///< PEM private key
+  std::vector<std::string> server_names;  ///< lower-case globs for SNI; empty: the certificate's own names
+  bool operator==(const certificate&) const = default;
+};
+
+struct listener_tls {
+  listener_tls_mode mode = listener_tls_mode::require;
+  std::vector<certificate> certificates;  ///< the first is used where no name fits
+  std::string client_ca_file;             ///< empty: none
+  client_certificate client_certificates = client_certificate::none;
+  tls_version min_version = tls_version::tls1_2;
+  bool operator==(const listener_tls&) const = default;
+};
+
+struct listener {
+  std::string name;
+  config::address address;
+  listener_tls tls;
+  std::vector<network_range> proxy_protocol_sources;  ///< empty: the PROXY protocol is not spoken
+  std::size_t max_sessions = limits::sessions_per_listener;
+  milliseconds login_timeout = limits::login_timeout;
+  std::size_t max_half_open_logins = limits::half_open_logins;
+  std::size_t max_half_open_logins_per_source = limits::half_open_logins_per_source;
+
+  bool speaks_proxy_protocol() const { return !proxy_protocol_sources.empty(); }
+  bool operator==(const listener&) const = default;
+};
+
+// ---- routes ----
+
+/// Every list that is not empty must have an entry that fits; an empty list fits everything.
+struct route_match {
+  std::vector<std::string> listeners;     ///< globs
+  std::vector<std::string> server_names;  ///< lower-case globs for SNI; a client without SNI does not fit
+  std::vector<std::string> databases;     ///< globs, case-sensitive as in PostgreSQL
+  std::vector<std::string> users;         ///< globs, case-sensitive
+  std::vector<network_range> sources;     ///< a client on a unix socket has no source and does not fit
+  bool operator==(const route_match&) const = default;
+};
+
+/// Until roles are known (a later version) both mean: the first endpoint that accepts.
+enum class route_target : std::uint8_t { primary, any };
+enum class auth_method : std::uint8_t { server, scram, trust };
+
+/// How to ask the server for a user's SCRAM verifier. The query has one parameter, the user's name, and
+/// returns name and verifier (as in pg_authid) in its first two columns.
+struct auth_query {
+  std::string sql;
+  std::string user;
+  secret_text password;       ///< from `password` or the content of `passwordFile`; may be empty
+  std::string password_file;  ///< for messages and the file watch; `password` already holds its content
+  std::string database;
+  bool operator==(const auth_query& other) const;
+};
+
+struct route_auth {
+  auth_method method = auth_method::server;
+  std::string verifier_file;  ///< scram: lines as in pg_authid; empty: none
+  std::optional<auth_query> query;
+  bool operator==(const route_auth&) const = default;
+};
+
+/// How the gateway logs in to the server where it does so itself.
+struct credentials {
+  std::string user;
+  secret_text password;       ///< from `password` or the content of `passwordFile`; may be empty
+  std::string password_file;  ///< for messages and the file watch; `password` already holds its content
+  bool operator==(const credentials& other) const;
+};
+
+struct route_limits {
+  std::size_t max_sessions = 0;  ///< 0: only the listener's limit counts
+  milliseconds idle_timeout{0};
+  milliseconds transaction_timeout{0};
+  milliseconds session_timeout{0};
+  bool operator==(const route_limits&) const = default;
+};
+
+struct route {
+  std::string name;
+  route_match match;
+  std::string upstream;
+  std::size_t upstream_index = 0;  ///< into settings::upstreams
+  route_target target = route_target::primary;
+  route_auth auth;
+  std::optional<config::credentials> login;                     ///< key `credentials`
+  std::vector<std::pair<std::string, std::string>> parameters;  ///< key `settings`: sent at start-up
+  route_limits limits;
+  bool operator==(const route&) const = default;
+};
+
+// ---- upstreams ----
+
+/// As libpq names them (wire.md 2, server leg). Never used on a unix socket, whatever it says.
+enum class upstream_tls_mode : std::uint8_t { disable, prefer, require, verify_ca, verify_full };
+enum class proxy_header : std::uint8_t { off, v1, v2 };
+
+struct upstream_tls {
+  upstream_tls_mode mode = upstream_tls_mode::verify_full;
+  std::string ca_file;  ///< empty with verify-*: the system's trust store
+  std::string cert_file;
+  std::string key_file;
+  bool direct = false;  ///< TLS from the first byte, ALPN `postgresql` (PostgreSQL 17)
+  /// The operator says that the server shows the very certificate of the listener, which lets `auth: server`
+  /// forward SCRAM over TLS on both legs (wire.md 3). To be verified at each server login.
+  bool same_certificate = false;
+  bool operator==(const upstream_tls&) const = default;
+};
+
+struct upstream {
+  std::string name;
+  std::vector<address> endpoints;  ///< at least one
+  upstream_tls tls;
+  milliseconds connect_timeout = limits::connect_timeout;
+  proxy_header proxy_protocol = proxy_header::off;  ///< sent to the server before anything else
+  /// The gateway's own password may go out as cleartext on a leg that is neither TLS nor local (G12).
+  bool allow_cleartext_password = false;
+
+  bool uses_tls(const address& endpoint) const {
+    return tls.mode != upstream_tls_mode::disable && !endpoint.is_unix();
+  }
+  bool operator==(const upstream&) const = default;
+};
+
+// ---- the rest ----
+
+/// Both legs. `idle` 0 turns keepalive off; `user_timeout` 0 leaves TCP_USER_TIMEOUT to the system.
+struct keepalive {
+  std::chrono::seconds idle = limits::keepalive_idle;
+  std::chrono::seconds interval = limits::keepalive_interval;
+  int probes = limits::keepalive_probes;
+  milliseconds user_timeout = limits::tcp_user_timeout;
+  bool operator==(const keepalive&) const = default;
+};
+
+struct settings {
+  std::uint64_t generation = 0;  ///< 1 for the first snapshot of a process, then one more with each reload
+  std::string file;              ///< where it came from
+  std::vector<listener> listeners;
+  std::vector<route> routes;  ///< first match wins
+  std::vector<upstream> upstreams;
+  config::keepalive keepalive;
+  unsigned workers = 0;  ///< 0: `auto`, one per core this process may use
+  milliseconds drain_grace = limits::drain_grace;
+
+  bool operator==(const settings&) const = default;
+};
+
+using snapshot = std::shared_ptr<const settings>;
+
+}  // namespace trunkline::config
