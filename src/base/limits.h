@@ -26,6 +26,16 @@ inline constexpr std::uint32_t message_length_max = 0x3fff'ffff + 4;
 /// While logging in, each message of either side is held whole.
 inline constexpr std::size_t login_message_bytes = 64 * 1024;
 
+// Authentication. A SASL message of a client is short (PostgreSQL: PG_MAX_SASL_MESSAGE_LENGTH is 1024).
+inline constexpr std::size_t sasl_message_bytes = 1'024;
+/// A server may ask for as much PBKDF2 as it likes; above this the login fails instead (about half a second).
+inline constexpr std::uint32_t scram_iterations_max = 1'000'000;
+inline constexpr std::size_t scram_salt_bytes_max = 1'024;
+inline constexpr std::size_t user_file_bytes = 64 * 1024 * 1024;
+inline constexpr std::size_t user_file_users = 200'000;
+inline constexpr std::size_t user_name_bytes_max = 1'024;
+inline constexpr std::size_t key_cache_entries = 10'000;
+
 // Sessions.
 inline constexpr std::size_t sessions_per_listener = 10'000;
 inline constexpr std::size_t half_open_logins = 4'000;
