@@ -1,0 +1,129 @@
+# shellcheck shell=bash disable=SC2154 # variables of ./dev
+# `./dev test`, sourced by ./dev. Every stage adds to the totals; a stage that cannot even be built counts
+# as one failure and the others still run. The last line is `N passed, M failed[, K skipped]`.
+
+passed=0 failed=0 skipped=0
+filters=()
+stages=()
+quick=
+
+# count_junit FILE...: prints "passed failed skipped" summed over JUnit files.
+count_junit() {
+  "$python" - "$@" <<'PY'
+import sys
+import xml.etree.ElementTree as tree
+
+passed = failed = skipped = 0
+for name in sys.argv[1:]:
+    for case in tree.parse(name).iter("testcase"):
+        if case.find("failure") is not None or case.find("error") is not None or case.get("status") == "fail":
+            failed += 1
+        elif case.find("skipped") is not None or case.get("status") in ("disabled", "notrun"):
+            skipped += 1
+        else:
+            passed += 1
+print(passed, failed, skipped)
+PY
+}
+
+# add_junit STAGE EXIT_CODE FILE: a runner that failed without naming a failed test counts as one.
+add_junit() {
+  local stage=$1 code=$2 file=$3 p=0 f=0 s=0
+  if [[ -s $file ]]; then read -r p f s < <(count_junit "$file") || true; fi
+  if ((code != 0 && f == 0)); then f=1; fi
+  ((passed += p, failed += f, skipped += s)) || true
+  say "$stage: $p passed, $f failed, $s skipped (${SECONDS} s since the start)"
+}
+
+stage_fails() {
+  ((failed += 1))
+  say "$1: FAILED ($2)"
+}
+
+# Unit tests of build/PRESET, by ctest.
+unit_tests() {
+  local preset=$1 file=$results/unit-$1.xml code=0 select=()
+  if ((${#filters[@]} > 0)); then select=(-R "$(IFS='|'; printf '%s' "${filters[*]}")"); fi
+  build_preset "$preset" || { stage_fails "$preset" "does not build"; return 0; }
+  (cd "build/$preset" && ctest -j "$jobs" --timeout 240 --output-on-failure --no-tests=ignore "${select[@]}" \
+    --output-junit "$file" >"$results/unit-$preset.log" 2>&1 </dev/null) || code=$?
+  if ((code != 0)); then grep -v '   Passed  ' "$results/unit-$preset.log" | tail -n 200 >&2; fi
+  add_junit "unit tests, $preset" "$code" "$file"
+}
+
+# pytest_stage NAME FOLDER ARGS...
+pytest_stage() {
+  local name=$1 folder=$2 file=$results/$1.xml code=0
+  shift 2
+  if ((${#filters[@]} > 0)); then set -- "$@" -k "$(printf '%s' "${filters[0]}"; printf ' or %s' "${filters[@]:1}")"; fi
+  "$python" -m pytest -q -p no:cacheprovider --junitxml="$file" "$@" "$folder" >&2 </dev/null || code=$?
+  if ((code == 5)); then code=0; fi # nothing selected
+  add_junit "$name" "$code" "$file"
+}
+
+# integration_tests PRESET ARGS...: the pytest suite against the binary of that preset.
+integration_tests() {
+  local preset=$1 name=integration
+  shift
+  if [[ ! -d tests/integration ]]; then return 0; fi
+  if [[ $preset != dev ]]; then name=integration-$preset; fi
+  build_preset "$preset" trunkline || { stage_fails "$name" "does not build"; return 0; }
+  TRUNKLINE_BINARY=$root/build/$preset/trunkline pytest_stage "$name" tests/integration "$@"
+}
+
+fuzz_smoke() {
+  local targets
+  mapfile -t targets < <(fuzz_targets)
+  ((${#targets[@]} > 0)) || return 0
+  build_preset fuzz || { stage_fails fuzz "does not build"; return 0; }
+  fuzz_all 4 "${targets[@]}"
+  ((passed += fuzz_passed, failed += fuzz_failed)) || true
+  say "fuzz: $fuzz_passed passed, $fuzz_failed failed (${SECONDS} s since the start)"
+}
+
+run_stage() {
+  local slow=()
+  if [[ -n $quick ]]; then slow=(-m "not slow"); fi
+  case $1 in
+    unit) unit_tests dev ;;
+    asan | tsan) unit_tests "$1" ;;
+    fuzz) fuzz_smoke ;;
+    tidy) pytest_stage tidy tests/tidy ;;
+    integration) integration_tests dev "${slow[@]}" ;;
+    integration-asan) integration_tests asan -m "not slow" ;;
+    integration-tsan) integration_tests tsan -m "not slow" ;;
+  esac
+}
+
+verb_test() {
+  local word
+  for word in "$@"; do
+    case $word in
+      --quick) quick=1 ;;
+      --fresh-root) exec tests/fresh-root/run ;;
+      unit | asan | tsan | fuzz | tidy | integration | integration-asan | integration-tsan) stages+=("$word") ;;
+      -*) usage >&2; exit 2 ;;
+      *) filters+=("$word") ;;
+    esac
+  done
+  if ((${#stages[@]} == 0)); then
+    stages=(tidy unit integration)
+    if [[ -z $quick ]]; then stages+=(asan tsan fuzz integration-asan integration-tsan); fi
+  fi
+
+  # What is not there is installed before the first stage, so that a long run does not fail late.
+  local groups=(build tidy unit)
+  if [[ " ${stages[*]} " =~ san|fuzz ]]; then groups+=(sanitize); fi
+  if [[ " ${stages[*]} " == *integration* ]]; then groups+=(integration); fi
+  scripts/setup-packages "${groups[@]}"
+  if [[ " ${stages[*]} " == *integration* ]]; then scripts/setup-postgres; fi
+
+  rm -rf "$results"
+  mkdir -p "$results"
+  for word in "${stages[@]}"; do
+    say "$word"
+    run_stage "$word"
+  done
+  printf '%d passed, %d failed%s\n' "$passed" "$failed" "$( ((skipped == 0)) || printf ', %d skipped' "$skipped")"
+  ((failed == 0))
+}
