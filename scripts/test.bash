@@ -82,16 +82,16 @@ fuzz_smoke() {
 }
 
 run_stage() {
-  local slow=()
-  if [[ -n $quick ]]; then slow=(-m "not slow"); fi
+  local short=()
+  if [[ -n $quick ]]; then short=(-m "not long"); fi
   case $1 in
     unit) unit_tests dev ;;
     asan | tsan) unit_tests "$1" ;;
     fuzz) fuzz_smoke ;;
     tidy) pytest_stage tidy tests/tidy ;;
-    integration) integration_tests dev "${slow[@]}" ;;
-    integration-asan) integration_tests asan -m "not slow" ;;
-    integration-tsan) integration_tests tsan -m "not slow" ;;
+    integration) integration_tests dev "${short[@]}" ;;
+    integration-asan) integration_tests asan -m "not long" ;;
+    integration-tsan) integration_tests tsan -m "not long" ;;
   esac
 }
 
