@@ -53,6 +53,17 @@ inline constexpr std::chrono::milliseconds farewell_timeout = 2s;
 inline constexpr std::size_t buffer_bytes_small = 16 * 1024;
 inline constexpr std::size_t buffer_bytes_large = 256 * 1024;
 
+// TLS.
+/// A key that seals session tickets is in use for so long; this many older ones still open theirs.
+inline constexpr std::chrono::hours tls_ticket_key_rotation = 1h;
+inline constexpr std::size_t tls_ticket_keys_kept = 2;
+/// Within this time a session may be resumed instead of negotiated in full.
+inline constexpr std::chrono::seconds tls_session_lifetime = 2h;
+/// Sessions that a client context remembers for resumption, one for each name.
+inline constexpr std::size_t tls_client_sessions = 256;
+/// Output nobody fetched (key updates' answers): decrypting stops at this many bytes.
+inline constexpr std::size_t tls_pending_output_bytes = 16 * 1024;
+
 // Keepalive, both legs (wire.md 7).
 inline constexpr std::chrono::seconds keepalive_idle = 30s;
 inline constexpr std::chrono::seconds keepalive_interval = 10s;
