@@ -1,0 +1,108 @@
+#include "net/channel.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "base/limits.h"
+
+namespace trunkline::net {
+namespace {
+
+/// Receiving pauses while this much waits to be read: one whole message of a login, and what came with it.
+constexpr std::size_t unread_limit = 2 * limits::login_message_bytes;
+
+}  // namespace
+
+channel::~channel() {
+  // The stream may be in the middle of a callback to this channel: it is closed now and destroyed later.
+  if (stream_ != nullptr) {
+    stream_->close();
+    loop_->dispose(std::move(stream_));
+  }
+}
+
+void channel::attach(std::unique_ptr<runtime::byte_stream> stream, bool connected) {
+  stream_ = std::move(stream);
+  stream_->set_handler(this);
+  connected_ = connected;
+  paused_ = false;
+  end_.reset();
+  if (connected) stream_->resume_receiving();
+}
+
+std::unique_ptr<runtime::byte_stream> channel::release() {
+  if (stream_ != nullptr) stream_->pause_receiving();
+  return std::move(stream_);
+}
+
+bool channel::broken() const {
+  return stream_ == nullptr || (end_ && end_->what != runtime::stream_end::kind::fin);
+}
+
+void channel::on_connected() {
+  connected_ = true;
+  stream_->resume_receiving();
+  changed_->raise();
+}
+
+void channel::on_received(runtime::buffer data) {
+  const auto bytes = data.bytes();
+  received_ += bytes.size();
+  unread_.insert(unread_.end(), bytes.begin(), bytes.end());
+  if (unread().size() >= unread_limit) {
+    paused_ = true;
+    stream_->pause_receiving();
+  }
+  changed_->raise();
+}
+
+void channel::on_end(runtime::stream_end end) {
+  end_ = end;
+  changed_->raise();
+}
+
+void channel::consume(std::size_t count) {
+  start_ += count;
+  if (start_ == unread_.size()) {
+    unread_.clear();
+    start_ = 0;
+  }
+  if (paused_ && unread().size() < unread_limit / 2) {
+    paused_ = false;
+    if (stream_ != nullptr) stream_->resume_receiving();
+  }
+}
+
+std::vector<std::byte> channel::take_unread() {
+  unread_.erase(unread_.begin(), unread_.begin() + static_cast<std::ptrdiff_t>(start_));
+  start_ = 0;
+  return std::exchange(unread_, {});
+}
+
+runtime::buffer channel::take_unread_buffer() {
+  const auto bytes = unread();
+  if (bytes.empty()) return {};
+  const bool fits = bytes.size() <= limits::buffer_bytes_small;
+  runtime::buffer taken =
+      loop_->buffers().lend(fits ? runtime::buffer_size::small : runtime::buffer_size::large);
+  std::memcpy(taken.room().data(), bytes.data(), bytes.size());
+  taken.commit(bytes.size());
+  unread_ = {};
+  start_ = 0;
+  return taken;
+}
+
+void channel::write(byte_span bytes) {
+  written_ += bytes.size();
+  while (!bytes.empty() && !broken()) {
+    runtime::buffer part = loop_->buffers().lend(runtime::buffer_size::small);
+    const std::size_t count = std::min(bytes.size(), part.room().size());
+    std::memcpy(part.room().data(), bytes.data(), count);
+    part.commit(count);
+    bytes = bytes.subspan(count);
+    if (stream_->send(std::move(part)) == runtime::sending::broken) return;
+  }
+}
+
+}  // namespace trunkline::net

@@ -1,0 +1,109 @@
+#include "runtime/loop.h"
+
+#include <utility>
+
+namespace trunkline::runtime {
+
+void deferred::schedule() {
+  if (scheduled()) return;
+  deferred& ring = loop_->queue_;
+  previous_ = ring.previous_;
+  next_ = &ring;
+  previous_->next_ = this;
+  ring.previous_ = this;
+}
+
+void deferred::cancel() {
+  if (loop_ != nullptr && scheduled()) unlink();
+}
+
+void deferred::unlink() {
+  previous_->next_ = next_;
+  next_->previous_ = previous_;
+  previous_ = next_ = nullptr;
+}
+
+loop::loop() {
+  queue_.previous_ = queue_.next_ = &queue_;
+  read_clock();
+}
+
+loop::~loop() {
+  bury();
+}
+
+void loop::read_clock() {
+  now_ = std::chrono::steady_clock::now();
+}
+
+bool loop::has_immediate_work() const {
+  return queue_.next_ != &queue_ || !graveyard_.empty() || has_posted_.load(std::memory_order_acquire);
+}
+
+void loop::turn() {
+  const time_point* deadline = nullptr;
+  time_point next;
+  if (has_immediate_work()) {
+    deadline = &now_;
+  } else if (!timers_.empty()) {
+    next = timers_.next_deadline();
+    deadline = &next;
+  }
+  poll(deadline);
+  if (has_posted_.load(std::memory_order_acquire)) run_posted();
+  if (!timers_.empty()) timers_.fire(now_);
+  if (queue_.next_ != &queue_) run_deferred();
+  if (!graveyard_.empty()) bury();
+}
+
+void loop::run() {
+  read_clock();
+  while (!stopping_.load(std::memory_order_acquire))
+    turn();
+}
+
+void loop::stop() {
+  stopping_.store(true, std::memory_order_release);
+  wake();
+}
+
+void loop::post(std::move_only_function<void()> work) {
+  {
+    std::lock_guard lock(posted_mutex_);
+    posted_.push_back(std::move(work));
+  }
+  if (!has_posted_.exchange(true, std::memory_order_acq_rel)) wake();
+}
+
+void loop::run_posted() {
+  std::vector<std::move_only_function<void()>> batch;
+  has_posted_.store(false, std::memory_order_release);
+  {
+    std::lock_guard lock(posted_mutex_);
+    batch.swap(posted_);
+  }
+  for (auto& work : batch)
+    work();
+}
+
+void loop::run_deferred() {
+  // What is deferred meanwhile waits for the next turn: a marker ends this batch, so that nothing starves the
+  // sockets.
+  deferred marker;
+  marker.loop_ = this;
+  marker.schedule();
+  while (queue_.next_ != &marker) {
+    deferred* first = queue_.next_;
+    first->unlink();
+    first->call_(first->context_);  // may destroy `first`
+  }
+}
+
+void loop::bury() {
+  while (!graveyard_.empty()) {
+    auto batch = std::move(graveyard_);
+    graveyard_.clear();
+  }
+}
+
+}  // namespace trunkline::runtime
