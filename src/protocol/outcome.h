@@ -1,0 +1,28 @@
+// The outcomes that the codec's readers share besides success: more bytes are needed, or the bytes are wrong.
+// Value types; any thread.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <utility>
+
+#include "base/error.h"
+
+namespace trunkline::protocol {
+
+/// The answer cannot change before this many further bytes have arrived (at least 1).
+struct need_more {
+  std::size_t bytes = 1;
+};
+
+/// The bytes can never become valid. `why` says who sent them.
+struct bad {
+  error why;
+};
+
+/// A protocol violation (08P01) of that peer; its connection ends.
+inline error violation(error_source who, std::string message) {
+  return {who, error_reaction::close, sqlstates::protocol_violation, std::move(message)};
+}
+
+}  // namespace trunkline::protocol
