@@ -1,0 +1,110 @@
+#include "auth/scram_keys.h"
+
+#include <charconv>
+#include <cstring>
+#include <optional>
+#include <string>
+
+#include "auth/base64.h"
+#include "auth/saslprep.h"
+#include "base/limits.h"
+
+namespace trunkline::auth {
+namespace {
+
+constexpr std::string_view verifier_prefix = "SCRAM-SHA-256$";
+
+error bad_verifier(std::string problem) {
+  return {.source = error_source::gateway,
+          .reaction = error_reaction::reject,
+          .code = sqlstates::invalid_authorization,
+          .message = "invalid SCRAM verifier: " + std::move(problem),
+          .hint = "Expected SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>, as in pg_authid."};
+}
+
+/// Takes everything before the first `separator` off `rest`; nullopt where there is none.
+std::optional<std::string_view> take_until(std::string_view& rest, char separator) {
+  const std::size_t at = rest.find(separator);
+  if (at == std::string_view::npos) return std::nullopt;
+  const std::string_view taken = rest.substr(0, at);
+  rest.remove_prefix(at + 1);
+  return taken;
+}
+
+std::optional<secret_key> decode_key(std::string_view text) {
+  std::optional<std::vector<std::byte>> bytes = base64_decode(text);
+  if (!bytes || bytes->size() != sha256_bytes) return std::nullopt;
+  digest key;
+  std::memcpy(key.data(), bytes->data(), key.size());
+  wipe(bytes->data(), bytes->size());
+  secret_key out{key};
+  wipe(key.data(), key.size());
+  return out;
+}
+
+}  // namespace
+
+result<verifier> parse_verifier(std::string_view text) {
+  if (!text.starts_with(verifier_prefix)) return fail(bad_verifier("it does not begin with SCRAM-SHA-256$"));
+  std::string_view rest = text.substr(verifier_prefix.size());
+  const auto count = take_until(rest, ':');
+  const auto salt_text = take_until(rest, '$');
+  const auto stored_text = take_until(rest, ':');
+  if (!count || !salt_text || !stored_text) return fail(bad_verifier("a part is missing"));
+
+  verifier out;
+  const auto [end, problem] = std::from_chars(count->data(), count->data() + count->size(), out.iterations);
+  if (problem != std::errc{} || end != count->data() + count->size() || out.iterations == 0 ||
+      out.iterations > limits::scram_iterations_max) {
+    return fail(bad_verifier("the iteration count is not a number from 1 to " +
+                             std::to_string(limits::scram_iterations_max)));
+  }
+  auto salt = base64_decode(*salt_text);
+  if (!salt || salt->empty() || salt->size() > limits::scram_salt_bytes_max) {
+    return fail(bad_verifier("the salt is empty, too long or not base64"));
+  }
+  auto stored_key = decode_key(*stored_text);
+  auto server_key = decode_key(rest);
+  if (!stored_key || !server_key) return fail(bad_verifier("a key is not 32 bytes in base64"));
+  out.salt = std::move(*salt);
+  out.stored_key = std::move(*stored_key);
+  out.server_key = std::move(*server_key);
+  return out;
+}
+
+secret_text format_verifier(const verifier& value) {
+  std::string out(verifier_prefix);
+  out += std::to_string(value.iterations) + ':' + base64_encode(value.salt) + '$' +
+         base64_encode(value.stored_key.reveal()) + ':' + base64_encode(value.server_key.reveal());
+  return secret_text{std::move(out)};
+}
+
+client_keys derive(std::string_view password, byte_span salt, std::uint32_t iterations) {
+  const secret_text prepared = prepare_password(password);
+  const secret_key salted{pbkdf2_sha256(as_bytes(prepared.reveal()), salt, iterations)};
+  return {.client_key = secret_key{hmac_sha256(salted.reveal(), {as_bytes("Client Key")})},
+          .server_key = secret_key{hmac_sha256(salted.reveal(), {as_bytes("Server Key")})}};
+}
+
+verifier verifier_of(const client_keys& keys, byte_span salt, std::uint32_t iterations) {
+  return {.iterations = iterations,
+          .salt = {salt.begin(), salt.end()},
+          .stored_key = secret_key{sha256({keys.client_key.reveal()})},
+          .server_key = keys.server_key};
+}
+
+std::vector<std::byte> stable_salt(std::string_view user, byte_span server_secret) {
+  constexpr std::size_t postgres_salt_bytes = 16;
+  const digest hash = hmac_sha256(server_secret, {as_bytes("salt"), as_bytes(user)});
+  return {hash.begin(), hash.begin() + postgres_salt_bytes};
+}
+
+verifier fake_verifier(std::string_view user, byte_span server_secret, std::uint32_t iterations) {
+  // A proof for this StoredKey would need a pre-image of SHA-256.
+  return {.iterations = iterations,
+          .salt = stable_salt(user, server_secret),
+          .stored_key = secret_key{hmac_sha256(server_secret, {as_bytes("stored key"), as_bytes(user)})},
+          .server_key = secret_key{hmac_sha256(server_secret, {as_bytes("server key"), as_bytes(user)})}};
+}
+
+}  // namespace trunkline::auth
