@@ -33,7 +33,7 @@ struct proxy_header {
   std::size_t consumed = 0;  ///< bytes of the header; the connection's own bytes follow
 };
 
-/// At least this many further bytes are needed before the answer can change.
+/// Success takes at least this many further bytes. Ask again with fewer, too: an error may show earlier.
 struct proxy_need_more {
   std::size_t bytes = 1;
 };

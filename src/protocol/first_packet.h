@@ -50,4 +50,7 @@ using first_packet_result = std::variant<need_more, direct_tls, ssl_request, gss
 /// Decides as early as the bytes allow. Views live as long as `bytes`.
 first_packet_result classify_first_packet(byte_span bytes);
 
+/// 0A000 in PostgreSQL's words, for a version word whose major part is not 3.
+error unsupported_version(std::uint32_t version);
+
 }  // namespace trunkline::protocol

@@ -10,7 +10,8 @@
 
 namespace trunkline::protocol {
 
-/// The answer cannot change before this many further bytes have arrived (at least 1).
+/// Success takes at least this many further bytes (1 or more). Ask again with fewer, too: an error may show
+/// earlier.
 struct need_more {
   std::size_t bytes = 1;
 };

@@ -68,10 +68,12 @@ class session_tracker {
   void client_message(char type);
   void client_copy_end();
   void client_point(request_kind kind);
-  void server_message(char type);
+  void extended_answer();
+  void begin_copy_in();
   void ready_for_query(char status);
-  void error_fields(byte_span body);
-  void error_answer();
+  void error_response(byte_span piece, bool last);
+  void error_answer(byte_span body);
+  void close_batch();
 
   /// Room for fields S, V and C, also where S is translated.
   static constexpr std::size_t capture_bytes = 64;
