@@ -29,7 +29,7 @@ namespace trunkline::auth {
 /// What the server leg's transport offers for channel binding.
 struct client_transport {
   bool tls = false;
-  end_point_binding binding;  ///< of the server's certificate, where there is TLS
+  end_point_binding binding = {};  ///< of the server's certificate, where there is TLS
 };
 
 /// Takes -PLUS where the server offers it and `transport` has a binding, else plain SCRAM-SHA-256. Unknown
@@ -47,7 +47,7 @@ class scram_client {
  public:
   struct options {
     auth::mechanism mechanism = mechanism::scram_sha_256;  ///< from choose_mechanism
-    client_transport transport;
+    client_transport transport = {};
     bool server_offered_plus = false;  ///< decides between the flags `y` and `n` (RFC 5802, section 6)
     nonce client_nonce{};              ///< fresh random bytes
   };

@@ -28,11 +28,11 @@ namespace trunkline::auth {
 class scram_server {
  public:
   struct options {
-    std::string user;           ///< from the StartupMessage; only for the error text (SCRAM's own is ignored)
-    auth::verifier verifier;    ///< of the user, or `fake_verifier`
-    bool user_exists = true;    ///< false: the exchange runs to its end and then fails
-    nonce server_nonce{};       ///< fresh random bytes
-    end_point_binding binding;  ///< set: -PLUS is offered as well
+    std::string user;         ///< from the StartupMessage; only for the error text (SCRAM's own is ignored)
+    auth::verifier verifier;  ///< of the user, or `fake_verifier`
+    bool user_exists = true;  ///< false: the exchange runs to its end and then fails
+    nonce server_nonce{};     ///< fresh random bytes
+    end_point_binding binding = {};  ///< set: -PLUS is offered as well
   };
 
   struct step {
