@@ -11,8 +11,6 @@ struct x509_st;
 
 namespace trunkline::tls {
 
-struct certificate_store_entry;  // a loaded server certificate; certificate_store.h, private to this room
-
 struct certificate_facts {
   std::string subject;      ///< RFC 2253 form: "CN=app,O=Example"
   std::string common_name;  ///< the last CN of the subject; empty where there is none or it holds a NUL

@@ -49,6 +49,11 @@ enum class negotiation : std::uint8_t {
   direct,       ///< the first byte was a ClientHello: ALPN `postgresql` is mandatory
 };
 
+/// One record carries at most 16 KiB of plaintext, and adds at most this many bytes with the ciphers that the
+/// contexts allow (AEAD only: header 5, explicit nonce 8, content type 1, tag 16).
+inline constexpr std::size_t record_plaintext = 16 * 1024;
+inline constexpr std::size_t record_overhead = 32;
+
 inline constexpr std::string_view alpn_protocol = "postgresql";
 
 struct engine_seed;  // what a context hands over; defined in engine_seed.h, private to this room
@@ -112,32 +117,25 @@ class engine {
   std::string_view error_text() const;
 
  private:
-  friend struct engine_callbacks;
-  struct output;
-  struct failure;
+  friend struct engine_access;  // engine_access.h: what OpenSSL's callbacks may touch, private to this room
 
-  step operate(byte_span cipher_in, mutable_byte_span cipher_out);
-  step failed_step(std::size_t consumed, std::size_t produced);
-  status classify(int outcome);
-  std::size_t take_pending(mutable_byte_span space);
-  std::size_t overhead() const;
+  void point_callbacks_here();
   void note_established();
+  step handshake_step(int outcome, std::size_t consumed, std::size_t produced);
+  status classify(int outcome);
+  step failed_step(std::size_t consumed, std::size_t produced) const;
+  void fail_with(std::string text);
 
   ssl_st* ssl_ = nullptr;
-  std::shared_ptr<const void> context_;  ///< keeps the context, and all it refers to, alive
-  const certificate_store_entry* own_ =
-      nullptr;                       ///< server role: the certificate in use; owned by the context
-  std::unique_ptr<output> pending_;  ///< only while there is something in it
-  std::unique_ptr<failure> failure_;
+  std::shared_ptr<const void> context_;   // keeps the context, and all it refers to, alive
+  std::unique_ptr<std::string> name_;     // server role: SNI as received; client role: the name connected to
+  std::unique_ptr<std::string> failure_;  // only after a failure
+  std::unique_ptr<std::vector<std::byte>> pending_;  // only while there is something in it
   bool server_ = false;
   bool direct_ = false;
   bool established_ = false;
   bool peer_closed_ = false;
   bool close_sent_ = false;
 };
-
-/// The most that one record adds to at most 16 KiB of plaintext with the ciphers that we allow (AEAD only).
-inline constexpr std::size_t record_overhead = 32;
-inline constexpr std::size_t record_plaintext = 16 * 1024;
 
 }  // namespace trunkline::tls
