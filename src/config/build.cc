@@ -1,0 +1,168 @@
+#include "config/build.h"
+
+#include <tuple>
+
+namespace trunkline::config {
+
+namespace {
+
+std::vector<std::string> lower_case(std::vector<std::string> list) {
+  for (auto& text : list) {
+    for (char& c : text)
+      c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  return list;
+}
+
+listener_tls build_listener_tls(section from, bool on_unix_socket) {
+  listener_tls tls;
+  // libpq never asks for TLS on a unix socket, so `require` as the default would lock everyone out.
+  tls.mode = on_unix_socket ? listener_tls_mode::disable : listener_tls_mode::require;
+  if (from.has("mode")) tls.mode = from.choice("mode", listener_tls_modes);
+  for (auto& entry : from.children("certificates")) {
+    certificate made;
+    made.cert_file = entry.file("certFile");
+    made.key_file = entry.file("keyFile");
+    made.server_names = lower_case(entry.texts("serverNames"));
+    tls.certificates.push_back(std::move(made));
+  }
+  tls.client_ca_file = from.file("clientCaFile");
+  tls.client_certificates = from.choice("clientCertificate", client_certificate_modes);
+  tls.min_version = from.choice("minVersion", tls_versions);
+  return tls;
+}
+
+listener build_listener(section& from) {
+  listener made;
+  made.name = from.text("name");
+  made.address = from.listen_address("address").value_or(address{});
+  made.tls = build_listener_tls(from.child("tls"), made.address.is_unix());
+  made.proxy_protocol_sources = from.child("proxyProtocol").ranges("trustedSources");
+  made.max_sessions = static_cast<std::size_t>(from.integer("maxSessions"));
+  made.login_timeout = from.duration("loginTimeout");
+  made.max_half_open_logins = static_cast<std::size_t>(from.integer("maxHalfOpenLogins"));
+  made.max_half_open_logins_per_source = static_cast<std::size_t>(from.integer("maxHalfOpenLoginsPerSource"));
+  return made;
+}
+
+route_match build_match(section from) {
+  route_match match;
+  match.listeners = from.texts("listener");
+  match.server_names = lower_case(from.texts("serverName"));
+  match.databases = from.texts("database");
+  match.users = from.texts("user");
+  match.sources = from.ranges("source");
+  return match;
+}
+
+route_auth build_auth(section from) {
+  route_auth auth;
+  auth.method = from.choice("method", auth_methods);
+  auth.verifier_file = from.file("verifierFile");
+  auto query = from.child("query");
+  if (!query.present()) return auth;
+  auth_query made;
+  made.sql = query.text("sql");
+  made.user = query.text("user");
+  std::tie(made.password, made.password_file) = query.password();
+  made.database = query.text("database");
+  auth.query = std::move(made);
+  return auth;
+}
+
+std::optional<credentials> build_credentials(section from) {
+  if (!from.present()) return std::nullopt;
+  credentials made;
+  made.user = from.text("user");
+  std::tie(made.password, made.password_file) = from.password();
+  return made;
+}
+
+route_limits build_limits(section from) {
+  route_limits made;
+  made.max_sessions = static_cast<std::size_t>(from.integer("maxSessions"));
+  made.idle_timeout = from.duration("idleTimeout");
+  made.transaction_timeout = from.duration("transactionTimeout");
+  made.session_timeout = from.duration("sessionTimeout");
+  return made;
+}
+
+route build_route(section& from) {
+  route made;
+  made.name = from.text("name");
+  made.match = build_match(from.child("match"));
+  made.upstream = from.text("upstream");
+  made.target = from.choice("target", route_targets);
+  from.choice_word("pooling");
+  made.auth = build_auth(from.child("auth"));
+  made.login = build_credentials(from.child("credentials"));
+  made.parameters = from.parameters("settings");
+  made.limits = build_limits(from.child("limits"));
+  return made;
+}
+
+upstream_tls build_upstream_tls(section from, const std::vector<address>& endpoints) {
+  upstream_tls tls;
+  const bool stays_here = !endpoints.empty() && std::all_of(endpoints.begin(), endpoints.end(),
+                                                            [](const address& at) { return at.is_local(); });
+  tls.mode = stays_here ? upstream_tls_mode::disable : upstream_tls_mode::verify_full;
+  if (from.has("mode")) tls.mode = from.choice("mode", upstream_tls_modes);
+  tls.ca_file = from.file("caFile");
+  tls.cert_file = from.file("certFile");
+  tls.key_file = from.file("keyFile");
+  tls.direct = from.boolean("direct");
+  tls.same_certificate = from.boolean("sameCertificate");
+  return tls;
+}
+
+upstream build_upstream(section& from) {
+  upstream made;
+  made.name = from.text("name");
+  made.endpoints = from.endpoints("endpoints");
+  made.tls = build_upstream_tls(from.child("tls"), made.endpoints);
+  made.connect_timeout = from.duration("connectTimeout");
+  made.proxy_protocol = from.choice("proxyProtocol", proxy_headers);
+  made.allow_cleartext_password = from.boolean("allowCleartextPassword");
+  return made;
+}
+
+/// The kernel counts TCP_KEEPIDLE and TCP_KEEPINTVL in seconds.
+std::chrono::seconds whole_seconds(load_state& state, const node& root, section& from, std::string_view key) {
+  const auto value = from.duration(key);
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(value);
+  if (seconds != value) {
+    state.problem(locate(root, from.path_of(key)), from.path_of(key), "is not in whole seconds",
+                  "such as 30s");
+  }
+  return seconds;
+}
+
+keepalive build_keepalive(load_state& state, const node& root, section from) {
+  keepalive made;
+  made.idle = whole_seconds(state, root, from, "idle");
+  made.interval = whole_seconds(state, root, from, "interval");
+  made.probes = static_cast<int>(from.integer("probes"));
+  made.user_timeout = from.duration("userTimeout");
+  return made;
+}
+
+}  // namespace
+
+settings build_settings(load_state& state, const node& root) {
+  settings made;
+  made.generation = state.options().generation;
+  made.file = state.file();
+  section top(state, &root, "", "");
+  for (auto& entry : top.children("listeners"))
+    made.listeners.push_back(build_listener(entry));
+  for (auto& entry : top.children("routes"))
+    made.routes.push_back(build_route(entry));
+  for (auto& entry : top.children("upstreams"))
+    made.upstreams.push_back(build_upstream(entry));
+  made.keepalive = build_keepalive(state, root, top.child("keepalive"));
+  made.workers = top.workers("workers");
+  made.drain_grace = top.child("drain").duration("grace");
+  return made;
+}
+
+}  // namespace trunkline::config

@@ -1,0 +1,76 @@
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "config/checks.h"
+
+namespace trunkline::config {
+
+namespace {
+
+bool verifies(upstream_tls_mode mode) {
+  return mode == upstream_tls_mode::verify_ca || mode == upstream_tls_mode::verify_full;
+}
+
+void check_tls(const check_input& in, const upstream& one, const std::string& tls) {
+  const auto mode = name_of(upstream_tls_modes, one.tls.mode);
+  if (!one.tls.ca_file.empty() && !verifies(one.tls.mode)) {
+    in.problem(tls + ".caFile",
+               fmt::format("is not used with mode {}: the server's certificate is not checked", mode),
+               "mode: verify-ca or verify-full");
+  }
+  if (one.tls.ca_file.empty() && one.tls.mode == upstream_tls_mode::verify_ca) {
+    in.problem(tls + ".mode", "verify-ca without caFile would accept any public certificate",
+               "caFile, or verify-full");
+  }
+  if (one.tls.cert_file.empty() != one.tls.key_file.empty()) {
+    in.problem(tls, "has only one of certFile and keyFile", "both or none");
+  }
+  const bool may_be_plain =
+      one.tls.mode == upstream_tls_mode::disable || one.tls.mode == upstream_tls_mode::prefer;
+  if (one.tls.direct && may_be_plain) {
+    in.problem(tls + ".direct", fmt::format("does not go with mode {}, which may be plaintext", mode),
+               "mode: require, verify-ca or verify-full");
+  }
+  if (one.tls.mode == upstream_tls_mode::disable && !one.tls.cert_file.empty()) {
+    in.warn(tls + ".certFile", "has no effect with mode disable", "another mode");
+  }
+}
+
+void check_endpoints(const check_input& in, const upstream& one, const std::string& key) {
+  for (std::size_t i = 0; i < one.endpoints.size(); ++i) {
+    const auto& at = one.endpoints[i];
+    const auto endpoint_key = fmt::format("{}.endpoints[{}]", key, i);
+    const auto again =
+        std::find(one.endpoints.begin(), one.endpoints.begin() + static_cast<std::ptrdiff_t>(i), at);
+    if (again != one.endpoints.begin() + static_cast<std::ptrdiff_t>(i)) {
+      in.problem(endpoint_key, quote(at.text()) + " stands in the list twice", "each endpoint once");
+    }
+    struct stat facts{};
+    const bool is_folder = at.is_unix() && in.state.options().check_files &&
+                           stat(at.path.c_str(), &facts) == 0 && S_ISDIR(facts.st_mode);
+    if (is_folder) {
+      in.problem(endpoint_key, quote(at.text()) + " is a folder",
+                 fmt::format("the socket itself, such as unix:{}/.s.PGSQL.5432", at.path));
+    }
+  }
+}
+
+}  // namespace
+
+void check_upstreams(const check_input& in) {
+  for (std::size_t i = 0; i < in.value.upstreams.size(); ++i) {
+    const auto& one = in.value.upstreams[i];
+    const auto key = fmt::format("upstreams[{}]", i);
+    if (in.state.sound(key + ".endpoints")) check_endpoints(in, one, key);
+    const bool joined = in.state.sound("listeners") && in.state.sound("routes");
+    if (joined && stands(in.root, key + ".tls") && tls_passes_through(in.value, one)) {
+      in.problem(key + ".tls", "has no effect: all its clients' TLS passes through from end to end",
+                 "to be left out");
+      continue;
+    }
+    if (in.state.sound(key + ".tls.mode") && in.state.sound(key + ".endpoints"))
+      check_tls(in, one, key + ".tls");
+  }
+}
+
+}  // namespace trunkline::config

@@ -1,0 +1,38 @@
+// The checks across keys: names, references, combinations that cannot work, routes that nobody reaches.
+// Each looks only at parts that were read without problem, so that one mistake is reported once.
+#pragma once
+
+#include "config/section.h"
+
+namespace trunkline::config {
+
+struct check_input {
+  load_state& state;
+  const node& root;
+  const settings& value;
+
+  void problem(const std::string& key, std::string text, std::string expected) const {
+    state.problem(locate(root, key), key, std::move(text), std::move(expected));
+  }
+  void warn(const std::string& key, std::string text, std::string expected) const {
+    state.warning(locate(root, key), key, std::move(text), std::move(expected));
+  }
+};
+
+/// Also sets route::upstream_index.
+void check_settings(load_state& state, const node& root, settings& value);
+
+void check_listeners(const check_input& in);
+void check_upstreams(const check_input& in);
+void check_route(const check_input& in, std::size_t index);
+/// Routes that an earlier one hides, listeners that no route serves.
+void check_reach(const check_input& in);
+
+/// Whether every client that may reach `to` does so through a passthrough listener, so that `to.tls` is never
+/// used.
+bool tls_passes_through(const settings& value, const upstream& to);
+
+/// Whether a client of `from` could fit `match`, as far as the listener alone decides.
+bool may_come_from(const route_match& match, const listener& from);
+
+}  // namespace trunkline::config

@@ -1,0 +1,50 @@
+// How the enumerators of settings.h are written in a file: one table each, for the parser, the printer and
+// the docs.
+#pragma once
+
+#include <array>
+#include <string_view>
+
+#include "config/settings.h"
+
+namespace trunkline::config {
+
+template <class Enum>
+struct enum_name {
+  std::string_view name;
+  Enum value;
+};
+
+inline constexpr std::array<enum_name<listener_tls_mode>, 4> listener_tls_modes{
+    {{"disable", listener_tls_mode::disable},
+     {"allow", listener_tls_mode::allow},
+     {"require", listener_tls_mode::require},
+     {"passthrough", listener_tls_mode::passthrough}}};
+inline constexpr std::array<enum_name<client_certificate>, 3> client_certificate_modes{
+    {{"none", client_certificate::none},
+     {"request", client_certificate::request},
+     {"require", client_certificate::require}}};
+inline constexpr std::array<enum_name<tls_version>, 2> tls_versions{
+    {{"1.2", tls_version::tls1_2}, {"1.3", tls_version::tls1_3}}};
+inline constexpr std::array<enum_name<route_target>, 2> route_targets{
+    {{"primary", route_target::primary}, {"any", route_target::any}}};
+inline constexpr std::array<enum_name<auth_method>, 3> auth_methods{
+    {{"server", auth_method::server}, {"scram", auth_method::scram}, {"trust", auth_method::trust}}};
+inline constexpr std::array<enum_name<upstream_tls_mode>, 5> upstream_tls_modes{
+    {{"disable", upstream_tls_mode::disable},
+     {"prefer", upstream_tls_mode::prefer},
+     {"require", upstream_tls_mode::require},
+     {"verify-ca", upstream_tls_mode::verify_ca},
+     {"verify-full", upstream_tls_mode::verify_full}}};
+inline constexpr std::array<enum_name<proxy_header>, 3> proxy_headers{
+    {{"off", proxy_header::off}, {"v1", proxy_header::v1}, {"v2", proxy_header::v2}}};
+
+template <class Names, class Enum>
+constexpr std::string_view name_of(const Names& names, Enum value) {
+  for (const auto& entry : names) {
+    if (entry.value == value) return entry.name;
+  }
+  return "?";
+}
+
+}  // namespace trunkline::config

@@ -1,0 +1,107 @@
+#include "config/load.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <memory>
+#include <system_error>
+
+#include "config/build.h"
+#include "config/checks.h"
+
+namespace trunkline::config {
+
+namespace {
+
+struct file_closer {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+
+/// One byte more than allowed is enough to know that it is too large.
+std::expected<std::string, std::string> read_all(const std::string& path) {
+  errno = 0;
+  const std::unique_ptr<std::FILE, file_closer> file(std::fopen(path.c_str(), "rbe"));
+  if (!file) return std::unexpected(std::generic_category().message(errno));
+  std::string text(document_bytes_max + 1, '\0');
+  text.resize(std::fread(text.data(), 1, text.size(), file.get()));
+  if (std::ferror(file.get()) != 0) return std::unexpected(std::generic_category().message(errno));
+  return text;
+}
+
+loaded finish(load_state& state, settings value) {
+  loaded result;
+  const auto by_place = [](const problem& a, const problem& b) {
+    return std::tie(a.line, a.column) < std::tie(b.line, b.column);
+  };
+  std::stable_sort(state.problems.begin(), state.problems.end(), by_place);
+  std::stable_sort(state.warnings.begin(), state.warnings.end(), by_place);
+  if (state.problems.empty()) result.value = std::make_shared<const settings>(std::move(value));
+  result.problems = std::move(state.problems);
+  result.warnings = std::move(state.warnings);
+  result.referenced_files = std::move(state.referenced);
+  return result;
+}
+
+void note(std::vector<std::string>& list, const std::string& file) {
+  if (!file.empty() && std::find(list.begin(), list.end(), file) == list.end()) list.push_back(file);
+}
+
+}  // namespace
+
+std::string problem::render() const {
+  std::string text_form = file;
+  if (line > 0) text_form += fmt::format(":{}:{}", line, column);
+  if (!key.empty()) text_form += ": " + key;
+  text_form += ": " + text;
+  if (!expected.empty()) text_form += fmt::format(" (expected {})", expected);
+  return text_form;
+}
+
+loaded load_text(std::string_view text, const std::string& name, const load_options& options) {
+  load_state state(name, options);
+  const auto tree = parse_tree(text);
+  if (!tree) {
+    state.problem(tree.error().where, "", tree.error().text, tree.error().expected);
+    return finish(state, {});
+  }
+  node empty;
+  empty.kind = node_kind::mapping;
+  const node& root = *tree ? **tree : empty;
+  auto value = build_settings(state, root);
+  if (root.kind == node_kind::mapping) check_settings(state, root, value);
+  return finish(state, std::move(value));
+}
+
+loaded load_file(const std::string& path, const load_options& options) {
+  const auto text = read_all(path);
+  if (text) return load_text(*text, path, options);
+  load_state state(path, options);
+  state.problem({}, "", "cannot be read: " + text.error(), "a readable file");
+  return finish(state, {});
+}
+
+std::vector<std::string> referenced_files(const settings& value) {
+  std::vector<std::string> list;
+  note(list, load_state(value.file, {}).referenced.front());
+  for (const auto& one : value.listeners) {
+    for (const auto& shown : one.tls.certificates) {
+      note(list, shown.cert_file);
+      note(list, shown.key_file);
+    }
+    note(list, one.tls.client_ca_file);
+  }
+  for (const auto& one : value.routes) {
+    note(list, one.auth.verifier_file);
+    if (one.auth.query) note(list, one.auth.query->password_file);
+    if (one.login) note(list, one.login->password_file);
+  }
+  for (const auto& one : value.upstreams) {
+    note(list, one.tls.ca_file);
+    note(list, one.tls.cert_file);
+    note(list, one.tls.key_file);
+  }
+  return list;
+}
+
+}  // namespace trunkline::config

@@ -1,0 +1,177 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
+
+#include "config/section.h"
+
+namespace trunkline::config {
+
+namespace {
+
+constexpr std::size_t secret_bytes_max = 4096;
+
+std::string system_text(int code) {
+  return std::generic_category().message(code);
+}
+
+/// Closes on every way out.
+class read_only_file {
+ public:
+  explicit read_only_file(const std::string& path)
+      : fd_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}
+  ~read_only_file() {
+    if (fd_ >= 0) close(fd_);
+  }
+  read_only_file(const read_only_file&) = delete;
+  read_only_file& operator=(const read_only_file&) = delete;
+
+  int descriptor() const { return fd_; }
+  /// Empty where the path is a readable regular file.
+  std::string complaint(int open_errno) const {
+    if (fd_ < 0) return system_text(open_errno);
+    struct stat facts{};
+    if (fstat(fd_, &facts) != 0) return system_text(errno);
+    return S_ISREG(facts.st_mode) ? "" : "not a regular file";
+  }
+
+ private:
+  int fd_;
+};
+
+bool is_variable_name(std::string_view name) {
+  if (name.empty() || (name.front() >= '0' && name.front() <= '9')) return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  });
+}
+
+/// "[" or "." or the end must follow, or "routes[1]" would be taken for a part of "routes[10]".
+bool is_at_or_below(std::string_view key, std::string_view parent) {
+  if (!key.starts_with(parent)) return false;
+  return parent.empty() || key.size() == parent.size() || key[parent.size()] == '.' ||
+         key[parent.size()] == '[';
+}
+
+}  // namespace
+
+std::string quote(std::string_view text) {
+  constexpr std::size_t shown_max = 60;
+  std::string shown = "`";
+  for (const char c : text.substr(0, shown_max))
+    shown += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
+  return shown + (text.size() > shown_max ? "…`" : "`");
+}
+
+load_state::load_state(std::string file, load_options options)
+    : file_(std::move(file)), options_(std::move(options)) {
+  if (!options_.environment) {
+    options_.environment = [](const std::string& name) -> std::optional<std::string> {
+      const char* value = std::getenv(name.c_str());
+      if (value == nullptr) return std::nullopt;
+      return value;
+    };
+  }
+  std::error_code failure;
+  const auto absolute = std::filesystem::absolute(file_, failure).lexically_normal();
+  folder_ = absolute.parent_path().string();
+  referenced.push_back(absolute.string());
+}
+
+void load_state::problem(place where, std::string key, std::string text, std::string expected) {
+  if (reading_) broken_.insert(key);
+  problems.push_back({file_, where.line, where.column, std::move(key), std::move(text), std::move(expected)});
+}
+
+void load_state::warning(place where, std::string key, std::string text, std::string expected) {
+  warnings.push_back({file_, where.line, where.column, std::move(key), std::move(text), std::move(expected)});
+}
+
+bool load_state::sound(std::string_view key_path) const {
+  for (auto it = broken_.lower_bound(key_path); it != broken_.end() && it->starts_with(key_path); ++it) {
+    if (is_at_or_below(*it, key_path)) return false;
+  }
+  return true;
+}
+
+std::optional<std::string> load_state::expand(const node& scalar, const std::string& key) {
+  const std::string& text = scalar.text;
+  std::string value;
+  for (std::size_t at = 0; at < text.size();) {
+    if (text.compare(at, 3, "$${") == 0) {
+      value += "${";
+      at += 3;
+      continue;
+    }
+    if (text.compare(at, 2, "${") != 0) {
+      value += text[at++];
+      continue;
+    }
+    const auto end = text.find('}', at);
+    const auto name = end == std::string::npos ? std::string{} : text.substr(at + 2, end - at - 2);
+    if (!is_variable_name(name)) {
+      problem(scalar.where, key, quote(text) + " has a `${` that names no environment variable",
+              "${NAME}, or $${ for a literal ${");
+      return std::nullopt;
+    }
+    const auto found = options_.environment(name);
+    if (!found) {
+      problem(scalar.where, key, fmt::format("environment variable {} is not set", name),
+              "it to be set, or a value here");
+      return std::nullopt;
+    }
+    value += *found;
+    at = end + 1;
+  }
+  return value;
+}
+
+std::string load_state::resolve_file(place where, const std::string& key, const std::string& path) {
+  if (path.empty() || path.find('\0') != std::string::npos) {
+    problem(where, key, "is not a path", "the path of a readable file");
+    return {};
+  }
+  const auto resolved = (std::filesystem::path(folder_) / path).lexically_normal().string();
+  if (std::find(referenced.begin(), referenced.end(), resolved) == referenced.end())
+    referenced.push_back(resolved);
+  if (!options_.check_files) return resolved;
+  const read_only_file file(resolved);
+  const auto complaint = file.complaint(errno);
+  if (!complaint.empty()) {
+    problem(where, key, fmt::format("cannot read {}: {}", resolved, complaint),
+            "the path of a readable file");
+  }
+  return resolved;
+}
+
+secret_text load_state::read_secret(place where, const std::string& key, const std::string& path) {
+  if (!options_.check_files || !sound(key)) return {};
+  const read_only_file file(path);
+  std::array<char, secret_bytes_max + 1> buffer{};
+  std::size_t size = 0;
+  while (size < buffer.size()) {
+    const auto got = read(file.descriptor(), buffer.data() + size, buffer.size() - size);
+    if (got <= 0) break;
+    size += static_cast<std::size_t>(got);
+  }
+  std::string_view content(buffer.data(), size);
+  if (content.ends_with('\n')) content.remove_suffix(1);
+  if (content.ends_with('\r')) content.remove_suffix(1);
+  const bool fits = !content.empty() && size <= secret_bytes_max &&
+                    content.find_first_of(std::string_view("\0\n\r", 3)) == std::string_view::npos;
+  if (!fits) {
+    problem(where, key, fmt::format("{} does not hold one line", path),
+            fmt::format("the password alone, at most {} bytes", secret_bytes_max));
+  }
+  secret_text secret{fits ? std::string(content) : std::string{}};
+  wipe(buffer.data(), buffer.size());
+  return secret;
+}
+
+}  // namespace trunkline::config

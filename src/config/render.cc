@@ -1,0 +1,234 @@
+// The effective configuration as YAML, written by hand so that keys keep the order of the schema.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "config/checks.h"
+#include "config/enum_names.h"
+#include "config/load.h"
+#include "config/values.h"
+
+namespace trunkline::config {
+
+namespace {
+
+constexpr std::string_view secret_shown = "<redacted>";
+
+/// Double-quoted wherever a plain scalar could be taken for something else.
+std::string scalar(std::string_view text) {
+  const bool plain =
+      !text.empty() && text != "null" && text != "~" && text != "true" && text != "false" &&
+      std::all_of(text.begin(), text.end(),
+                  [](char c) {
+                    return c == '_' || c == '.' || c == '/' || c == '-' || (c >= '0' && c <= '9') ||
+                           (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+                  }) &&
+      text.front() != '-' && text.front() != '.' && !(text.front() >= '0' && text.front() <= '9');
+  if (plain) return std::string(text);
+  std::string quoted = "\"";
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const auto code = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      quoted += '\\';
+      quoted += c;
+    } else if (code < 0x20 || code == 0x7f) {
+      quoted += fmt::format("\\x{:02x}", code);
+    } else if (c == '$' && i + 1 < text.size() && text[i + 1] == '{') {
+      quoted += "$$";
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + '"';
+}
+
+class writer {
+ public:
+  std::string take() { return std::move(text_); }
+
+  void line(std::string_view key, std::string_view value) {
+    start(key);
+    text_ += fmt::format(" {}\n", value);
+  }
+  void number(std::string_view key, std::size_t value) { line(key, std::to_string(value)); }
+  void flag(std::string_view key, bool value) { line(key, value ? "true" : "false"); }
+  void time(std::string_view key, milliseconds value) { line(key, format_duration(value)); }
+  void text(std::string_view key, std::string_view value) { line(key, scalar(value)); }
+  void text_if(std::string_view key, std::string_view value) {
+    if (!value.empty()) text(key, value);
+  }
+
+  template <class List, class Show>
+  void list_if(std::string_view key, const List& list, Show show) {
+    if (list.empty()) return;
+    std::string joined;
+    for (const auto& entry : list)
+      joined += (joined.empty() ? "" : ", ") + scalar(show(entry));
+    line(key, fmt::format("[{}]", joined));
+  }
+  void texts_if(std::string_view key, const std::vector<std::string>& list) {
+    list_if(key, list, [](const std::string& one) { return one; });
+  }
+  void ranges_if(std::string_view key, const std::vector<network_range>& list) {
+    list_if(key, list, [](const network_range& one) { return one.text(); });
+  }
+
+  template <class Body>
+  void mapping(std::string_view key, Body body) {
+    start(key);
+    text_ += '\n';
+    depth_ += 1;
+    body();
+    depth_ -= 1;
+  }
+
+  template <class List, class Body>
+  void mappings(std::string_view key, const List& list, Body body) {
+    if (list.empty()) return;
+    start(key);
+    text_ += '\n';
+    for (const auto& entry : list) {
+      depth_ += 2;
+      item_ = true;
+      body(entry);
+      depth_ -= 2;
+    }
+  }
+
+ private:
+  void start(std::string_view key) {
+    text_ += std::string(static_cast<std::size_t>(depth_ - (item_ ? 1 : 0)) * 2, ' ');
+    if (item_) text_ += "- ";
+    item_ = false;
+    text_ += key;
+    text_ += ':';
+  }
+
+  std::string text_;
+  int depth_ = 0;
+  bool item_ = false;
+};
+
+void write_listener(writer& out, const listener& one) {
+  out.text("name", one.name);
+  out.text("address", one.address.text());
+  out.mapping("tls", [&] {
+    out.line("mode", name_of(listener_tls_modes, one.tls.mode));
+    out.mappings("certificates", one.tls.certificates, [&](const certificate& shown) {
+      out.text("certFile", shown.cert_file);
+      out.text("keyFile", shown.key_file);
+      out.texts_if("serverNames", shown.server_names);
+    });
+    out.text_if("clientCaFile", one.tls.client_ca_file);
+    out.line("clientCertificate", name_of(client_certificate_modes, one.tls.client_certificates));
+    out.text("minVersion", name_of(tls_versions, one.tls.min_version));
+  });
+  if (one.speaks_proxy_protocol()) {
+    out.mapping("proxyProtocol", [&] { out.ranges_if("trustedSources", one.proxy_protocol_sources); });
+  }
+  out.number("maxSessions", one.max_sessions);
+  out.time("loginTimeout", one.login_timeout);
+  out.number("maxHalfOpenLogins", one.max_half_open_logins);
+  out.number("maxHalfOpenLoginsPerSource", one.max_half_open_logins_per_source);
+}
+
+void write_match(writer& out, const route_match& match) {
+  if (match == route_match{}) return;
+  out.mapping("match", [&] {
+    out.texts_if("listener", match.listeners);
+    out.texts_if("serverName", match.server_names);
+    out.texts_if("database", match.databases);
+    out.texts_if("user", match.users);
+    out.ranges_if("source", match.sources);
+  });
+}
+
+/// What came from a file names the file; what came from the environment shows that it is there.
+void write_password(writer& out, const secret_text& password, const std::string& file) {
+  if (!file.empty()) {
+    out.text("passwordFile", file);
+  } else if (!password.empty()) {
+    out.text("password", secret_shown);
+  }
+}
+
+void write_auth(writer& out, const route_auth& auth) {
+  out.mapping("auth", [&] {
+    out.line("method", name_of(auth_methods, auth.method));
+    out.text_if("verifierFile", auth.verifier_file);
+    if (!auth.query) return;
+    out.mapping("query", [&] {
+      out.text("sql", auth.query->sql);
+      out.text("user", auth.query->user);
+      write_password(out, auth.query->password, auth.query->password_file);
+      out.text("database", auth.query->database);
+    });
+  });
+}
+
+void write_route(writer& out, const route& one) {
+  out.text("name", one.name);
+  write_match(out, one.match);
+  out.text("upstream", one.upstream);
+  out.line("target", name_of(route_targets, one.target));
+  out.line("pooling", "off");
+  write_auth(out, one.auth);
+  if (one.login) {
+    out.mapping("credentials", [&] {
+      out.text("user", one.login->user);
+      write_password(out, one.login->password, one.login->password_file);
+    });
+  }
+  if (!one.parameters.empty()) {
+    out.mapping("settings", [&] {
+      for (const auto& [name, value] : one.parameters)
+        out.text(scalar(name), value);
+    });
+  }
+  out.mapping("limits", [&] {
+    out.number("maxSessions", one.limits.max_sessions);
+    out.time("idleTimeout", one.limits.idle_timeout);
+    out.time("transactionTimeout", one.limits.transaction_timeout);
+    out.time("sessionTimeout", one.limits.session_timeout);
+  });
+}
+
+void write_upstream(writer& out, const upstream& one, bool tls_is_used) {
+  out.text("name", one.name);
+  out.list_if("endpoints", one.endpoints, [](const address& at) { return at.text(); });
+  if (tls_is_used) {
+    out.mapping("tls", [&] {
+      out.text("mode", name_of(upstream_tls_modes, one.tls.mode));
+      out.text_if("caFile", one.tls.ca_file);
+      out.text_if("certFile", one.tls.cert_file);
+      out.text_if("keyFile", one.tls.key_file);
+      out.flag("direct", one.tls.direct);
+      out.flag("sameCertificate", one.tls.same_certificate);
+    });
+  }
+  out.time("connectTimeout", one.connect_timeout);
+  out.line("proxyProtocol", name_of(proxy_headers, one.proxy_protocol));
+  out.flag("allowCleartextPassword", one.allow_cleartext_password);
+}
+
+}  // namespace
+
+std::string render_yaml(const settings& value) {
+  writer out;
+  out.mappings("listeners", value.listeners, [&](const listener& one) { write_listener(out, one); });
+  out.mappings("routes", value.routes, [&](const route& one) { write_route(out, one); });
+  out.mappings("upstreams", value.upstreams,
+               [&](const upstream& one) { write_upstream(out, one, !tls_passes_through(value, one)); });
+  out.mapping("keepalive", [&] {
+    out.time("idle", value.keepalive.idle);
+    out.time("interval", value.keepalive.interval);
+    out.number("probes", static_cast<std::size_t>(value.keepalive.probes));
+    out.time("userTimeout", value.keepalive.user_timeout);
+  });
+  out.line("workers", value.workers == 0 ? "auto" : std::to_string(value.workers));
+  out.mapping("drain", [&] { out.time("grace", value.drain_grace); });
+  return out.take();
+}
+
+}  // namespace trunkline::config

@@ -1,0 +1,301 @@
+#include "config/schema.h"
+
+#include <fmt/format.h>
+
+#include "base/limits.h"
+#include "config/enum_names.h"
+#include "config/values.h"
+
+namespace trunkline::config {
+
+namespace {
+
+using kind = value_kind;
+
+template <class Names>
+std::vector<std::string> words(const Names& names) {
+  std::vector<std::string> result;
+  for (const auto& entry : names)
+    result.emplace_back(entry.name);
+  return result;
+}
+
+template <class Duration>
+std::string shown(Duration value) {
+  return format_duration(std::chrono::duration_cast<milliseconds>(value));
+}
+
+constexpr std::int64_t hour_ms = 3'600'000;
+constexpr std::int64_t count_max = 1'000'000;
+
+// The tables stay as they are written: one key, one entry.
+// clang-format off
+
+void add_listeners(std::vector<schema_key>& to) {
+  const std::string tls = "listeners[].tls";
+  to.insert(to.end(), {
+    {.path = "listeners", .kind = kind::mappings, .doc = "Where clients connect. At least one.", .required = true},
+    {.path = "listeners[].name", .kind = kind::name, .doc = "For routes, logs and metrics; unique.", .required = true},
+    {.path = "listeners[].address", .kind = kind::listen_address,
+     .doc = "Where to listen. Port 0 lets the kernel choose; the log says which.", .required = true},
+    {.path = tls, .kind = kind::mapping, .doc = "TLS on the client leg."},
+    {.path = tls + ".mode", .kind = kind::choice,
+     .doc = "`require` refuses clients without TLS, `allow` takes both, `disable` answers `N`; `passthrough` hands TLS "
+            "to the server unopened and routes by server name.",
+     .default_note = "`require`; `disable` on a unix socket", .choices = words(listener_tls_modes)},
+    {.path = tls + ".certificates", .kind = kind::mappings,
+     .doc = "Needed with `allow` and `require`. The first is shown to clients whose server name (SNI) fits none."},
+    {.path = tls + ".certificates[].certFile", .kind = kind::file, .doc = "PEM: the certificate, then its chain.",
+     .required = true},
+    {.path = tls + ".certificates[].keyFile", .kind = kind::file, .doc = "PEM: the private key.", .required = true},
+    {.path = tls + ".certificates[].serverNames", .kind = kind::texts,
+     .doc = "Server names (SNI) for which this certificate is shown.", .default_note = "the certificate's own names"},
+    {.path = tls + ".clientCaFile", .kind = kind::file, .doc = "PEM: who may have signed the certificates of clients."},
+    {.path = tls + ".clientCertificate", .kind = kind::choice,
+     .doc = "Whether clients are asked for a certificate, and refused without one.", .default_text = "none",
+     .choices = words(client_certificate_modes)},
+    {.path = tls + ".minVersion", .kind = kind::choice, .doc = "The oldest TLS version accepted.",
+     .default_text = "1.2", .choices = words(tls_versions)},
+    {.path = "listeners[].proxyProtocol", .kind = kind::mapping,
+     .doc = "Expect the PROXY protocol (v1 or v2) from a load balancer in front."},
+    {.path = "listeners[].proxyProtocol.trustedSources", .kind = kind::ranges,
+     .doc = "Who may speak it; a header from anyone else ends the connection.",
+     .required = true},
+    {.path = "listeners[].maxSessions", .kind = kind::integer, .doc = "Sessions at a time; more get SQLSTATE 53300.",
+     .default_text = std::to_string(limits::sessions_per_listener), .least = 1, .most = count_max},
+    {.path = "listeners[].loginTimeout", .kind = kind::duration,
+     .doc = "From accept to the first ReadyForQuery.", .default_text = shown(limits::login_timeout), .least = 100,
+     .most = hour_ms},
+    {.path = "listeners[].maxHalfOpenLogins", .kind = kind::integer,
+     .doc = "Clients that have not finished logging in, at a time.",
+     .default_text = std::to_string(limits::half_open_logins), .least = 1, .most = count_max},
+    {.path = "listeners[].maxHalfOpenLoginsPerSource", .kind = kind::integer,
+     .doc = "The same, from one source address.",
+     .default_text = std::to_string(limits::half_open_logins_per_source), .least = 1, .most = count_max},
+  });
+}
+
+void add_routes(std::vector<schema_key>& to) {
+  to.insert(to.end(), {
+    {.path = "routes", .kind = kind::mappings, .doc = "Which session goes where. The first that fits wins.",
+     .required = true},
+    {.path = "routes[].name", .kind = kind::name, .doc = "For logs and metrics; unique.", .required = true},
+    {.path = "routes[].match", .kind = kind::mapping,
+     .doc = "Every key given must fit; a list fits where one entry fits. Left out: everything fits."},
+    {.path = "routes[].match.listener", .kind = kind::texts, .doc = "Names of listeners."},
+    {.path = "routes[].match.serverName", .kind = kind::texts,
+     .doc = "The server name (SNI) of the client's TLS; without SNI it does not fit."},
+    {.path = "routes[].match.database", .kind = kind::texts, .doc = "The database that the client asks for."},
+    {.path = "routes[].match.user", .kind = kind::texts, .doc = "The user that the client asks for."},
+    {.path = "routes[].match.source", .kind = kind::ranges,
+     .doc = "The client's address; a client on a unix socket does not fit."},
+    {.path = "routes[].upstream", .kind = kind::text, .doc = "The name of an upstream.", .required = true},
+    {.path = "routes[].target", .kind = kind::choice,
+     .doc = "In this version both mean the first endpoint that accepts.", .default_text = "primary",
+     .choices = words(route_targets), .later = {"replica", "preferReplica"}},
+    {.path = "routes[].pooling", .kind = kind::choice, .doc = "One client, one server connection.",
+     .default_text = "off", .choices = {"off"}, .later = {"session", "transaction"}},
+    {.path = "routes[].auth", .kind = kind::mapping, .doc = "Who checks the client's identity."},
+    {.path = "routes[].auth.method", .kind = kind::choice,
+     .doc = "`server`: the server, through the gateway. `scram`: the gateway, which then logs in to the server itself. "
+            "`trust`: nobody; only for listeners on unix sockets and loopback addresses.",
+     .default_text = "server", .choices = words(auth_methods), .later = {"cert", "jwt", "kubernetes"}},
+    {.path = "routes[].auth.verifierFile", .kind = kind::file,
+     .doc = "For `scram`: one line `\"user\" \"SCRAM-SHA-256$…\"` for each user, verifiers as in pg_authid."},
+    {.path = "routes[].auth.query", .kind = kind::mapping, .doc = "For `scram`: ask the server for the verifier."},
+    {.path = "routes[].auth.query.sql", .kind = kind::text,
+     .doc = "One parameter, the user's name; returns name and verifier.",
+     .default_text = "SELECT rolname, rolpassword FROM pg_catalog.pg_authid WHERE rolname=$1"},
+    {.path = "routes[].auth.query.user", .kind = kind::text, .doc = "Who asks.", .required = true},
+    {.path = "routes[].auth.query.password", .kind = kind::secret, .doc = "Its password."},
+    {.path = "routes[].auth.query.passwordFile", .kind = kind::file, .doc = "Its password, from a file."},
+    {.path = "routes[].auth.query.database", .kind = kind::text, .doc = "Where the query runs.",
+     .default_text = "postgres"},
+    {.path = "routes[].credentials", .kind = kind::mapping,
+     .doc = "How the gateway logs in to the server where it does so itself (`scram`, `trust`). With `scram` and neither "
+            "verifierFile nor query, clients must know this user and password too."},
+    {.path = "routes[].credentials.user", .kind = kind::text, .doc = "The user at the server.", .required = true},
+    {.path = "routes[].credentials.password", .kind = kind::secret, .doc = "Its password."},
+    {.path = "routes[].credentials.passwordFile", .kind = kind::file, .doc = "Its password, from a file."},
+    {.path = "routes[].settings", .kind = kind::parameters,
+     .doc = "Server settings (GUCs) sent at start-up, such as `statement_timeout: 30s`."},
+    {.path = "routes[].limits", .kind = kind::mapping, .doc = "Bounds for the sessions of this route."},
+    {.path = "routes[].limits.maxSessions", .kind = kind::integer,
+     .doc = "Sessions at a time; 0: only the listener's limit counts.", .default_text = "0", .most = count_max},
+    {.path = "routes[].limits.idleTimeout", .kind = kind::duration,
+     .doc = "Ends a session that is silent outside a transaction; 0: never.", .default_text = "0"},
+    {.path = "routes[].limits.transactionTimeout", .kind = kind::duration,
+     .doc = "Ends a session whose transaction takes longer; 0: never.", .default_text = "0"},
+    {.path = "routes[].limits.sessionTimeout", .kind = kind::duration,
+     .doc = "Ends a session after this time, whatever it does; 0: never.", .default_text = "0"},
+  });
+}
+
+void add_upstreams(std::vector<schema_key>& to) {
+  const std::string tls = "upstreams[].tls";
+  to.insert(to.end(), {
+    {.path = "upstreams", .kind = kind::mappings, .doc = "The servers. At least one.", .required = true},
+    {.path = "upstreams[].name", .kind = kind::name, .doc = "For routes, logs and metrics; unique.", .required = true},
+    {.path = "upstreams[].endpoints", .kind = kind::endpoints,
+     .doc = "Where the server answers, tried in this order. A unix address is the socket file itself, such as "
+            "`unix:/run/postgresql/.s.PGSQL.5432`.",
+     .required = true},
+    {.path = tls, .kind = kind::mapping, .doc = "TLS on the server leg; never used on a unix socket."},
+    {.path = tls + ".mode", .kind = kind::choice, .doc = "As libpq's sslmode.",
+     .default_note = "`verify-full`; `disable` where every endpoint is a unix socket or a loopback address",
+     .choices = words(upstream_tls_modes)},
+    {.path = tls + ".caFile", .kind = kind::file,
+     .doc = "PEM: who must have signed the server's certificate (`verify-ca`, `verify-full`).",
+     .default_note = "with `verify-full` the system's trust store"},
+    {.path = tls + ".certFile", .kind = kind::file, .doc = "PEM: the gateway's own certificate for the server."},
+    {.path = tls + ".keyFile", .kind = kind::file, .doc = "PEM: its private key."},
+    {.path = tls + ".direct", .kind = kind::boolean,
+     .doc = "TLS from the first byte, without SSLRequest (PostgreSQL 17 and later).", .default_text = "false"},
+    {.path = tls + ".sameCertificate", .kind = kind::boolean,
+     .doc = "The server shows the same certificate as the listener, so that `auth: {method: server}` can carry SCRAM "
+            "over TLS on both legs. Compared at each login; another certificate is refused.",
+     .default_text = "false"},
+    {.path = "upstreams[].connectTimeout", .kind = kind::duration,
+     .doc = "For one endpoint: TCP connect and TLS.", .default_text = shown(limits::connect_timeout), .least = 10,
+     .most = hour_ms},
+    {.path = "upstreams[].proxyProtocol", .kind = kind::choice,
+     .doc = "Tell the server the client's address in a PROXY header.", .default_text = "off",
+     .choices = words(proxy_headers)},
+    {.path = "upstreams[].allowCleartextPassword", .kind = kind::boolean,
+     .doc = "Let the gateway answer a server that asks for its password in clear over a leg that is neither TLS nor "
+            "local.",
+     .default_text = "false"},
+    {.path = "upstreams[].discovery", .kind = kind::later, .doc = "Endpoints from DNS or Kubernetes."},
+    {.path = "upstreams[].health", .kind = kind::later, .doc = "Health and role checks."},
+    {.path = "upstreams[].pool", .kind = kind::later, .doc = "Server connections kept open."},
+    {.path = "upstreams[].failover", .kind = kind::later, .doc = "Waiting for a new primary."},
+  });
+}
+
+void add_rest(std::vector<schema_key>& to) {
+  to.insert(to.end(), {
+    {.path = "keepalive", .kind = kind::mapping, .doc = "TCP keepalive, on both legs."},
+    {.path = "keepalive.idle", .kind = kind::duration, .doc = "Silence before the first probe, in whole seconds; 0: no "
+     "keepalive.", .default_text = shown(limits::keepalive_idle), .most = 9 * hour_ms},
+    {.path = "keepalive.interval", .kind = kind::duration, .doc = "Between probes, in whole seconds.",
+     .default_text = shown(limits::keepalive_interval), .least = 1'000, .most = 9 * hour_ms},
+    {.path = "keepalive.probes", .kind = kind::integer, .doc = "Unanswered probes until the connection is lost.",
+     .default_text = std::to_string(limits::keepalive_probes), .least = 1, .most = 127},
+    {.path = "keepalive.userTimeout", .kind = kind::duration,
+     .doc = "TCP_USER_TIMEOUT: how long sent bytes may stay unacknowledged; 0: as the system does.",
+     .default_text = shown(limits::tcp_user_timeout), .most = 24 * hour_ms},
+    {.path = "workers", .kind = kind::workers, .doc = "Threads that carry sessions; `auto` is one for each core.",
+     .default_text = "auto", .least = 1, .most = 256},
+    {.path = "drain", .kind = kind::mapping, .doc = "What SIGTERM does."},
+    {.path = "drain.grace", .kind = kind::duration,
+     .doc = "How long transactions may go on before their sessions are ended.",
+     .default_text = shown(limits::drain_grace), .most = 24 * hour_ms},
+    {.path = "audit", .kind = kind::later, .doc = "The audit of sessions and statements."},
+    {.path = "access", .kind = kind::later, .doc = "Just-in-time access."},
+    {.path = "admin", .kind = kind::later, .doc = "Metrics, health and API over HTTP."},
+  });
+}
+
+// clang-format on
+
+std::vector<schema_key> build_schema() {
+  std::vector<schema_key> table;
+  add_listeners(table);
+  add_routes(table);
+  add_upstreams(table);
+  add_rest(table);
+  return table;
+}
+
+std::string expected_range(const schema_key& key, bool is_duration) {
+  const auto show = [&](std::int64_t value) {
+    return is_duration ? format_duration(milliseconds{value}) : std::to_string(value);
+  };
+  const bool open = key.most == std::numeric_limits<std::int64_t>::max();
+  if (key.least > 0 && open) return fmt::format(", at least {}", show(key.least));
+  if (!open) return fmt::format(", from {} to {}", show(key.least), show(key.most));
+  return "";
+}
+
+}  // namespace
+
+std::string_view schema_key::leaf() const {
+  const auto dot = path.rfind('.');
+  return dot == std::string::npos ? std::string_view(path) : std::string_view(path).substr(dot + 1);
+}
+
+std::string_view schema_key::parent() const {
+  const auto dot = path.rfind('.');
+  return dot == std::string::npos ? std::string_view{} : std::string_view(path).substr(0, dot);
+}
+
+const std::vector<schema_key>& schema() {
+  static const std::vector<schema_key> table = build_schema();
+  return table;
+}
+
+const schema_key* find_key(std::string_view path) {
+  for (const auto& key : schema()) {
+    if (key.path == path) return &key;
+  }
+  return nullptr;
+}
+
+std::vector<const schema_key*> keys_of(std::string_view parent) {
+  std::vector<const schema_key*> found;
+  for (const auto& key : schema()) {
+    if (key.parent() == parent) found.push_back(&key);
+  }
+  return found;
+}
+
+std::string enumerate(const std::vector<std::string>& list) {
+  std::string text;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (i > 0) text += i + 1 == list.size() ? " or " : ", ";
+    text += list[i];
+  }
+  return text;
+}
+
+std::string expectation(const schema_key& key) {
+  switch (key.kind) {
+    case kind::mapping:
+      return "a mapping";
+    case kind::mappings:
+      return "a list of mappings, with at least one";
+    case kind::name:
+      return "a name of letters, digits, '-', '_' and '.', at most 63";
+    case kind::text:
+      return "a text";
+    case kind::texts:
+      return "a text or a list of texts; `*` and `?` are wildcards";
+    case kind::integer:
+      return "a whole number" + expected_range(key, false);
+    case kind::boolean:
+      return "true or false";
+    case kind::duration:
+      return "a duration such as 250ms, 30s, 5m, 1h or 0" + expected_range(key, true);
+    case kind::choice:
+      return enumerate(key.choices);
+    case kind::listen_address:
+      return "an address such as 0.0.0.0:6432, [::]:6432 or unix:/run/trunkline.sock";
+    case kind::endpoints:
+      return "a list of addresses such as db.example.org:5432, [2001:db8::1]:5432 or unix:/path";
+    case kind::ranges:
+      return "a range such as 10.0.0.0/8 or 2001:db8::/32, or a list of them";
+    case kind::file:
+      return "the path of a readable file";
+    case kind::secret:
+      return "${NAME} of an environment variable, or the key passwordFile";
+    case kind::parameters:
+      return "a mapping of setting names to values";
+    case kind::workers:
+      return "auto, or a whole number" + expected_range(key, false);
+    case kind::later:
+      return "to be left out";
+  }
+  return "";
+}
+
+}  // namespace trunkline::config

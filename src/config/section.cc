@@ -1,0 +1,353 @@
+#include "config/section.h"
+
+#include <fmt/format.h>
+
+#include "config/values.h"
+
+namespace trunkline::config {
+
+namespace {
+
+constexpr std::size_t list_entries_max = 1'000;
+constexpr std::size_t name_bytes_max = 63;
+constexpr std::size_t text_bytes_max = 8 * 1024;
+constexpr std::size_t pattern_bytes_max = 255;
+
+bool is_name(std::string_view text) {
+  return !text.empty() && text.size() <= name_bytes_max && std::all_of(text.begin(), text.end(), [](char c) {
+    return c == '-' || c == '_' || c == '.' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+           (c >= 'A' && c <= 'Z');
+  });
+}
+
+std::vector<std::string> leaves(const std::vector<const schema_key*>& keys) {
+  std::vector<std::string> names;
+  for (const auto* key : keys) {
+    if (key->kind != value_kind::later) names.emplace_back(key->leaf());
+  }
+  return names;
+}
+
+bool contains(const std::vector<std::string>& list, std::string_view word) {
+  return std::find(list.begin(), list.end(), word) != list.end();
+}
+
+std::string is_this(node_kind kind) {
+  return kind == node_kind::null ? "has no value" : fmt::format("is {}", kind_name(kind));
+}
+
+/// Empty where it is a list with entries, and not too many.
+std::string list_complaint(const node& value) {
+  if (value.kind != node_kind::list) return is_this(value.kind);
+  if (value.items.empty()) return "is an empty list";
+  return value.items.size() > list_entries_max ? fmt::format("has more than {} entries", list_entries_max)
+                                               : "";
+}
+
+bool is_whole_environment_reference(std::string_view text) {
+  return text.starts_with("${") && text.find('}') == text.size() - 1;
+}
+
+}  // namespace
+
+section::section(load_state& state, const node* from, std::string schema_path, std::string key_path)
+    : state_(&state), from_(from), schema_path_(std::move(schema_path)), key_path_(std::move(key_path)) {
+  if (from_ != nullptr && from_->kind != node_kind::mapping) {
+    state_->problem(from_->where, key_path_, is_this(from_->kind), "a mapping");
+    from_ = nullptr;
+  }
+  if (from_ != nullptr) check_keys();
+}
+
+std::string section::path_of(std::string_view key) const {
+  return key_path_.empty() ? std::string(key) : fmt::format("{}.{}", key_path_, key);
+}
+
+const node* section::find(std::string_view key) const {
+  return from_ == nullptr ? nullptr : from_->find(key);
+}
+
+const schema_key& section::describe(std::string_view key) const {
+  static const schema_key unknown{};
+  const auto* found =
+      find_key(schema_path_.empty() ? std::string(key) : fmt::format("{}.{}", schema_path_, key));
+  return found == nullptr ? unknown : *found;
+}
+
+void section::check_keys() {
+  const auto known = keys_of(schema_path_);
+  std::map<std::string_view, place> seen;
+  for (const auto& entry : from_->entries) {
+    const auto [first, fresh] = seen.try_emplace(entry.key, entry.where);
+    if (fresh) {
+      check_one_key(entry, known);
+    } else {
+      state_->problem(entry.where, path_of(entry.key),
+                      fmt::format("stands here again, after line {}", first->second.line), "the key once");
+    }
+  }
+  for (const auto* key : known) {
+    if (!key->required || from_->find(key->leaf()) != nullptr) continue;
+    state_->problem(from_->where, path_of(key->leaf()), "is missing", expectation(*key));
+  }
+}
+
+void section::check_one_key(const node_entry& entry, const std::vector<const schema_key*>& known) {
+  const auto match =
+      std::find_if(known.begin(), known.end(), [&](const auto* key) { return key->leaf() == entry.key; });
+  if (match != known.end()) {
+    if ((*match)->kind == value_kind::later) {
+      state_->problem(entry.where, path_of(entry.key), "not supported by this version", expectation(**match));
+    }
+    return;
+  }
+  const auto names = leaves(known);
+  const auto near = nearest(entry.key, names);
+  const auto shown = quote(entry.key);
+  state_->problem(entry.where, path_of(shown.substr(1, shown.size() - 2)),
+                  near ? fmt::format("unknown key, did you mean `{}`?", *near) : "unknown key",
+                  enumerate(names));
+}
+
+void section::wrong(place where, std::string key_path, const schema_key& key, std::string text) {
+  state_->problem(where, std::move(key_path), std::move(text), expectation(key));
+}
+
+std::optional<section::scalar> section::read_scalar(const node& value, const schema_key& key,
+                                                    const std::string& key_path) {
+  if (value.kind != node_kind::scalar) {
+    wrong(value.where, key_path, key, is_this(value.kind));
+    return std::nullopt;
+  }
+  auto expanded = state_->expand(value, key_path);
+  if (!expanded) return std::nullopt;
+  if (expanded->size() > text_bytes_max) {
+    wrong(value.where, key_path, key, fmt::format("is longer than {} bytes", text_bytes_max));
+    return std::nullopt;
+  }
+  const bool from_environment = *expanded != value.text;
+  if (expanded->empty() && key.kind != value_kind::parameters) {
+    wrong(value.where, key_path, key, from_environment ? quote(value.text) + " is empty" : "is empty");
+    return std::nullopt;
+  }
+  return scalar{std::move(*expanded), value.text, value.where, !value.quoted || from_environment};
+}
+
+std::optional<section::scalar> section::scalar_of(std::string_view key) {
+  const auto& described = describe(key);
+  if (const auto* value = find(key)) {
+    if (auto read = read_scalar(*value, described, path_of(key))) return read;
+  }
+  if (described.default_text.empty()) return std::nullopt;
+  return scalar{described.default_text, described.default_text, {}, true};
+}
+
+std::vector<section::scalar> section::scalars_of(std::string_view key, bool one_is_enough) {
+  const auto* value = find(key);
+  const auto& described = describe(key);
+  std::vector<scalar> list;
+  if (value == nullptr) return list;
+  if (value->kind == node_kind::scalar && one_is_enough) {
+    if (auto read = read_scalar(*value, described, path_of(key))) list.push_back(std::move(*read));
+    return list;
+  }
+  if (const auto complaint = list_complaint(*value); !complaint.empty()) {
+    wrong(value->where, path_of(key), described, complaint);
+    return list;
+  }
+  for (std::size_t i = 0; i < value->items.size(); ++i) {
+    auto read = read_scalar(*value->items[i], described, fmt::format("{}[{}]", path_of(key), i));
+    if (read) list.push_back(std::move(*read));
+  }
+  return list;
+}
+
+std::string section::text(std::string_view key) {
+  auto value = scalar_of(key);
+  if (!value) return {};
+  const auto& described = describe(key);
+  if (described.kind == value_kind::name && !is_name(value->text)) {
+    wrong(value->where, path_of(key), described, quote(value->shown) + " is not a name");
+  }
+  return std::move(value->text);
+}
+
+std::vector<std::string> section::texts(std::string_view key) {
+  std::vector<std::string> list;
+  for (auto& value : scalars_of(key, true)) {
+    if (value.text.size() > pattern_bytes_max) {
+      wrong(value.where, path_of(key), describe(key),
+            fmt::format("is longer than {} bytes", pattern_bytes_max));
+    }
+    list.push_back(std::move(value.text));
+  }
+  return list;
+}
+
+bool section::boolean(std::string_view key) {
+  const auto value = scalar_of(key);
+  if (!value) return false;
+  const bool known = value->plain && (value->text == "true" || value->text == "false");
+  if (!known)
+    wrong(value->where, path_of(key), describe(key), quote(value->shown) + " is neither true nor false");
+  return known && value->text == "true";
+}
+
+std::int64_t section::integer(std::string_view key) {
+  const auto& described = describe(key);
+  const auto fallback = parse_integer(described.default_text).value_or(0);
+  const auto value = scalar_of(key);
+  if (!value) return fallback;
+  const auto number = value->plain ? parse_integer(value->text) : std::nullopt;
+  if (number && *number >= described.least && *number <= described.most) return *number;
+  wrong(value->where, path_of(key), described,
+        quote(value->shown) + (number ? " is out of range" : " is not a whole number"));
+  return fallback;
+}
+
+milliseconds section::duration(std::string_view key) {
+  const auto& described = describe(key);
+  const auto fallback = parse_duration(described.default_text).value_or(milliseconds{0});
+  const auto value = scalar_of(key);
+  if (!value) return fallback;
+  const auto read = parse_duration(value->text);
+  if (read && read->count() >= described.least && read->count() <= described.most) return *read;
+  wrong(value->where, path_of(key), described,
+        quote(value->shown) + (read ? " is out of range" : " is not a duration"));
+  return fallback;
+}
+
+unsigned section::workers(std::string_view key) {
+  const auto value = scalar_of(key);
+  if (!value || value->text == "auto") return 0;
+  const auto& described = describe(key);
+  const auto number = value->plain ? parse_integer(value->text) : std::nullopt;
+  if (number && *number >= described.least && *number <= described.most)
+    return static_cast<unsigned>(*number);
+  wrong(value->where, path_of(key), described, quote(value->shown) + " is not a number of workers");
+  return 0;
+}
+
+std::vector<network_range> section::ranges(std::string_view key) {
+  std::vector<network_range> list;
+  for (const auto& value : scalars_of(key, true)) {
+    if (const auto range = network_range::parse(value.text)) {
+      list.push_back(*range);
+      continue;
+    }
+    const auto base = ip_address::parse(std::string_view(value.text).substr(0, value.text.find('/')));
+    wrong(value.where, path_of(key), describe(key),
+          quote(value.shown) +
+              (base ? " has bits behind its prefix, or no fitting prefix" : " is not a range"));
+  }
+  return list;
+}
+
+std::optional<address> section::listen_address(std::string_view key) {
+  const auto value = scalar_of(key);
+  if (!value) return std::nullopt;
+  if (auto parsed = parse_listen_address(value->text)) return parsed;
+  const bool named = parse_endpoint(value->text).has_value();
+  wrong(value->where, path_of(key), describe(key),
+        quote(value->shown) +
+            (named ? " has a name where an IP address belongs" : " is not an address to listen on"));
+  return std::nullopt;
+}
+
+std::vector<address> section::endpoints(std::string_view key) {
+  std::vector<address> list;
+  for (const auto& value : scalars_of(key, false)) {
+    if (auto parsed = parse_endpoint(value.text)) {
+      list.push_back(std::move(*parsed));
+    } else {
+      wrong(value.where, path_of(key), describe(key), quote(value.shown) + " is not the address of a server");
+    }
+  }
+  return list;
+}
+
+std::string section::file(std::string_view key) {
+  const auto value = scalar_of(key);
+  if (!value) return {};
+  return state_->resolve_file(value->where, path_of(key), value->text);
+}
+
+std::pair<secret_text, std::string> section::password() {
+  std::string path = file("passwordFile");
+  const auto* direct = find("password");
+  if (direct == nullptr) {
+    if (path.empty()) return {};
+    auto secret = state_->read_secret(find("passwordFile")->where, path_of("passwordFile"), path);
+    return {std::move(secret), std::move(path)};
+  }
+  const auto& described = describe("password");
+  if (!path.empty())
+    wrong(direct->where, path_of("password"), described, "stands beside passwordFile; only one can hold");
+  if (direct->kind == node_kind::scalar && !is_whole_environment_reference(direct->text)) {
+    wrong(direct->where, path_of("password"), described, "a password must not stand in the file");
+    return {};
+  }
+  auto value = read_scalar(*direct, described, path_of("password"));
+  if (!value) return {};
+  return {secret_text{std::move(value->text)}, std::string{}};
+}
+
+std::vector<std::pair<std::string, std::string>> section::parameters(std::string_view key) {
+  std::vector<std::pair<std::string, std::string>> list;
+  const auto* value = find(key);
+  if (value == nullptr) return list;
+  const auto& described = describe(key);
+  if (value->kind != node_kind::mapping || value->entries.size() > list_entries_max) {
+    wrong(value->where, path_of(key), described, is_this(value->kind));
+    return list;
+  }
+  for (const auto& entry : value->entries) {
+    const auto shown = quote(entry.key);
+    const auto entry_path = fmt::format("{}.{}", path_of(key), shown.substr(1, shown.size() - 2));
+    const bool again =
+        std::any_of(list.begin(), list.end(), [&](const auto& pair) { return pair.first == entry.key; });
+    if (again) state_->problem(entry.where, entry_path, "stands here again", "the key once");
+    if (auto read = read_scalar(*entry.value, described, entry_path)) {
+      list.emplace_back(entry.key, std::move(read->text));
+    }
+  }
+  return list;
+}
+
+section section::child(std::string_view key) {
+  const auto path = schema_path_.empty() ? std::string(key) : fmt::format("{}.{}", schema_path_, key);
+  return {*state_, find(key), path, path_of(key)};
+}
+
+std::vector<section> section::children(std::string_view key) {
+  std::vector<section> list;
+  const auto* value = find(key);
+  if (value == nullptr) return list;
+  if (const auto complaint = list_complaint(*value); !complaint.empty()) {
+    wrong(value->where, path_of(key), describe(key), complaint);
+    return list;
+  }
+  const auto path =
+      (schema_path_.empty() ? std::string(key) : fmt::format("{}.{}", schema_path_, key)) + "[]";
+  for (std::size_t i = 0; i < value->items.size(); ++i) {
+    list.emplace_back(*state_, value->items[i].get(), path, fmt::format("{}[{}]", path_of(key), i));
+  }
+  return list;
+}
+
+std::string section::choice_word(std::string_view key) {
+  const auto value = scalar_of(key);
+  if (!value) return {};
+  const auto& described = describe(key);
+  if (contains(described.choices, value->text)) return value->text;
+  if (contains(described.later, value->text)) {
+    wrong(value->where, path_of(key), described, quote(value->shown) + " is not supported by this version");
+    return described.default_text;
+  }
+  const auto near = nearest(value->text, described.choices);
+  wrong(value->where, path_of(key), described,
+        quote(value->shown) + (near ? fmt::format(" is unknown, did you mean `{}`?", *near) : " is unknown"));
+  return described.default_text;
+}
+
+}  // namespace trunkline::config

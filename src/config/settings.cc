@@ -1,0 +1,29 @@
+#include "config/settings.h"
+
+#include <fmt/format.h>
+
+namespace trunkline::config {
+
+bool address::is_local() const {
+  if (is_unix() || host == "localhost") return true;
+  const auto ip = ip_address::parse(host);
+  return ip && ip->is_loopback();
+}
+
+std::string address::text() const {
+  if (is_unix()) return "unix:" + path;
+  const bool v6 = host.find(':') != std::string::npos;
+  return v6 ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
+}
+
+bool auth_query::operator==(const auth_query& other) const {
+  return sql == other.sql && user == other.user && password.reveal() == other.password.reveal() &&
+         password_file == other.password_file && database == other.database;
+}
+
+bool credentials::operator==(const credentials& other) const {
+  return user == other.user && password.reveal() == other.password.reveal() &&
+         password_file == other.password_file;
+}
+
+}  // namespace trunkline::config
