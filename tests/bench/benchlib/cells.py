@@ -1,0 +1,65 @@
+"""The cells of the comparison: what is run, against which targets, on which legs."""
+
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+
+from benchlib import loads, targets
+
+PLAIN = targets.ORDER
+WITHOUT_WALK = tuple(name for name in targets.ORDER if name != "floor+walk")
+TERMINATING = ("direct", "trunkline", "pgbouncer")
+PROXIES = tuple(name for name in WITHOUT_WALK if name != "direct")
+PROTOCOLS = ("simple", "extended", "prepared")
+CLIENTS = (1, 16, 64)
+LONG = ("idle-tls-5000",)  # 5,000 TLS handshakes for each target: a quick run leaves it out
+
+
+@dataclass
+class Cell:
+    name: str
+    title: str
+    unit: str            # of per_second
+    targets: tuple
+    run: object          # (bench, instance) -> dictionary of figures
+    tls: bool = False
+    fake: bool = False
+    fresh: bool = False  # a new proxy process for every measurement
+    more: dict = field(default_factory=dict)
+
+
+def all_cells():
+    found = []
+    for protocol in PROTOCOLS:
+        for clients in CLIENTS:
+            found.append(Cell(f"{protocol}-{clients}", f"pgbench -S, {protocol} protocol, {_clients(clients)}", "tx/s", PLAIN,
+                              lambda bench, at, p=protocol, c=clients: loads.pgbench(bench, at, protocol=p, clients=c)))
+    for clients in (1, 16):
+        found.append(Cell(f"pipeline-{clients}", f"pipelines of 10 statements, {_clients(clients)}", "pipelines/s", PLAIN,
+                          lambda bench, at, c=clients: loads.pgbench(bench, at, protocol="extended", clients=c, script=bench.pipeline)))
+    found.append(Cell("connect", "a new connection for each transaction (pgbench -C, SCRAM), 8 clients", "logins/s", WITHOUT_WALK,
+                      lambda bench, at: loads.pgbench(bench, at, clients=8, reconnect=True)))
+    found.append(Cell("login", "logins with SCRAM, the client's PBKDF2 cached, 8 clients", "logins/s", WITHOUT_WALK, loads.logins))
+    found.append(Cell("copy", "COPY out of 1,000-byte rows", "MB/s", PLAIN, loads.copy_out))
+    for clients in CLIENTS:
+        found.append(Cell(f"tls-{clients}", f"pgbench -S, simple protocol, TLS on the client leg, {_clients(clients)}", "tx/s",
+                          TERMINATING, lambda bench, at, c=clients: loads.pgbench(bench, at, clients=c, tls=True), tls=True))
+    found.append(Cell("tls-login", "TLS logins to a server that costs nothing, 8 clients", "logins/s", TERMINATING,
+                      lambda bench, at: loads.logins(bench, at, tls=True), tls=True, fake=True))
+    found.append(Cell("tls-resume", "TLS logins with session resumption, 8 clients", "logins/s", TERMINATING,
+                      lambda bench, at: loads.logins(bench, at, resume=True), tls=True, fake=True))
+    for count in (1000, 5000):
+        found.append(Cell(f"idle-{count}", f"{count:,} idle sessions", "", PROXIES,
+                          lambda bench, at, n=count: loads.idle_sessions(bench, at, n), fake=True, fresh=True))
+    for count in (1000, 5000):
+        found.append(Cell(f"idle-tls-{count}", f"{count:,} idle sessions, TLS on the client leg", "", ("trunkline", "pgbouncer"),
+                          lambda bench, at, n=count: loads.idle_sessions(bench, at, n, tls=True), tls=True, fake=True, fresh=True))
+    return found
+
+
+def chosen(patterns):
+    """The cells whose names match one of the shell patterns; all without patterns."""
+    return [cell for cell in all_cells() if not patterns or any(fnmatch(cell.name, one) for one in patterns)]
+
+
+def _clients(count):
+    return "1 client" if count == 1 else f"{count} clients"
