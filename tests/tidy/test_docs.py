@@ -133,3 +133,9 @@ def test_a_dead_link_is_found():
     ]
     assert link_problems("a.md", "[x](#gone)", lambda p: True, lambda p: set())
     assert anchor("The road, `step` by step") == "the-road-step-by-step"
+
+
+def test_every_limit_is_used():
+    code = "\n".join(tree.code(name) for name in tree.cpp_files() if name != "src/base/limits.h")
+    unused = [name for name in code_limits(tree.read("src/base/limits.h")) if f"limits::{name}" not in code]
+    assert not unused, "limits that nothing enforces"
