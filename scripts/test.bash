@@ -68,7 +68,7 @@ integration_tests() {
   if [[ ! -d tests/integration ]]; then return 0; fi
   if [[ $preset != dev ]]; then name=integration-$preset; fi
   build_preset "$preset" trunkline || { stage_fails "$name" "does not build"; return 0; }
-  TRUNKLINE_BINARY=$root/build/$preset/trunkline pytest_stage "$name" tests/integration "$@"
+  TRUNKLINE_BIN=$root/build/$preset/trunkline pytest_stage "$name" tests/integration "$@"
 }
 
 fuzz_smoke() {
@@ -83,15 +83,15 @@ fuzz_smoke() {
 
 run_stage() {
   local short=()
-  if [[ -n $quick ]]; then short=(-m "not long"); fi
+  if [[ -n $quick ]]; then short=(--quick); fi
   case $1 in
     unit) unit_tests dev ;;
     asan | tsan) unit_tests "$1" ;;
     fuzz) fuzz_smoke ;;
     tidy) pytest_stage tidy tests/tidy ;;
     integration) integration_tests dev "${short[@]}" ;;
-    integration-asan) integration_tests asan -m "not long" ;;
-    integration-tsan) integration_tests tsan -m "not long" ;;
+    integration-asan) integration_tests asan --quick ;;
+    integration-tsan) integration_tests tsan --quick ;;
   esac
 }
 
