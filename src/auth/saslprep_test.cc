@@ -36,6 +36,11 @@ TEST(Saslprep, WhatCannotBePreparedIsUsedRaw) {
   EXPECT_EQ(prepared(std::string_view("\u00aa\0x", 4)), std::string("\u00aa\0x", 4));
 }
 
+TEST(Saslprep, ChecksBeforeItNormalizesAsPostgresqlDoes) {
+  EXPECT_EQ(prepared("\u0340x"), "\u0340x");            // prohibited; normalized it would not be
+  EXPECT_EQ(prepared("\ufb2c"), "\u05e9\u05bc\u05c1");  // ends with a mark only when normalized
+}
+
 TEST(Saslprep, LongExpansionsFit) {
   std::string many;
   for (int i = 0; i < 200; ++i)
