@@ -128,7 +128,8 @@ void check_scram_auth(const joined_route& route) {
     route.in.problem(route.key("auth.query"), "stands beside verifierFile; only one can tell",
                      "one of the two");
   }
-  if (auth.verifier_file.empty() && !auth.query && !route.self.login) {
+  const bool nothing = auth.verifier_file.empty() && !auth.query && !route.self.login;
+  if (nothing && route.in.state.sound(route.key("auth")) && route.in.state.sound(route.key("credentials"))) {
     route.in.problem(route.key("auth"), "scram has nothing to check a client against",
                      "auth.verifierFile, auth.query or credentials");
   }
@@ -233,9 +234,7 @@ void check_route(const check_input& in, std::size_t index) {
   const auto upstream_key = fmt::format("upstreams[{}]", self.upstream_index);
   if (self.upstream_index >= in.value.upstreams.size()) return;
   const auto& to = in.value.upstreams[self.upstream_index];
-  if (to.name != self.upstream ||
-      !all_sound(in, key, {".match", ".auth.method", ".auth.query", ".credentials"}))
-    return;
+  if (to.name != self.upstream || !all_sound(in, key, {".match", ".auth.method"})) return;
   if (!all_sound(in, upstream_key, {".endpoints", ".tls.mode", ".tls.sameCertificate"})) return;
 
   joined_route route{in, index, self, to, {}};

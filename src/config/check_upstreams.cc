@@ -64,7 +64,7 @@ void check_upstreams(const check_input& in) {
     if (in.state.sound(key + ".endpoints")) check_endpoints(in, one, key);
     const bool joined = in.state.sound("listeners") && in.state.sound("routes");
     if (joined && stands(in.root, key + ".tls") && tls_passes_through(in.value, one)) {
-      in.problem(key + ".tls", "has no effect: all its clients' TLS passes through from end to end",
+      in.warn(key + ".tls", "has no effect: all its clients' TLS passes through from end to end",
                  "to be left out");
       continue;
     }

@@ -1,0 +1,11 @@
+// `trunkline version`: what this binary is made of, for a bug report.
+#pragma once
+
+#include <string>
+
+namespace trunkline::main {
+
+/// "trunkline 0.1.0" first, then one line each for build, compiler and libraries.
+std::string version_text();
+
+}  // namespace trunkline::main
