@@ -70,4 +70,18 @@ inline constexpr std::chrono::seconds keepalive_interval = 10s;
 inline constexpr int keepalive_probes = 3;
 inline constexpr std::chrono::seconds tcp_user_timeout = 30s;
 
+// The configuration's text.
+inline constexpr std::size_t config_file_bytes = 1024 * 1024;
+/// Values in all, aliases counted as what they stand for.
+inline constexpr std::size_t config_nodes = 50'000;
+inline constexpr int config_depth = 16;
+inline constexpr std::size_t config_list_entries = 1'000;
+inline constexpr std::size_t config_text_bytes = 8 * 1024;
+inline constexpr std::size_t config_pattern_bytes = 255;
+inline constexpr std::size_t config_secret_bytes = 4 * 1024;
+/// As PostgreSQL's own names (NAMEDATALEN - 1).
+inline constexpr std::size_t config_name_bytes = 63;
+/// What a sockaddr_un holds, without the final NUL (unix(7)).
+inline constexpr std::size_t unix_path_bytes = 107;
+
 }  // namespace trunkline::limits

@@ -174,7 +174,8 @@ bool is_setting_name(std::string_view name) {
   const bool characters = std::all_of(name.begin(), name.end(), [](char c) {
     return c == '_' || c == '.' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
   });
-  return characters && !name.empty() && name.size() <= 63 && !(name.front() >= '0' && name.front() <= '9');
+  return characters && !name.empty() && name.size() <= limits::config_name_bytes &&
+         !(name.front() >= '0' && name.front() <= '9');
 }
 
 void check_parameters(const joined_route& route) {

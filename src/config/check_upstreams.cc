@@ -65,7 +65,7 @@ void check_upstreams(const check_input& in) {
     const bool joined = in.state.sound("listeners") && in.state.sound("routes");
     if (joined && stands(in.root, key + ".tls") && tls_passes_through(in.value, one)) {
       in.warn(key + ".tls", "has no effect: all its clients' TLS passes through from end to end",
-                 "to be left out");
+              "to be left out");
       continue;
     }
     if (in.state.sound(key + ".tls.mode") && in.state.sound(key + ".endpoints"))

@@ -23,7 +23,7 @@ std::expected<std::string, std::string> read_all(const std::string& path) {
   errno = 0;
   const std::unique_ptr<std::FILE, file_closer> file(std::fopen(path.c_str(), "rbe"));
   if (!file) return std::unexpected(std::generic_category().message(errno));
-  std::string text(document_bytes_max + 1, '\0');
+  std::string text(limits::config_file_bytes + 1, '\0');
   text.resize(std::fread(text.data(), 1, text.size(), file.get()));
   if (std::ferror(file.get()) != 0) return std::unexpected(std::generic_category().message(errno));
   return text;

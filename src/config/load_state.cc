@@ -15,8 +15,6 @@ namespace trunkline::config {
 
 namespace {
 
-constexpr std::size_t secret_bytes_max = 4096;
-
 std::string system_text(int code) {
   return std::generic_category().message(code);
 }
@@ -153,7 +151,7 @@ std::string load_state::resolve_file(place where, const std::string& key, const 
 secret_text load_state::read_secret(place where, const std::string& key, const std::string& path) {
   if (!options_.check_files || !sound(key)) return {};
   const read_only_file file(path);
-  std::array<char, secret_bytes_max + 1> buffer{};
+  std::array<char, limits::config_secret_bytes + 1> buffer{};
   std::size_t size = 0;
   while (size < buffer.size()) {
     const auto got = read(file.descriptor(), buffer.data() + size, buffer.size() - size);
@@ -163,11 +161,11 @@ secret_text load_state::read_secret(place where, const std::string& key, const s
   std::string_view content(buffer.data(), size);
   if (content.ends_with('\n')) content.remove_suffix(1);
   if (content.ends_with('\r')) content.remove_suffix(1);
-  const bool fits = !content.empty() && size <= secret_bytes_max &&
+  const bool fits = !content.empty() && size <= limits::config_secret_bytes &&
                     content.find_first_of(std::string_view("\0\n\r", 3)) == std::string_view::npos;
   if (!fits) {
     problem(where, key, fmt::format("{} does not hold one line", path),
-            fmt::format("the password alone, at most {} bytes", secret_bytes_max));
+            fmt::format("the password alone, at most {} bytes", limits::config_secret_bytes));
   }
   secret_text secret{fits ? std::string(content) : std::string{}};
   wipe(buffer.data(), buffer.size());

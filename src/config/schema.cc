@@ -265,7 +265,8 @@ std::string expectation(const schema_key& key) {
     case kind::mappings:
       return "a list of mappings, with at least one";
     case kind::name:
-      return "a name of letters, digits, '-', '_' and '.', at most 63";
+      return fmt::format("a name of letters, digits, '-', '_' and '.', at most {}",
+                         limits::config_name_bytes);
     case kind::text:
       return "a text";
     case kind::texts:

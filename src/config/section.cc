@@ -8,16 +8,12 @@ namespace trunkline::config {
 
 namespace {
 
-constexpr std::size_t list_entries_max = 1'000;
-constexpr std::size_t name_bytes_max = 63;
-constexpr std::size_t text_bytes_max = 8 * 1024;
-constexpr std::size_t pattern_bytes_max = 255;
-
 bool is_name(std::string_view text) {
-  return !text.empty() && text.size() <= name_bytes_max && std::all_of(text.begin(), text.end(), [](char c) {
-    return c == '-' || c == '_' || c == '.' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-           (c >= 'A' && c <= 'Z');
-  });
+  return !text.empty() && text.size() <= limits::config_name_bytes &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return c == '-' || c == '_' || c == '.' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+                  (c >= 'A' && c <= 'Z');
+         });
 }
 
 std::vector<std::string> leaves(const std::vector<const schema_key*>& keys) {
@@ -40,8 +36,9 @@ std::string is_this(node_kind kind) {
 std::string list_complaint(const node& value) {
   if (value.kind != node_kind::list) return is_this(value.kind);
   if (value.items.empty()) return "is an empty list";
-  return value.items.size() > list_entries_max ? fmt::format("has more than {} entries", list_entries_max)
-                                               : "";
+  return value.items.size() > limits::config_list_entries
+             ? fmt::format("has more than {} entries", limits::config_list_entries)
+             : "";
 }
 
 bool is_whole_environment_reference(std::string_view text) {
@@ -121,8 +118,8 @@ std::optional<section::scalar> section::read_scalar(const node& value, const sch
   }
   auto expanded = state_->expand(value, key_path);
   if (!expanded) return std::nullopt;
-  if (expanded->size() > text_bytes_max) {
-    wrong(value.where, key_path, key, fmt::format("is longer than {} bytes", text_bytes_max));
+  if (expanded->size() > limits::config_text_bytes) {
+    wrong(value.where, key_path, key, fmt::format("is longer than {} bytes", limits::config_text_bytes));
     return std::nullopt;
   }
   const bool from_environment = *expanded != value.text;
@@ -175,9 +172,9 @@ std::string section::text(std::string_view key) {
 std::vector<std::string> section::texts(std::string_view key) {
   std::vector<std::string> list;
   for (auto& value : scalars_of(key, true)) {
-    if (value.text.size() > pattern_bytes_max) {
+    if (value.text.size() > limits::config_pattern_bytes) {
       wrong(value.where, path_of(key), describe(key),
-            fmt::format("is longer than {} bytes", pattern_bytes_max));
+            fmt::format("is longer than {} bytes", limits::config_pattern_bytes));
     }
     list.push_back(std::move(value.text));
   }
@@ -297,7 +294,7 @@ std::vector<std::pair<std::string, std::string>> section::parameters(std::string
   const auto* value = find(key);
   if (value == nullptr) return list;
   const auto& described = describe(key);
-  if (value->kind != node_kind::mapping || value->entries.size() > list_entries_max) {
+  if (value->kind != node_kind::mapping || value->entries.size() > limits::config_list_entries) {
     wrong(value->where, path_of(key), described, is_this(value->kind));
     return list;
   }

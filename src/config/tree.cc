@@ -13,6 +13,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/limits.h"
+
 namespace trunkline::config {
 
 namespace {
@@ -89,9 +91,9 @@ class tree_builder final : public YAML::EventHandler {
 
   void open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, node_kind kind) {
     refuse_tag(mark, tag);
-    if (stack_.size() >= static_cast<std::size_t>(document_depth_max)) {
+    if (stack_.size() >= static_cast<std::size_t>(limits::config_depth)) {
       throw refused{
-          {place_of(mark), "nested too deeply", fmt::format("at most {} levels", document_depth_max)}};
+          {place_of(mark), "nested too deeply", fmt::format("at most {} levels", limits::config_depth)}};
     }
     unfinished opened;
     opened.made.kind = kind;
@@ -137,12 +139,12 @@ class tree_builder final : public YAML::EventHandler {
   }
 
   void check_limits(const node& parent, place where) const {
-    if (parent.weight > document_nodes_max || total_ > document_nodes_max) {
+    if (parent.weight > limits::config_nodes || total_ > limits::config_nodes) {
       throw refused{
-          {where, "the document has too many values", fmt::format("at most {}", document_nodes_max)}};
+          {where, "the document has too many values", fmt::format("at most {}", limits::config_nodes)}};
     }
-    if (parent.height + static_cast<int>(stack_.size()) - 1 > document_depth_max) {
-      throw refused{{where, "nested too deeply", fmt::format("at most {} levels", document_depth_max)}};
+    if (parent.height + static_cast<int>(stack_.size()) - 1 > limits::config_depth) {
+      throw refused{{where, "nested too deeply", fmt::format("at most {} levels", limits::config_depth)}};
     }
   }
 
@@ -161,7 +163,7 @@ class view_buffer final : public std::streambuf {
 };
 
 tree_error too_large() {
-  return {{}, "the file is too large", fmt::format("at most {} bytes", document_bytes_max)};
+  return {{}, "the file is too large", fmt::format("at most {} bytes", limits::config_file_bytes)};
 }
 
 }  // namespace
@@ -188,7 +190,7 @@ std::string_view kind_name(node_kind kind) {
 }
 
 std::expected<node_ptr, tree_error> parse_tree(std::string_view text) {
-  if (text.size() > document_bytes_max) return std::unexpected(too_large());
+  if (text.size() > limits::config_file_bytes) return std::unexpected(too_large());
   view_buffer buffer(text);
   std::istream stream(&buffer);
   tree_builder builder;

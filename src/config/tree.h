@@ -1,6 +1,6 @@
-// A YAML document as a tree of marked nodes, under limits, so that no text can make the process recurse, run
-// or allocate without bound: at most 1 MiB, 16 levels, 50,000 nodes (aliases counted as what they stand for).
-// Unlike yaml-cpp's own nodes it keeps duplicate keys and says whether a scalar was quoted. Any thread.
+// A YAML document as a tree of marked nodes, under limits (config_file_bytes, config_depth, config_nodes), so
+// that no text can make the process recurse, run or allocate without bound. Unlike yaml-cpp's own nodes it
+// keeps duplicate keys and says whether a scalar was quoted. Any thread.
 #pragma once
 
 #include <cstddef>
@@ -11,10 +11,6 @@
 #include <vector>
 
 namespace trunkline::config {
-
-inline constexpr std::size_t document_bytes_max = 1024 * 1024;
-inline constexpr std::size_t document_nodes_max = 50'000;
-inline constexpr int document_depth_max = 16;
 
 /// Counted from 1; 0 means the file as a whole.
 struct place {

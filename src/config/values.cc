@@ -63,7 +63,7 @@ std::optional<address> parse_address(std::string_view text, bool names_allowed, 
   address parsed;
   if (text.starts_with("unix:")) {
     const auto path = text.substr(5);
-    if (path.size() < 2 || path.size() > unix_path_bytes_max || path.front() != '/') return std::nullopt;
+    if (path.size() < 2 || path.size() > limits::unix_path_bytes || path.front() != '/') return std::nullopt;
     parsed.path = path;
     return parsed;
   }

@@ -30,9 +30,6 @@ std::optional<address> parse_listen_address(std::string_view text);
 /// `host:port`, `ip:port`, `[v6]:port` or `unix:/path`; the port is at least 1.
 std::optional<address> parse_endpoint(std::string_view text);
 
-/// The bytes that a sockaddr_un can hold, without the final NUL (unix(7)).
-inline constexpr std::size_t unix_path_bytes_max = 107;
-
 /// The candidate nearest to `word` by insertions, deletions, replacements and swaps of neighbours, ignoring
 /// case; nothing where none is near (more than a third of the word would change).
 std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates);
