@@ -71,7 +71,7 @@ result<pkey_ptr> read_key(const std::string& path) {
   ERR_clear_error();
   pkey_ptr key(PEM_read_bio_PrivateKey(bio.get(), nullptr, refuse_passphrase, &passphrase));
   if (key != nullptr) return key;
-  const bool empty = at_end_of_pem();
+  const bool empty = text->reveal().find("PRIVATE KEY-----") == std::string::npos;
   const std::string reason = take_openssl_reason();
   if (passphrase) {
     return fail(configuration_error(path + ": the key is protected by a passphrase",

@@ -96,12 +96,13 @@ inline void drain(engine& from, bytes& wire, std::size_t space) {
 }
 
 /// One call of handshake() with bytes from `in`, whose consumed part is removed, and output to `out`.
-inline status advance(engine& who, bytes& in, bytes& out, cut how) {
+inline status advance(engine& who, bytes& in, bytes& out, cut how, std::size_t* moved_bytes = nullptr) {
   bytes block(how.output);
   const std::size_t given = std::min(in.size(), how.input);
   const step done = who.handshake(byte_span(in).first(given), block);
   in.erase(in.begin(), in.begin() + static_cast<std::ptrdiff_t>(done.consumed));
   out.insert(out.end(), block.begin(), block.begin() + static_cast<std::ptrdiff_t>(done.produced));
+  if (moved_bytes != nullptr) *moved_bytes += done.consumed + done.produced;
   return done.what;
 }
 
@@ -112,6 +113,7 @@ struct link {
   bytes to_client = {};
   bytes received_by_client = {};
   bytes received_by_server = {};
+  std::size_t moved_bytes = 0;
   status client_status = status::want_output_space;
   status server_status = status::want_input;
 
@@ -120,15 +122,14 @@ struct link {
   /// Runs both sides until neither can go on. True: both are established.
   bool handshake(cut how = {}) {
     for (int idle = 0; idle < 3;) {
-      const std::size_t before = to_server.size() + to_client.size();
+      const std::size_t before = moved_bytes;
       const status client_was = client_status;
       const status server_was = server_status;
-      if (!over(client_status)) client_status = advance(client, to_client, to_server, how);
-      if (!over(server_status)) server_status = advance(server, to_server, to_client, how);
+      if (!over(client_status)) client_status = advance(client, to_client, to_server, how, &moved_bytes);
+      if (!over(server_status)) server_status = advance(server, to_server, to_client, how, &moved_bytes);
       if (client_status == status::failed) drain(client, to_server, how.output);
       if (server_status == status::failed) drain(server, to_client, how.output);
-      const bool moved = before != to_server.size() + to_client.size() || client_was != client_status ||
-                         server_was != server_status;
+      const bool moved = before != moved_bytes || client_was != client_status || server_was != server_status;
       idle = moved ? 0 : idle + 1;
       if (over(client_status) && over(server_status)) break;
     }
