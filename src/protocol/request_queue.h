@@ -19,7 +19,8 @@ enum class request_kind : std::uint8_t {
 };
 
 /// Equal neighbours share a run, so that a pipeline of any depth fits. Where kinds alternate more often than
-/// there are runs, a point is counted under the last point's kind: the number of answers owed stays right.
+/// there are runs, a point is counted under the last point's kind: the number of answers owed stays right,
+/// unless COPY IN is among them.
 class request_queue {
  public:
   void push(request_kind kind, std::uint32_t count = 1);
