@@ -46,6 +46,8 @@ TEST(ScramKeys, EveryTruncationAndEachExtraByteIsRefusedWithoutTellingTheSecret)
   }
   EXPECT_FALSE(parse_verifier(std::string(rfc_verifier) + "A"));
   EXPECT_FALSE(parse_verifier(std::string(rfc_verifier) + "\n"));
+  const std::string longer_key = base64_encode(std::vector<std::byte>(33));
+  EXPECT_FALSE(parse_verifier(std::string(rfc_verifier.substr(0, rfc_verifier.rfind(':') + 1)) + longer_key));
 }
 
 TEST(ScramKeys, RefusesNumbersAndSaltsOutOfRange) {

@@ -223,13 +223,21 @@ TEST(ScramServer, AnInitialResponseMayComeLater) {
 }
 
 TEST(ScramServer, OrderIsKept) {
+  const client_words words;
   scram_server early(alice(true));
-  EXPECT_FALSE(early.respond(as_bytes("n,,n=,r=abc")));
-  EXPECT_FALSE(early.start("SCRAM-SHA-256", as_bytes("n,,n=,r=abc")));
+  EXPECT_FALSE(early.respond(as_bytes(words.first())));
+  EXPECT_FALSE(early.start(words.mechanism, as_bytes(words.first()))) << "an error is final";
   scram_server twice(alice(true));
-  EXPECT_TRUE(twice.start("SCRAM-SHA-256", as_bytes("n,,n=,r=abc")));
-  EXPECT_FALSE(twice.start("SCRAM-SHA-256", as_bytes("n,,n=,r=abc")));
-  EXPECT_FALSE(twice.respond(as_bytes(client_words{}.final())));
+  EXPECT_TRUE(twice.start(words.mechanism, as_bytes(words.first())));
+  EXPECT_FALSE(twice.start(words.mechanism, as_bytes(words.first())));
+  EXPECT_FALSE(twice.respond(as_bytes(words.final()))) << "an error is final";
+  scram_server other_name(alice(true));
+  EXPECT_FALSE(other_name.start("SCRAM-SHA-1", as_bytes(words.first())));
+  EXPECT_FALSE(other_name.start(words.mechanism, as_bytes(words.first()))) << "an error is final";
+  scram_server guesses(alice(true));
+  EXPECT_TRUE(guesses.start(words.mechanism, as_bytes(words.first())));
+  EXPECT_FALSE(guesses.respond(as_bytes(client_words{.password = "guess"}.final())));
+  EXPECT_FALSE(guesses.respond(as_bytes(words.final()))) << "one guess per exchange";
 }
 
 struct bad_message {
