@@ -1,0 +1,174 @@
+"""Options and session-wide fixtures of the integration tests; see README.md."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from harness import roads
+from harness.certs import Authority
+from harness.gateway import Gateway
+from harness.postgres import Server, installed
+from harness.system import IS_ROOT, REPOSITORY
+
+VERSIONS = (15, 16, 17, 18)
+QUICK_VERSIONS = (15, 18)
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("trunkline")
+    group.addoption("--bin", default=os.environ.get("TRUNKLINE_BIN", str(REPOSITORY / "build/release/trunkline")),
+                    help="the gateway (default: $TRUNKLINE_BIN or build/release/trunkline)")
+    group.addoption("--modes", default=",".join(roads.GATEWAY_MODES),
+                    help="comma-separated; 'direct' means: straight at the server, which tests the tests")
+    group.addoption("--servers", default="", help="major versions, comma-separated; default 15,16,17,18")
+    group.addoption("--quick", action="store_true", help="15 and 18 only, without what is marked long: for sanitizers")
+    group.addoption("--long", action="store_true", help="the full length of what is cut short otherwise")
+
+
+def pytest_configure(config):
+    config.trunkline_modes = [mode for mode in config.getoption("--modes").split(",") if mode]
+    unknown = set(config.trunkline_modes) - set(roads.MODES)
+    if unknown:
+        raise pytest.UsageError(f"unknown modes {sorted(unknown)}; there are {', '.join(roads.MODES)}")
+    asked = config.getoption("--servers")
+    wanted = [int(word) for word in asked.split(",")] if asked else (
+        QUICK_VERSIONS if config.getoption("--quick") else VERSIONS)
+    config.trunkline_versions = [version for version in wanted if installed(version)]
+    config.trunkline_missing = [version for version in wanted if not installed(version)]
+    if not config.trunkline_versions:
+        raise pytest.UsageError("no PostgreSQL to test with: run scripts/setup-postgres")
+    needs_binary = set(config.trunkline_modes) - {roads.DIRECT}
+    if needs_binary and not os.access(config.getoption("--bin"), os.X_OK) and not config.option.collectonly:
+        raise pytest.UsageError(f"no gateway at {config.getoption('--bin')}: ./dev build, or --modes direct")
+
+
+def pytest_report_header(config):
+    missing = f"; missing: {config.trunkline_missing}" if config.trunkline_missing else ""
+    return f"servers: {config.trunkline_versions}{missing}; modes: {', '.join(config.trunkline_modes)}"
+
+
+def pytest_collection_modifyitems(config, items):
+    only_direct = config.trunkline_modes == [roads.DIRECT]
+    for item in items:
+        if config.getoption("--quick") and item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.skip(reason="--quick"))
+        if only_direct and item.get_closest_marker("needs_gateway"):
+            item.add_marker(pytest.mark.skip(reason="only the mode 'direct' is asked for"))
+
+
+@pytest.fixture(scope="session")
+def quick(pytestconfig) -> bool:
+    return pytestconfig.getoption("--quick")
+
+
+@pytest.fixture(scope="session")
+def long(pytestconfig) -> bool:
+    return pytestconfig.getoption("--long")
+
+
+@pytest.fixture(scope="session")
+def workplace():
+    """A folder for this run that the user who runs PostgreSQL can enter; kept when TRUNKLINE_KEEP is set."""
+    folder = Path(tempfile.mkdtemp(prefix="trunkline-"))
+    folder.chmod(0o755)
+    yield folder
+    if not os.environ.get("TRUNKLINE_KEEP"):
+        shutil.rmtree(folder, ignore_errors=IS_ROOT)
+
+
+@pytest.fixture(scope="session")
+def authority(workplace) -> Authority:
+    """Signs the certificates of servers, gateways and clients."""
+    return Authority(workplace / "ca")
+
+
+class Servers:
+    """PostgreSQL by major version, started when first asked for."""
+
+    def __init__(self, folder: Path, authority: Authority, versions: list[int]):
+        self.versions = versions
+        self._folder = folder
+        self._authority = authority
+        self._running: dict[int, Server] = {}
+
+    def __getitem__(self, version: int) -> Server:
+        if version not in self._running:
+            server = Server(version, self._folder / f"pg{version}", self._authority.issue("server"),
+                            self._authority.cert)
+            self._running[version] = server
+            server.create()
+        return self._running[version]
+
+    def all(self) -> list[Server]:
+        return [self[version] for version in self.versions]
+
+    def stop(self) -> None:
+        for server in self._running.values():
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def servers(workplace, authority, pytestconfig):
+    running = Servers(workplace, authority, pytestconfig.trunkline_versions)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def server(servers) -> Server:
+    """One server, the newest, for what does not depend on the version."""
+    return servers[servers.versions[-1]]
+
+
+@pytest.fixture(scope="session")
+def mode_gateways(servers, authority, workplace, pytestconfig):
+    """mode -> its gateway before all servers, started when first asked for, and checked at the end."""
+    running: dict[str, Gateway] = {}
+
+    def of(mode: str) -> Gateway:
+        if mode not in running:
+            folder = workplace / f"gateway-{mode}"
+            config = roads.gateway_config(mode, servers.all(), authority, folder)
+            running[mode] = Gateway(Path(pytestconfig.getoption("--bin")), folder, config).start()
+        running[mode].check_alive()
+        return running[mode]
+
+    yield of
+    failures = []
+    for gateway in running.values():
+        try:
+            gateway.stop()
+        except AssertionError as failure:
+            failures.append(str(failure))
+    assert not failures, "\n".join(failures)
+
+
+@pytest.fixture(scope="session")
+def road(servers, authority, mode_gateways):
+    """(mode, version, schema) -> the Target that a client connects to."""
+    def of(mode: str, version: int, schema: str = "public") -> roads.Target:
+        server = servers[version]
+        port = server.port if mode == roads.DIRECT else roads.gateway_port(mode_gateways(mode), server)
+        return roads.target(mode, server, authority, port, schema)
+    return of
+
+
+@pytest.fixture
+def start_gateway(pytestconfig, tmp_path_factory):
+    """Starts gateways for one test: `start_gateway(config)`. They are stopped and checked when it ends."""
+    started: list[Gateway] = []
+
+    def start(config: dict, *, begin: bool = True, wait: bool = True, **more) -> Gateway:
+        folder = tmp_path_factory.mktemp("gateway")
+        gateway = Gateway(Path(pytestconfig.getoption("--bin")), folder, config, **more)
+        started.append(gateway)
+        return gateway.start(wait=wait) if begin else gateway
+
+    yield start
+    for gateway in started:
+        gateway.stop()
