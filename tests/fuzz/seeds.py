@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""First inputs of the fuzz targets, written as what they mean. Usage: seeds.py TARGET FOLDER
+
+An input that once made a target fail is kept as it was found, in tests/fuzz/corpus/TARGET."""
+
+import pathlib
+import ssl
+import struct
+import sys
+
+SSL_REQUEST, GSSENC_REQUEST, CANCEL_REQUEST = 80877103, 80877104, 80877102
+
+
+def packet(code, body=b""):
+    return struct.pack("!II", 8 + len(body), code) + body
+
+
+def message(kind, body=b""):
+    return kind.encode() + struct.pack("!I", 4 + len(body)) + body
+
+
+def startup(version=0x00030000, **parameters):
+    return packet(version, b"".join(k.encode() + b"\0" + v.encode() + b"\0" for k, v in parameters.items()) + b"\0")
+
+
+def client_hello(name="db.example.org", alpn=("postgresql",)):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if alpn:
+        context.set_alpn_protocols(list(alpn))
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    try:
+        context.wrap_bio(incoming, outgoing, server_hostname=name).do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    return outgoing.read()
+
+
+QUERY = message("Q", b"select 1\0")
+PARSE = message("P", b"s\0select $1\0\0\1\0\0\0\x17")
+BIND = message("B", b"\0s\0\0\0\0\1\0\0\0\x011\0\0")
+DESCRIBE, EXECUTE, SYNC = message("D", b"P\0"), message("E", b"\0\0\0\0\0"), message("S")
+ROW_DESCRIPTION = message("T", b"\0\1x\0" + struct.pack("!IhIhih", 0, 0, 23, 4, -1, 0))
+DATA_ROW = message("D", b"\0\2\0\0\0\x011\xff\xff\xff\xff")
+COMPLETE, READY = message("C", b"SELECT 1\0"), message("Z", b"I")
+ERROR = message("E", b"SERROR\0VERROR\0C57014\0Mcanceling statement\0\0")
+FATAL = message("E", b"SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0")
+SASL = b"\0\0\0\x0aSCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0"
+COPY_IN = message("G", b"\0\0\1\0\0")
+
+
+def conversation(piece, *turns):
+    """Of session_tracker_fuzz: (is it the client, bytes) in pieces of at most 127 bytes."""
+    out = bytes([piece])
+    for client, data in turns:
+        for at in range(0, len(data), 127):
+            part = data[at:at + 127]
+            out += bytes([len(part) << 1 | client]) + part
+    return out
+
+
+def proxy_v2(family, address, command=0x21):
+    return b"\r\n\r\n\0\r\nQUIT\n" + bytes([command, family]) + struct.pack("!H", len(address)) + address
+
+
+VERIFIER = "SCRAM-SHA-256$4096:AAECAwQFBgcICQoLDA0ODw==$" + "A" * 43 + "=:" + "B" * 43 + "="
+CONFIG = """\
+listeners:
+  - name: main
+    address: 0.0.0.0:6432
+    tls: {mode: require, certificates: [{certFile: tls.crt, keyFile: tls.key, serverNames: ["*.db.example.org"]}]}
+    proxyProtocol: {trustedSources: ["10.0.0.0/8"]}
+    loginTimeout: 60s
+routes:
+  - name: app
+    match: {listener: main, serverName: "app.*", database: app, user: "*", source: ["10.0.0.0/8"]}
+    upstream: app-db
+    auth: {method: server}
+    limits: {maxSessions: 500, idleTimeout: 0}
+upstreams:
+  - name: app-db
+    endpoints: ["db-0.db.prod.svc:5432", "unix:/run/postgresql/.s.PGSQL.5432"]
+    tls: {mode: verify-full, caFile: ca.crt, direct: false}
+keepalive: {idle: 30s, interval: 10s, probes: 3, userTimeout: 30s}
+workers: auto
+drain: {grace: 30s}
+"""
+
+SEEDS = {
+    "first_packet_fuzz": [
+        startup(user="alice", database="app"), packet(SSL_REQUEST), packet(GSSENC_REQUEST) + startup(user="a"),
+        packet(SSL_REQUEST) + startup(0x00030002, user="a"), packet(CANCEL_REQUEST, bytes(8)),
+        packet(CANCEL_REQUEST, bytes(260)), client_hello(), b"GET / HTTP/1.1\r\n\r\n", startup(0x0003270F, user="a", **{"_pq_.x": "1"}),
+    ],
+    "startup_message_fuzz": [
+        b"user\0alice\0database\0app\0\0", b"user\0a\0options\0-c geqo=off\0replication\0database\0_pq_.x\x001\0\0",
+    ],
+    "frame_fuzz": [QUERY + PARSE + BIND + DESCRIBE + EXECUTE + SYNC, ROW_DESCRIPTION + DATA_ROW + COMPLETE + READY, b"Q\0\0\0\3"],
+    "messages_fuzz": [
+        b"\0" + SASL, b"\0\0\0\0\5salt", b"\0\0\0\0\x0br=nonce,s=c2FsdA==,i=4096", b"\1secret\0",
+        b"\1SCRAM-SHA-256\0\0\0\0\x04n,,n", b"\2\0\0\1\0\0\0\0\7", b"\2server_version\x0018\0", b"\2I",
+        b"\2\0\3\0\2\0\0\0\1_pq_.x\0", b"\3SFATAL\0VFATAL\0C57P01\0Mend\0\0", b"\4" + ROW_DESCRIPTION[5:], b"\4" + DATA_ROW[5:],
+        b"\4select 1\0", b"\4SELECT 1\0",
+    ],
+    "session_tracker_fuzz": [
+        conversation(3, (1, QUERY), (0, ROW_DESCRIPTION + DATA_ROW + COMPLETE + READY)),
+        conversation(0, (1, PARSE + BIND + DESCRIBE + EXECUTE + SYNC), (0, message("1") + message("2") + DATA_ROW + COMPLETE + READY)),
+        conversation(7, (1, QUERY), (0, COPY_IN), (1, message("d", b"1\n") + message("c")), (0, COMPLETE + READY)),
+        conversation(1, (1, QUERY + QUERY), (0, ERROR + READY + COMPLETE + READY), (1, message("X"))),
+        conversation(15, (1, PARSE + SYNC), (0, ERROR + READY), (0, FATAL)),
+    ],
+    "proxy_protocol_fuzz": [
+        b"PROXY TCP4 192.0.2.1 192.0.2.2 51234 5432\r\n", b"PROXY TCP6 2001:db8::1 2001:db8::2 51234 5432\r\n", b"PROXY UNKNOWN\r\n",
+        proxy_v2(0x11, bytes([192, 0, 2, 1, 192, 0, 2, 2]) + struct.pack("!HH", 51234, 5432)),
+        proxy_v2(0x21, bytes(32) + struct.pack("!HH", 51234, 5432) + b"\4\0\3abc"), proxy_v2(0, b"", 0x20),
+    ],
+    "client_hello_fuzz": [client_hello(), client_hello("a", ()), client_hello("b.example", ("h2", "postgresql")), client_hello()[:40]],
+    "scram_server_fuzz": [
+        b"\0n,,n=,r=clientnonce\xffc=biws,r=clientnonce,p=AAAA", b"\3p=tls-server-end-point,,n=,r=x\xffc=cD0=,r=x,p=AA==",
+        b"\1y,,n=,r=x",
+    ],
+    "scram_client_fuzz": [b"Rserver,s=c2FsdA==,i=4096\xffv=AAAA", b"R,s=AA==,i=1\xffe=invalid-proof", b"r=other,s=AA==,i=4096"],
+    "user_file_fuzz": [
+        f'"alice" "{VERIFIER}"\n; comment\n"bob" "secret"\n'.encode(), f"alice:{VERIFIER}\n".encode(), b'"md5user" "md5' + b"0" * 32 + b'"\n',
+    ],
+}
+CONFIG_SEEDS = [CONFIG.encode(), b"listeners: []\n", b"a: &x [1, 2]\nb: *x\n", b"workers: 2\ndrain: {grace: 5m}\n"]
+
+
+def seeds_of(target):
+    if target.startswith("config") or target in ("load_fuzz", "settings_fuzz", "tree_fuzz"):
+        return CONFIG_SEEDS
+    return SEEDS.get(target, [])
+
+
+def main():
+    target, folder = sys.argv[1], pathlib.Path(sys.argv[2])
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, seed in enumerate(seeds_of(target)):
+        (folder / f"seed-{number:02}").write_bytes(seed)
+
+
+if __name__ == "__main__":
+    main()
