@@ -170,14 +170,14 @@ std::string some_text(const std::string& letters) {
 
 texts some_patterns() {
   texts out;
-  const int size = *rc::gen::weightedElement<int>({{4, 0}, {3, 1}, {2, 2}});
+  const int size = *rc::gen::weightedElement<int>({{6, 0}, {3, 1}, {3, 2}});
   for (int i = 0; i < size; ++i)
-    out.push_back(some_text("ab*?"));
+    out.push_back(some_text("ab**?"));
   return out;
 }
 
 std::optional<std::string> some_name() {
-  if (*rc::gen::inRange(0, 4) == 0) return std::nullopt;
+  if (*rc::gen::inRange(0, 8) == 0) return std::nullopt;
   return some_text("ab");
 }
 
@@ -204,7 +204,7 @@ RC_GTEST_PROP(RouteMatch, AgreesWithThePlainReading, ()) {
   const int count = *rc::gen::inRange(0, 6);
   for (int i = 0; i < count; ++i) {
     config::route_match some = match(some_patterns(), some_patterns(), some_patterns(), some_patterns());
-    const int ranges = *rc::gen::weightedElement<int>({{3, 0}, {2, 1}, {1, 2}});
+    const int ranges = *rc::gen::weightedElement<int>({{6, 0}, {2, 1}, {1, 2}});
     for (int n = 0; n < ranges; ++n)
       some.sources.push_back(some_range());
     settings.routes.push_back(route(std::to_string(i), std::move(some)));
