@@ -32,6 +32,11 @@ class deferred {
   deferred& operator=(const deferred&) = delete;
   ~deferred() { cancel(); }
 
+  /// Changes what is called. Precondition: not scheduled.
+  void set(callback call, void* context) {
+    call_ = call;
+    context_ = context;
+  }
   /// Idempotent while it waits.
   void schedule();
   void cancel();

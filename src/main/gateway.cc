@@ -1,0 +1,176 @@
+#include "main/gateway.h"
+
+#include <openssl/rand.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <fstream>
+#include <thread>
+#include <utility>
+
+#include "net/socket.h"
+#include "runtime/epoll_loop.h"
+
+namespace trunkline::main {
+namespace {
+
+constexpr std::size_t cached_keys = 16'384;
+constexpr std::size_t waiting_jobs = 4'096;
+constexpr std::uint16_t replica_number = 1;
+
+template <std::size_t Size>
+std::array<std::byte, Size> random_bytes() {
+  std::array<std::byte, Size> made;
+  ::RAND_bytes(reinterpret_cast<unsigned char*>(made.data()), static_cast<int>(made.size()));
+  return made;
+}
+
+/// Cores this process may use: its affinity mask, and a container's CPU quota (cgroup v2) where that is
+/// lower.
+unsigned usable_cores() {
+  cpu_set_t mask;
+  CPU_ZERO(&mask);
+  unsigned cores = std::thread::hardware_concurrency();
+  if (::sched_getaffinity(0, sizeof mask, &mask) == 0) cores = static_cast<unsigned>(CPU_COUNT(&mask));
+  std::ifstream quota_file("/sys/fs/cgroup/cpu.max");
+  double quota = 0;
+  double period = 0;
+  if (quota_file >> quota >> period && period > 0) {
+    cores = std::min(cores, static_cast<unsigned>(quota / period + 0.999));
+  }
+  return std::max(cores, 1u);
+}
+
+result<net::socket_address> socket_address_of(const config::address& from) {
+  return from.is_unix() ? net::socket_address::unix_path(from.path)
+                        : net::socket_address::ip(from.host, from.port);
+}
+
+}  // namespace
+
+gateway::gateway(telemetry::logger& log)
+    : log_(log),
+      key_cache_secret_(random_bytes<32>()),
+      fake_salt_secret_(random_bytes<32>()),
+      cancel_secret_(random_bytes<32>()),
+      keys_(key_cache_secret_, cached_keys),
+      cancels_(replica_number, cancel_secret_),
+      tickets_(std::make_shared<tls::ticket_keys>()),
+      tickets_rotated_(std::chrono::steady_clock::now()),
+      work_(std::clamp(usable_cores(), 1u, 4u), waiting_jobs) {
+  services_.reset(new session::services{.log = log_,
+                                        .work = work_,
+                                        .keys = keys_,
+                                        .cancels = cancels_,
+                                        .admissions = admissions_,
+                                        .fake_salt_secret = fake_salt_secret_});
+}
+
+gateway::~gateway() {
+  stop();
+}
+
+result<> gateway::start(const config::snapshot& settings) {
+  auto setup = session::build_deployment(settings, tickets_);
+  if (!setup) return fail(setup.error());
+  if (auto opened = open_sockets(**setup, sockets_); !opened) return opened;
+  const unsigned count = settings->workers != 0 ? settings->workers : usable_cores();
+  for (unsigned i = 0; i < count; ++i) {
+    workers_.push_back(
+        std::make_unique<session::worker>(i, std::make_unique<runtime::epoll_loop>(), *services_));
+  }
+  for (auto& each : workers_)
+    each->set_peers(workers_);
+  publish(std::move(*setup));
+  for (auto& each : workers_)
+    each->start();
+  return {};
+}
+
+result<> gateway::reload(const config::snapshot& settings) {
+  auto setup = session::build_deployment(settings, tickets_);
+  if (!setup) return fail(setup.error());
+  sockets next;
+  for (auto& [name, entry] : sockets_) {
+    const auto same = std::find_if(settings->listeners.begin(), settings->listeners.end(),
+                                   [&](const config::listener& each) { return each.name == name; });
+    if (same != settings->listeners.end() && same->address == entry.address) {
+      next[name] = entry;
+    }
+  }
+  if (auto opened = open_sockets(**setup, next); !opened) return opened;
+  sockets_ = std::move(next);
+  publish(std::move(*setup));
+  return {};
+}
+
+result<> gateway::open_sockets(const session::deployment& setup, sockets& into) {
+  for (const auto& each : setup.settings->listeners) {
+    auto& entry = into[each.name];
+    if (entry.fd == nullptr) {
+      auto address = socket_address_of(each.address);
+      if (!address) return fail(address.error());
+      auto socket = net::listen_on(*address);
+      if (!socket) {
+        socket.error().message = "listener \"" + each.name + "\": " + socket.error().message;
+        return fail(socket.error());
+      }
+      entry = {each.address, std::make_shared<runtime::unique_fd>(std::move(*socket))};
+    }
+    // Linux hands these on to accepted sockets, which saves the calls for each.
+    net::apply_options(entry.fd->get(), setup.socket_options);
+  }
+  return {};
+}
+
+void gateway::publish(std::shared_ptr<const session::deployment> setup) {
+  for (const auto& warning : setup->warnings)
+    log_.write(telemetry::log_level::warning, "config", warning);
+  std::vector<session::open_listener> open;
+  for (const auto& each : setup->settings->listeners)
+    open.push_back({each.name, sockets_[each.name].fd});
+  for (auto& each : workers_)
+    each->configure(setup, open);
+}
+
+void gateway::tick(runtime::time_point now) {
+  if (now - tickets_rotated_ < limits::tls_ticket_key_rotation) return;
+  tickets_rotated_ = now;
+  tickets_->rotate();
+}
+
+void gateway::drain() {
+  services_->draining.store(true);
+  for (auto& each : workers_)
+    each->drain();
+}
+
+void gateway::stop() {
+  services_->draining.store(true);
+  for (auto& each : workers_)
+    each->stop();
+  for (auto& each : workers_)
+    each->join();
+  workers_.clear();
+  for (auto& [name, entry] : sockets_) {
+    if (entry.address.is_unix()) ::unlink(entry.address.path.c_str());
+  }
+  sockets_.clear();
+}
+
+std::size_t gateway::sessions() const {
+  std::size_t total = 0;
+  for (const auto& each : workers_)
+    total += each->sessions();
+  return total;
+}
+
+std::vector<std::string> gateway::listening() const {
+  std::vector<std::string> all;
+  for (const auto& [name, entry] : sockets_) {
+    all.push_back(name + " " + net::socket_address::of_self(entry.fd->get()).text());
+  }
+  return all;
+}
+
+}  // namespace trunkline::main

@@ -1,0 +1,158 @@
+#include "main/serve.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include <chrono>
+#include <cstdio>
+
+#include "config/load.h"
+#include "main/gateway.h"
+#include "main/reload_watch.h"
+
+namespace trunkline::main {
+
+using telemetry::log_level;
+
+namespace {
+
+sigset_t control_signals() {
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (const int each : {SIGHUP, SIGTERM, SIGINT})
+    ::sigaddset(&set, each);
+  return set;
+}
+
+void prepare_process() {
+  // Before any thread is made, so that all inherit it: signals are taken by the control thread only.
+  const sigset_t set = control_signals();
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+  }
+  // Keys and passwords live in memory: no core file (G12).
+  const rlimit none{0, 0};
+  ::setrlimit(RLIMIT_CORE, &none);
+}
+
+void print_problems(const config::loaded& loaded) {
+  for (const auto& each : loaded.problems)
+    fmt::print(stderr, "{}\n", each.render());
+}
+
+class control {
+ public:
+  control(const serve_options& options, config::loaded first)
+      : options_(options), log_(options.format, options.level), gateway_(log_), current_(std::move(first)) {}
+
+  int run();
+
+ private:
+  void reload(const char* why);
+  void log_warnings(const config::loaded& loaded);
+  /// The next control signal, or 0 after a second.
+  static int next_signal();
+  void drain();
+
+  const serve_options& options_;
+  telemetry::logger log_;
+  gateway gateway_;
+  config::loaded current_;
+  reload_watch watch_;
+};
+
+void control::log_warnings(const config::loaded& loaded) {
+  for (const auto& each : loaded.warnings)
+    log_.write(log_level::warning, "config", each.render());
+}
+
+int control::next_signal() {
+  const sigset_t set = control_signals();
+  const timespec second{1, 0};
+  const int which = ::sigtimedwait(&set, nullptr, &second);
+  return which > 0 ? which : 0;
+}
+
+void control::reload(const char* why) {
+  config::load_options options;
+  options.generation = current_.value->generation + 1;
+  auto loaded = config::load_file(options_.config_file, options);
+  watch_.watch(loaded.referenced_files);
+  for (const auto& each : loaded.problems)
+    log_.write(log_level::error, "config.reload", each.render());
+  if (loaded.value == nullptr) {
+    log_.write(log_level::error, "config.reload",
+               "the new configuration is wrong: the old one stays in force",
+               {{"generation", static_cast<std::int64_t>(current_.value->generation)}});
+    return;
+  }
+  log_warnings(loaded);
+  if (auto done = gateway_.reload(loaded.value); !done) {
+    log_.write(log_level::error, "config.reload",
+               done.error().message + ": the old configuration stays in force",
+               {{"generation", static_cast<std::int64_t>(current_.value->generation)}});
+    return;
+  }
+  current_ = std::move(loaded);
+  log_.write(log_level::info, "config.reload", "a new configuration is in force",
+             {{"generation", static_cast<std::int64_t>(current_.value->generation)},
+              {"reason", std::string_view(why)}});
+}
+
+void control::drain() {
+  const auto grace = current_.value->drain_grace;
+  log_.write(log_level::info, "drain", "sessions end as their transactions finish",
+             {{"sessions", static_cast<std::int64_t>(gateway_.sessions())},
+              {"graceSeconds", std::chrono::duration<double>(grace).count()}});
+  gateway_.drain();
+  const auto over = std::chrono::steady_clock::now() + grace;
+  const sigset_t set = control_signals();
+  while (gateway_.sessions() > 0 && std::chrono::steady_clock::now() < over) {
+    const timespec moment{0, 50'000'000};
+    if (::sigtimedwait(&set, nullptr, &moment) == SIGINT) break;
+  }
+}
+
+int control::run() {
+  log_warnings(current_);
+  if (auto started = gateway_.start(current_.value); !started) {
+    log_.write(log_level::error, "serve", started.error().message);
+    return exit_usage;
+  }
+  watch_.watch(current_.referenced_files);
+  for (const auto& each : gateway_.listening()) {
+    log_.write(log_level::info, "listening", each,
+               {{"workers", static_cast<std::int64_t>(gateway_.worker_count())}});
+  }
+  for (;;) {
+    const int which = next_signal();
+    if (which == SIGTERM) drain();
+    if (which == SIGTERM || which == SIGINT) break;
+    if (which == SIGHUP) reload("SIGHUP");
+    if (which == 0 && watch_.poll()) reload("a file changed");
+    gateway_.tick(std::chrono::steady_clock::now());
+  }
+  gateway_.stop();
+  log_.write(log_level::info, "stopped", "",
+             {{"notPostgres", static_cast<std::int64_t>(gateway_.not_postgres())}});
+  return exit_good;
+}
+
+}  // namespace
+
+int serve(const serve_options& options) {
+  prepare_process();
+  auto loaded = config::load_file(options.config_file);
+  if (loaded.value == nullptr) {
+    print_problems(loaded);
+    return exit_usage;
+  }
+  return control(options, std::move(loaded)).run();
+}
+
+}  // namespace trunkline::main

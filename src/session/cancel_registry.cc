@@ -1,0 +1,82 @@
+#include "session/cancel_registry.h"
+
+#include <utility>
+
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+
+namespace trunkline::session {
+
+cancel_registry::ticket::ticket(ticket&& other) noexcept { *this = std::move(other); }
+
+cancel_registry::ticket& cancel_registry::ticket::operator=(ticket&& other) noexcept {
+  std::swap(registry_, other.registry_);
+  std::swap(target_, other.target_);
+  std::swap(pid_, other.pid_);
+  std::swap(key_bytes_, other.key_bytes_);
+  std::swap(key_, other.key_);
+  return *this;
+}
+
+cancel_registry::ticket::~ticket() {
+  if (registry_ != nullptr) registry_->remove(pid_);
+}
+
+cancel_registry::ticket cancel_registry::add(std::uint64_t session, std::shared_ptr<const cancel_target> target,
+                                             bool long_key) {
+  std::uint32_t secret = 0;
+  cancel_nonce nonce;
+  ::RAND_bytes(reinterpret_cast<unsigned char*>(&secret), sizeof secret);
+  ::RAND_bytes(reinterpret_cast<unsigned char*>(nonce.data()), static_cast<int>(nonce.size()));
+
+  ticket made;
+  std::lock_guard lock(mutex_);
+  std::uint32_t index = 0;
+  if (!free_.empty()) {
+    index = free_.back();
+    free_.pop_back();
+  } else {
+    if (slots_.size() == cancel_slots) return made;
+    index = static_cast<std::uint32_t>(slots_.size());
+    slots_.emplace_back();
+  }
+  slots_[index] = {target, session, secret, long_key};
+  const cancel_pid pid{replica_, index};
+  made.registry_ = this;
+  made.target_ = std::move(target);
+  made.pid_ = pid.encode();
+  if (long_key) {
+    made.key_ = make_long_key(mac_key_, pid, session, nonce);
+    made.key_bytes_ = long_cancel_key_bytes;
+  } else {
+    store_u32(made.key_.data(), secret);
+    made.key_bytes_ = 4;
+  }
+  return made;
+}
+
+std::shared_ptr<const cancel_target> cancel_registry::find(std::uint32_t pid, byte_span key) const {
+  const cancel_pid parts = cancel_pid::decode(pid);
+  if (parts.replica != replica_) return nullptr;
+  std::lock_guard lock(mutex_);
+  if (parts.slot >= slots_.size() || slots_[parts.slot].target == nullptr) return nullptr;
+  const slot& found = slots_[parts.slot];
+  if (found.long_key) {
+    const auto facts = read_long_key(mac_key_, pid, key);
+    return facts && facts->session == found.session ? found.target : nullptr;
+  }
+  std::byte expected[4];
+  store_u32(expected, found.secret);
+  if (key.size() != sizeof expected || ::CRYPTO_memcmp(expected, key.data(), sizeof expected) != 0) return nullptr;
+  return found.target;
+}
+
+void cancel_registry::remove(std::uint32_t pid) {
+  const std::uint32_t index = cancel_pid::decode(pid).slot;
+  std::shared_ptr<const cancel_target> dead;  // its last owner may free a whole deployment: outside the lock
+  std::lock_guard lock(mutex_);
+  dead = std::move(slots_[index].target);
+  free_.push_back(index);
+}
+
+}  // namespace trunkline::session

@@ -1,0 +1,74 @@
+// Who a cancel key belongs to. One per process, shared by all workers; a mutex is held for a look-up, never on the way
+// of a session's bytes.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "base/bytes.h"
+#include "pool/connect.h"
+#include "session/cancel_key.h"
+#include "session/deployment.h"
+
+namespace trunkline::session {
+
+/// How to cancel a session's statement: the server it is on and the key that server gave.
+struct cancel_target {
+  std::shared_ptr<const deployment> setup;
+  std::size_t upstream = 0;
+  pool::server_place place;
+  std::uint32_t server_pid = 0;
+  std::vector<std::byte> server_key;
+};
+
+class cancel_registry {
+ public:
+  cancel_registry(std::uint16_t replica, const cancel_mac_key& mac_key) : replica_(replica), mac_key_(mac_key) {}
+
+  /// Holds a key as long as it lives.
+  class ticket {
+   public:
+    ticket() = default;
+    ticket(ticket&& other) noexcept;
+    ticket& operator=(ticket&& other) noexcept;
+    ~ticket();
+
+    std::uint32_t pid() const { return pid_; }
+    byte_span key() const { return byte_span(key_).first(key_bytes_); }
+    const std::shared_ptr<const cancel_target>& target() const { return target_; }
+    explicit operator bool() const { return registry_ != nullptr; }
+
+   private:
+    friend class cancel_registry;
+    cancel_registry* registry_ = nullptr;
+    std::shared_ptr<const cancel_target> target_;
+    std::uint32_t pid_ = 0;
+    std::size_t key_bytes_ = 0;
+    long_cancel_key key_{};
+  };
+
+  /// `long_key`: for a client of protocol 3.2. An empty ticket: all slots are taken.
+  ticket add(std::uint64_t session, std::shared_ptr<const cancel_target> target, bool long_key);
+  /// Null where the key is not, or no longer, one of ours.
+  std::shared_ptr<const cancel_target> find(std::uint32_t pid, byte_span key) const;
+
+ private:
+  struct slot {
+    std::shared_ptr<const cancel_target> target;
+    std::uint64_t session = 0;
+    std::uint32_t secret = 0;
+    bool long_key = false;
+  };
+  void remove(std::uint32_t pid);
+
+  const std::uint16_t replica_;
+  const cancel_mac_key mac_key_;
+  mutable std::mutex mutex_;
+  std::vector<slot> slots_;
+  std::vector<std::uint32_t> free_;
+};
+
+}  // namespace trunkline::session

@@ -1,0 +1,86 @@
+#include "session/cancel_sender.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "config/glob.h"
+#include "runtime/deadline.h"
+
+namespace trunkline::session {
+namespace {
+
+runtime::task<bool> deliver(runtime::loop* where, net::channel* server, std::uint32_t pid,
+                            std::vector<std::byte> key, runtime::duration patience) {
+  std::vector<std::byte> packet;
+  protocol::append_cancel_request(packet, pid, key);
+  server->write(packet);
+  runtime::deadline deadline(*where, server->changed(), patience);
+  while (!server->ended() && !deadline.passed()) co_await server->changed().wait();
+  co_return server->ended();
+}
+
+}  // namespace
+
+runtime::task<bool> send_cancel(runtime::loop* where, runtime::work_pool* work,
+                                std::shared_ptr<const cancel_target> target, net::channel* into) {
+  const auto& upstream = target->setup->settings->upstreams[target->upstream];
+  pool::connect_request request{.where = where,
+                                .work = work,
+                                .upstream = &upstream,
+                                .tls = target->setup->upstream_tls[target->upstream].get(),
+                                .options = target->setup->socket_options};
+  auto connection = co_await pool::connect_place(std::move(request), target->place, into);
+  if (!connection) co_return false;
+  co_return co_await deliver(where, into, target->server_pid, target->server_key, upstream.connect_timeout);
+}
+
+runtime::task<bool> offer_cancel(login_context* context, std::uint32_t pid, std::vector<std::byte> key) {
+  const auto& settings = context->settings();
+  std::set<std::size_t> upstreams;
+  for (const auto& route : settings.routes) {
+    const auto& names = route.match.listeners;
+    const bool fits = names.empty() || std::any_of(names.begin(), names.end(), [&](const std::string& glob) {
+                        return config::glob_match(glob, context->listener().name);
+                      });
+    if (fits) upstreams.insert(route.upstream_index);
+  }
+  bool any = false;
+  for (const std::size_t index : upstreams) {
+    pool::connect_request request{.where = context->loop,
+                                  .work = &context->shared->work,
+                                  .upstream = &settings.upstreams[index],
+                                  .tls = nullptr,
+                                  .options = context->facts->setup->socket_options,
+                                  .client = context->proxied,
+                                  .plain = true};
+    auto connection = co_await pool::connect_server(std::move(request), &context->server);
+    if (!connection) continue;
+    const bool delivered =
+        co_await deliver(context->loop, &context->server, pid, key, settings.upstreams[index].connect_timeout);
+    any = any || delivered;
+  }
+  co_return any;
+}
+
+cancel_errand::cancel_errand(runtime::loop& where, runtime::work_pool& work,
+                             std::shared_ptr<const cancel_target> target)
+    : changed_(where),
+      server_(where, changed_),
+      done_(where, &tell, this),
+      task_(send_cancel(&where, &work, std::move(target), &server_)) {}
+
+void cancel_errand::start(void (*on_done)(void*, cancel_errand*), void* context) {
+  on_done_ = on_done;
+  context_ = context;
+  task_.start(&finished, this);
+}
+
+void cancel_errand::finished(void* self) { static_cast<cancel_errand*>(self)->done_.schedule(); }
+
+void cancel_errand::tell(void* self) {
+  auto* errand = static_cast<cancel_errand*>(self);
+  errand->on_done_(errand->context_, errand);
+}
+
+}  // namespace trunkline::session

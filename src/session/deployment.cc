@@ -1,0 +1,105 @@
+#include "session/deployment.h"
+
+#include <chrono>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+namespace trunkline::session {
+namespace {
+
+tls::protocol_version version_of(config::tls_version version) {
+  return version == config::tls_version::tls1_3 ? tls::protocol_version::tls_1_3 : tls::protocol_version::tls_1_2;
+}
+
+bool ends_tls(const config::listener& listener) {
+  return listener.tls.mode == config::listener_tls_mode::allow ||
+         listener.tls.mode == config::listener_tls_mode::require;
+}
+
+tls::server_settings server_settings_of(const config::listener_tls& from) {
+  tls::server_settings made;
+  for (const auto& each : from.certificates) {
+    made.certificates.push_back({each.cert_file, each.key_file, each.server_names});
+  }
+  made.client_ca_file = from.client_ca_file;
+  made.min_version = version_of(from.min_version);
+  switch (from.client_certificates) {
+    case config::client_certificate::none:
+      made.client_certificate = tls::client_certificates::none;
+      break;
+    case config::client_certificate::request:
+      made.client_certificate = tls::client_certificates::request;
+      break;
+    case config::client_certificate::require:
+      made.client_certificate = tls::client_certificates::require;
+      break;
+  }
+  return made;
+}
+
+tls::client_settings client_settings_of(const config::upstream_tls& from) {
+  tls::client_settings made;
+  made.ca_file = from.ca_file;
+  made.cert_file = from.cert_file;
+  made.key_file = from.key_file;
+  made.verify = from.mode == config::upstream_tls_mode::verify_full ? tls::verification::verify_full
+                : from.mode == config::upstream_tls_mode::verify_ca ? tls::verification::verify_ca
+                                                                    : tls::verification::none;
+  return made;
+}
+
+result<std::shared_ptr<const auth::user_file>> read_users(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  if (file) text << file.rdbuf();
+  if (!file) return fail({.message = path + ": cannot be read"});
+  auto users = auth::user_file::parse(text.view(), path);
+  if (!users) return fail(users.error());
+  return std::make_shared<const auth::user_file>(std::move(*users));
+}
+
+error at(const std::string& key, error why) {
+  why.message = key + ": " + why.message;
+  return why;
+}
+
+}  // namespace
+
+result<std::shared_ptr<const deployment>> build_deployment(config::snapshot settings,
+                                                           std::shared_ptr<const tls::ticket_keys> tickets) {
+  auto made = std::make_shared<deployment>();
+  const auto now = std::chrono::system_clock::now();
+  const auto note = [&made](const std::vector<std::string>& warnings) {
+    made->warnings.insert(made->warnings.end(), warnings.begin(), warnings.end());
+  };
+  for (const auto& each : settings->listeners) {
+    made->listener_tls.emplace_back();
+    if (!ends_tls(each)) continue;
+    auto context = tls::server_context::build(server_settings_of(each.tls), tickets, now);
+    if (!context) return fail(at("listener \"" + each.name + "\"", context.error()));
+    note((*context)->warnings());
+    made->listener_tls.back() = std::move(*context);
+  }
+  for (const auto& each : settings->upstreams) {
+    made->upstream_tls.emplace_back();
+    if (each.tls.mode == config::upstream_tls_mode::disable) continue;
+    auto context = tls::client_context::build(client_settings_of(each.tls), now);
+    if (!context) return fail(at("upstream \"" + each.name + "\"", context.error()));
+    note((*context)->warnings());
+    made->upstream_tls.back() = std::move(*context);
+  }
+  for (const auto& each : settings->routes) {
+    made->route_users.emplace_back();
+    if (each.auth.verifier_file.empty()) continue;
+    auto users = read_users(each.auth.verifier_file);
+    if (!users) return fail(at("route \"" + each.name + "\"", users.error()));
+    made->route_users.back() = std::move(*users);
+  }
+  const auto& keepalive = settings->keepalive;
+  made->socket_options = {keepalive.idle, keepalive.interval, keepalive.probes, keepalive.user_timeout};
+  made->settings = std::move(settings);
+  return made;
+}
+
+}  // namespace trunkline::session

@@ -1,0 +1,35 @@
+// A configuration made ready for use: its TLS contexts built, its user files read. Immutable; one per reload. Workers
+// hold the newest, each session the one it began with. Building reads files: never on a loop.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "auth/user_file.h"
+#include "base/result.h"
+#include "config/settings.h"
+#include "net/socket.h"
+#include "tls/client_context.h"
+#include "tls/server_context.h"
+#include "tls/ticket_keys.h"
+
+namespace trunkline::session {
+
+struct deployment {
+  config::snapshot settings;
+  /// By index of settings->listeners; null where the listener ends no TLS.
+  std::vector<std::shared_ptr<const tls::server_context>> listener_tls;
+  /// By index of settings->upstreams; null where TLS is disabled.
+  std::vector<std::shared_ptr<const tls::client_context>> upstream_tls;
+  /// By index of settings->routes; null where the route has no verifier file.
+  std::vector<std::shared_ptr<const auth::user_file>> route_users;
+  net::socket_options socket_options;
+  std::vector<std::string> warnings;
+};
+
+/// Errors name the file, or the key of the configuration, and what is wrong.
+result<std::shared_ptr<const deployment>> build_deployment(config::snapshot settings,
+                                                           std::shared_ptr<const tls::ticket_keys> tickets);
+
+}  // namespace trunkline::session

@@ -1,0 +1,126 @@
+#include "session/gateway_login.h"
+
+#include <utility>
+
+#include <openssl/rand.h>
+
+#include "auth/scram_server.h"
+#include "protocol/authentication.h"
+#include "session/server_login.h"
+#include "session/server_start.h"
+#include "session/verifier_lookup.h"
+
+namespace trunkline::session {
+
+using telemetry::cause;
+
+namespace {
+
+auth::scram_server make_scram(const login_context& context, const known_user& user) {
+  auth::scram_server::options options;
+  options.user = context.startup.user;
+  options.verifier = user.verifier;
+  options.user_exists = user.exists;
+  ::RAND_bytes(reinterpret_cast<unsigned char*>(options.server_nonce.data()),
+               static_cast<int>(options.server_nonce.size()));
+  if (context.client_tls != nullptr) {
+    if (auto binding = context.client_tls->session().tls_server_end_point(); !binding.empty()) {
+      options.binding = std::move(binding);
+    }
+  }
+  return auth::scram_server(std::move(options));
+}
+
+step<auth::scram_server::step> take_answer(auth::scram_server& scram, byte_span body, bool first) {
+  result<auth::scram_server::step> done;
+  if (first) {
+    auto initial = protocol::decode_sasl_initial_response(body);
+    if (!initial) return std::unexpected(violation_by(error_source::client, initial.error()));
+    done = scram.start(initial->mechanism, initial->data);
+  } else {
+    done = scram.respond(protocol::decode_sasl_response(body));
+  }
+  if (done) return std::move(*done);
+  if (done.error().code == sqlstates::protocol_violation) {
+    return std::unexpected(violation_by(error_source::client, done.error()));
+  }
+  return std::unexpected(refused(done.error()));
+}
+
+/// Up to and with AuthenticationSASLFinal. The secret is what the gateway may then use towards the server.
+runtime::task<step<server_secret>> authenticate_client(login_context* context) {
+  auto user = co_await find_user(context);
+  if (!user) co_return std::unexpected(std::move(user.error()));
+  auth::scram_server scram = make_scram(*context, *user);
+  std::vector<std::string_view> names;
+  for (const auth::mechanism each : scram.offered()) names.push_back(auth::name_of(each));
+  std::vector<std::byte> out;
+  protocol::append_authentication_sasl(out, names);
+  context->client.write(out);
+
+  for (bool first = true;; first = false) {
+    auto message = co_await read_message(&context->client, error_source::client);
+    if (!message) co_return std::unexpected(std::move(message.error()));
+    if (message->type == 'X') co_return std::unexpected(login_end{.cause = {cause::client_terminate}});
+    if (message->type != 'p') {
+      co_return std::unexpected(
+          violation_by(error_source::client, {.source = error_source::client,
+                                              .code = sqlstates::protocol_violation,
+                                              .message = "expected SASL response"}));
+    }
+    auto answer = take_answer(scram, message->body, first);
+    context->client.consume(message->size);
+    if (!answer) co_return std::unexpected(std::move(answer.error()));
+    out.clear();
+    if (answer->finished) {
+      protocol::append_authentication_sasl_final(out, as_bytes(answer->reply));
+    } else {
+      protocol::append_authentication_sasl_continue(out, as_bytes(answer->reply));
+    }
+    context->client.write(out);
+    if (answer->finished) break;
+  }
+  co_return server_secret{.user = std::string(context->startup.user),
+                          .password = std::move(user->password),
+                          .recovered = scram.recovered_keys()};
+}
+
+/// `credentials` win; then a password that the file holds, which fits whatever salt the server has; then the keys.
+server_secret secret_for_server(const login_context& context, server_secret proved) {
+  const config::route& route = *context.facts->route;
+  if (route.login) return {.user = route.login->user, .password = route.login->password};
+  if (!proved.password.empty()) proved.recovered.reset();
+  return proved;
+}
+
+std::vector<std::byte> authenticated_messages(const login_context& context) {
+  std::vector<std::byte> out;
+  if (context.negotiated) protocol::message_writer(out, 'v').bytes(*context.negotiated);
+  protocol::append_authentication_ok(out);
+  return out;
+}
+
+}  // namespace
+
+runtime::task<step<cancel_registry::ticket>> gateway_login(login_context* context) {
+  server_secret proved{.user = std::string(context->startup.user)};
+  if (context->facts->route->auth.method == config::auth_method::scram) {
+    auto authenticated = co_await authenticate_client(context);
+    if (!authenticated) co_return std::unexpected(std::move(authenticated.error()));
+    proved = std::move(*authenticated);
+  }
+  auto connection = co_await reach_server(context, &context->server);
+  if (!connection) co_return std::unexpected(std::move(connection.error()));
+  context->connection = std::move(*connection);
+
+  server_login_request request{.context = context, .server = &context->server, .tls = context->connection.tls};
+  request.local = context->upstream().endpoints[context->connection.place.endpoint].is_local();
+  request.startup_packet = startup_packet_for_server(*context);
+  request.secret = secret_for_server(*context, std::move(proved));
+  if (auto done = co_await log_in_to_server(std::move(request)); !done) {
+    co_return std::unexpected(std::move(done.error()));
+  }
+  co_return co_await finish_login(context, authenticated_messages(*context));
+}
+
+}  // namespace trunkline::session

@@ -1,0 +1,136 @@
+#include "session/login.h"
+
+#include <exception>
+#include <utility>
+
+#include "routing/route_match.h"
+#include "session/forward_login.h"
+#include "session/gateway_login.h"
+#include "session/negotiate.h"
+
+namespace trunkline::session {
+
+using telemetry::cause;
+
+namespace {
+
+step<> choose_route(login_context& context) {
+  routing::connection_facts facts;
+  facts.listener = context.listener().name;
+  if (!context.facts->server_name.empty()) facts.server_name = context.facts->server_name;
+  if (!context.opaque) {
+    facts.database = context.facts->database;
+    facts.user = context.facts->user;
+  }
+  if (!context.client_address.is_unix()) {
+    facts.source = config::ip_address::parse(context.client_address.host_text());
+  }
+  context.facts->route = routing::find_route(context.settings(), facts);
+  if (context.facts->route != nullptr) return {};
+  return std::unexpected(refused({.code = sqlstates::invalid_authorization,
+                                  .message = "no route for database \"" + context.facts->database + "\" and user \"" +
+                                             context.facts->user + "\"",
+                                  .hint = "The gateway's configuration decides which connections it takes."}));
+}
+
+login_end over_limit(const std::string& what) {
+  std::string message = "too many sessions " + what;
+  return {.cause = {cause::limit},
+          .detail = message,
+          .tell = error{.code = sqlstates::too_many_connections, .message = std::move(message)}};
+}
+
+step<> take_places(login_context& context, established& made) {
+  const config::listener& listener = context.listener();
+  made.listener_place = context.shared->admissions.enter("listener:" + listener.name, listener.max_sessions);
+  if (!made.listener_place) return std::unexpected(over_limit("on listener \"" + listener.name + "\""));
+  const config::route& route = *context.facts->route;
+  if (route.limits.max_sessions == 0) return {};
+  made.route_place = context.shared->admissions.enter("route:" + route.name, route.limits.max_sessions);
+  if (!made.route_place) return std::unexpected(over_limit("on route \"" + route.name + "\""));
+  return {};
+}
+
+void note_server(login_context& context) {
+  session_facts& facts = *context.facts;
+  facts.endpoint = context.connection.place.address.text();
+  if (const auto* tls = context.connection.tls) {
+    facts.server_tls = std::string(tls->session().version()) + " " + std::string(tls->session().cipher());
+  }
+}
+
+runtime::task<step<cancel_registry::ticket>> pass_through(login_context* context) {
+  auto connection = co_await reach_server(context, &context->server);
+  if (!connection) co_return std::unexpected(std::move(connection.error()));
+  context->connection = std::move(*connection);
+  if (context->ssl_request_seen) {
+    // The client asked with SSLRequest and has its S: the server is asked the same, and must agree.
+    std::vector<std::byte> request;
+    protocol::append_ssl_request(request);
+    context->server.write(request);
+    while (context->server.unread().empty() && !context->server.ended()) co_await context->changed.wait();
+    if (context->server.unread().empty()) co_return std::unexpected(server_ended(context->server));
+    const bool accepted = context->server.unread().front() == std::byte{'S'};
+    context->server.consume(1);
+    if (!accepted) {
+      co_return std::unexpected(
+          login_end{.cause = {cause::tls_server}, .detail = "passthrough, but the server does not speak TLS"});
+    }
+  }
+  co_return cancel_registry::ticket();
+}
+
+runtime::task<step<cancel_registry::ticket>> authenticate(login_context* context) {
+  if (context->opaque) co_return co_await pass_through(context);
+  if (context->facts->route->auth.method != config::auth_method::server) co_return co_await gateway_login(context);
+  auto connection = co_await reach_server(context, &context->server);
+  if (!connection) co_return std::unexpected(std::move(connection.error()));
+  context->connection = std::move(*connection);
+  note_server(*context);
+  co_return co_await forward_login(context);
+}
+
+}  // namespace
+
+login::login(runtime::loop& where, services& shared, session_facts& facts)
+    : context_(where, shared, facts), done_(where, nullptr, nullptr) {}
+
+void login::start(std::unique_ptr<runtime::byte_stream> client, net::socket_address peer, void (*on_done)(void*),
+                  void* context) {
+  context_.client_address = std::move(peer);
+  context_.client.attach(std::move(client), true);
+  done_.set(on_done, context);
+  task_ = run(&context_);
+  task_.start([](void* self) { static_cast<login*>(self)->done_.schedule(); }, this);
+}
+
+runtime::task<step<established>> login::run(login_context* context) {
+  if (auto negotiated = co_await negotiate(context); !negotiated) {
+    co_return std::unexpected(std::move(negotiated.error()));
+  }
+  if (context->shared->draining.load(std::memory_order_relaxed)) {
+    co_return std::unexpected(login_end{.cause = {cause::drain},
+                                        .tell = error{.reaction = error_reaction::retry,
+                                                      .code = sqlstates::cannot_connect_now,
+                                                      .message = "the gateway is shutting down"}});
+  }
+  established made;
+  made.opaque = context->opaque;
+  if (auto chosen = choose_route(*context); !chosen) co_return std::unexpected(std::move(chosen.error()));
+  if (auto taken = take_places(*context, made); !taken) co_return std::unexpected(std::move(taken.error()));
+  auto ticket = co_await authenticate(context);
+  if (!ticket) co_return std::unexpected(std::move(ticket.error()));
+  note_server(*context);
+  made.cancel = std::move(*ticket);
+  co_return made;
+}
+
+step<established> login::take_result() {
+  try {
+    return task_.take();
+  } catch (const std::exception& problem) {
+    return std::unexpected(login_end{.cause = {cause::internal}, .detail = problem.what()});
+  }
+}
+
+}  // namespace trunkline::session

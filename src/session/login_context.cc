@@ -1,0 +1,101 @@
+#include "session/login_context.h"
+
+#include <utility>
+#include <variant>
+
+#include "protocol/session_start.h"
+
+namespace trunkline::session {
+
+using telemetry::cause;
+
+namespace {
+
+cause cause_of(runtime::stream_end::kind what, error_source who) {
+  const bool client = who == error_source::client;
+  switch (what) {
+    case runtime::stream_end::kind::fin:
+      return client ? cause::client_eof : cause::server_eof;
+    case runtime::stream_end::kind::timed_out:
+      return client ? cause::client_timeout : cause::server_timeout;
+    case runtime::stream_end::kind::tls:
+      return client ? cause::tls_client : cause::tls_server;
+    default:
+      return client ? cause::client_reset : cause::server_reset;
+  }
+}
+
+std::string failure_of(const net::channel& channel) {
+  return channel.stream() == nullptr ? "" : channel.stream()->failure_text();
+}
+
+}  // namespace
+
+bool login_context::client_version_is_long() const {
+  protocol::protocol_version version = startup.version;
+  if (negotiated) {
+    if (auto answer = protocol::decode_negotiate_protocol_version(*negotiated); answer && answer->newest < version) {
+      version = answer->newest;
+    }
+  }
+  return version >= protocol::protocol_version{3, 2};
+}
+
+login_end client_ended(const net::channel& client) {
+  const auto what = cause_of(client.end().what, error_source::client);
+  // A load balancer's TCP check connects and leaves without a word.
+  const bool probe = client.bytes_received() == 0 && what != cause::tls_client;
+  return {.cause = {what}, .detail = failure_of(client), .silent = probe};
+}
+
+login_end server_ended(const net::channel& server) {
+  return {.cause = {cause_of(server.end().what, error_source::server)},
+          .detail = failure_of(server),
+          .tell = error{.source = error_source::server,
+                        .code = sqlstates::connection_failure,
+                        .message = "the server closed the connection during the login"}};
+}
+
+login_end violation_by(error_source who, error why) {
+  std::string detail = why.message;
+  return {.cause = {who == error_source::client ? cause::protocol_client : cause::protocol_server},
+          .detail = std::move(detail),
+          .tell = std::move(why)};
+}
+
+login_end refused(error why) {
+  std::string detail = why.message;
+  return {.cause = {cause::login_failed, why.code}, .detail = std::move(detail), .tell = std::move(why)};
+}
+
+runtime::task<step<protocol::frame>> read_message(net::channel* from, error_source who) {
+  for (;;) {
+    auto read = protocol::next_frame(from->unread(), limits::login_message_bytes, who);
+    if (auto* whole = std::get_if<protocol::frame>(&read)) co_return *whole;
+    if (auto* wrong = std::get_if<protocol::bad>(&read)) co_return std::unexpected(violation_by(who, wrong->why));
+    if (from->ended()) {
+      co_return std::unexpected(who == error_source::client ? client_ended(*from) : server_ended(*from));
+    }
+    co_await from->changed().wait();
+  }
+}
+
+runtime::task<step<pool::server_connection>> reach_server(login_context* context, net::channel* into) {
+  pool::connect_request request{.where = context->loop,
+                                .work = &context->shared->work,
+                                .upstream = &context->upstream(),
+                                .tls = context->upstream_tls(),
+                                .options = context->facts->setup->socket_options,
+                                .client = context->proxied,
+                                .plain = context->opaque};
+  auto made = co_await pool::connect_server(std::move(request), into);
+  if (!made) {
+    auto& failure = made.error();
+    const auto what = failure.tls ? cause::tls_server : cause::server_unreachable;
+    co_return std::unexpected(
+        login_end{.cause = {what}, .detail = failure.why.message, .tell = std::move(failure.why)});
+  }
+  co_return std::move(*made);
+}
+
+}  // namespace trunkline::session

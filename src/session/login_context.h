@@ -1,0 +1,87 @@
+// What the steps of one login share. Owner: `login`; one loop thread.
+#pragma once
+
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "net/channel.h"
+#include "pool/connect.h"
+#include "protocol/frame.h"
+#include "protocol/startup_message.h"
+#include "runtime/task.h"
+#include "session/admission.h"
+#include "session/cancel_registry.h"
+#include "session/facts.h"
+#include "session/services.h"
+
+namespace trunkline::session {
+
+/// The login is over and there will be no session.
+struct login_end {
+  telemetry::close_cause cause;
+  std::string detail = {};
+  std::optional<error> tell = {};  ///< for the client, where a sentence fits into its stream
+  bool silent = false;             ///< no log line: a served CancelRequest, a port scan
+};
+
+template <class T = void>
+using step = std::expected<T, login_end>;
+
+/// Both legs are ready; bytes may flow.
+struct established {
+  bool opaque = false;  ///< passthrough: the bytes cannot be read
+  cancel_registry::ticket cancel;
+  admission::place listener_place;
+  admission::place route_place;
+};
+
+struct login_context {
+  login_context(runtime::loop& where, services& with, session_facts& of)
+      : loop(&where), shared(&with), facts(&of), changed(where), client(where, changed), server(where, changed) {}
+
+  runtime::loop* loop;
+  services* shared;
+  session_facts* facts;
+  runtime::signal changed;
+  net::channel client;
+  net::channel server;
+
+  net::socket_address client_address;  ///< as the PROXY header says, where there was one
+  net::proxy_header proxied;           ///< to be passed on to servers that want it
+  const tls::tls_stream* client_tls = nullptr;
+  bool opaque = false;           ///< passthrough was chosen: nothing may be said to the client
+  bool ssl_request_seen = false;  ///< the client was answered S; a server must be asked too
+
+  std::vector<std::byte> startup_packet;
+  protocol::startup_message startup;  ///< views into `startup_packet`
+  pool::server_connection connection;
+  /// The body of the server's NegotiateProtocolVersion, where it sent one.
+  std::optional<std::vector<std::byte>> negotiated;
+
+  const config::settings& settings() const { return *facts->setup->settings; }
+  const config::listener& listener() const { return facts->listener(); }
+  const config::upstream& upstream() const { return settings().upstreams[facts->route->upstream_index]; }
+  const tls::client_context* upstream_tls() const {
+    return facts->setup->upstream_tls[facts->route->upstream_index].get();
+  }
+  bool client_version_is_long() const;
+};
+
+/// One whole message from the channel, left there: consume `frame::size` when done with the view. A channel that ends
+/// or sends nonsense ends the login, with `who` to blame.
+runtime::task<step<protocol::frame>> read_message(net::channel* from, error_source who);
+
+login_end client_ended(const net::channel& client);
+login_end server_ended(const net::channel& server);
+login_end violation_by(error_source who, error why);
+/// The gateway refuses: `login_failed` with the error's SQLSTATE, and the error told.
+login_end refused(error why);
+
+/// Connects `into` to the route's upstream. `for_client`: the PROXY header names the client.
+runtime::task<step<pool::server_connection>> reach_server(login_context* context, net::channel* into);
+
+}  // namespace trunkline::session

@@ -1,0 +1,174 @@
+#include "session/relay_machine.h"
+
+#include <utility>
+
+#include "base/limits.h"
+
+namespace trunkline::session {
+
+using telemetry::cause;
+using telemetry::close_cause;
+
+namespace {
+
+error server_lost_error() {
+  return {.source = error_source::server,
+          .code = sqlstates::connection_failure,
+          .message = "the connection between the gateway and the server was lost",
+          .hint = "The server may have crashed or restarted, or a device on the path forgot the connection."};
+}
+
+error drain_error() {
+  return {.code = sqlstates::admin_shutdown,
+          .message = "terminating connection because the gateway is shutting down",
+          .hint = "Connect again: another replica or the restarted gateway will take the connection."};
+}
+
+error timeout_error(relay_event which) {
+  switch (which) {
+    case relay_event::idle_timeout:
+      return {.code = sqlstates::idle_session_timeout,
+              .message = "terminating connection due to the gateway's idle timeout",
+              .hint = "The route's limits.idleTimeout sets it."};
+    case relay_event::transaction_timeout:
+      return {.code = sqlstates::transaction_timeout,
+              .message = "terminating connection due to the gateway's transaction timeout",
+              .hint = "The route's limits.transactionTimeout sets it."};
+    default:
+      return {.code = sqlstates::admin_shutdown,
+              .message = "terminating connection because it reached the gateway's session timeout",
+              .hint = "The route's limits.sessionTimeout sets it."};
+  }
+}
+
+}  // namespace
+
+relay_actions relay_machine::on(relay_event event, const relay_view& view) {
+  switch (event) {
+    case relay_event::client_fin:
+      return client_finished(view);
+    case relay_event::client_reset:
+      return client_lost(view, cause::client_reset);
+    case relay_event::client_timeout:
+      return client_lost(view, cause::client_timeout);
+    case relay_event::server_fin:
+      return server_finished(view);
+    case relay_event::server_reset:
+      return server_lost(view, cause::server_reset);
+    case relay_event::server_timeout:
+      return server_lost(view, cause::server_timeout);
+    case relay_event::protocol_client:
+      return end_by_gateway(view, cause::protocol_client,
+                            {.source = error_source::client,
+                             .code = sqlstates::protocol_violation,
+                             .message = "invalid message length in the stream from the client"});
+    case relay_event::protocol_server:
+      return end_by_gateway(view, cause::protocol_server,
+                            {.source = error_source::server,
+                             .code = sqlstates::protocol_violation,
+                             .message = "invalid message length in the stream from the server"});
+    case relay_event::wait_over:
+      return waited(view);
+    case relay_event::drain:
+    case relay_event::at_rest:
+      draining_ = true;
+      return view.idle ? end_by_gateway(view, cause::drain, drain_error()) : relay_actions{};
+    case relay_event::drain_over:
+      return end_by_gateway(view, cause::drain, drain_error());
+    case relay_event::idle_timeout:
+      return end_by_gateway(view, cause::idle_timeout, timeout_error(event));
+    case relay_event::transaction_timeout:
+      return end_by_gateway(view, cause::transaction_timeout, timeout_error(event));
+    case relay_event::session_timeout:
+      return end_by_gateway(view, cause::session_timeout, timeout_error(event));
+  }
+  return {};
+}
+
+close_cause relay_machine::orderly_cause(const relay_view& view) const {
+  if (view.fatal) return {cause::server_fatal, *view.fatal};
+  if (view.terminate_seen) return {cause::client_terminate};
+  return {client_fin_ ? cause::client_eof : cause::server_eof};
+}
+
+relay_actions relay_machine::client_finished(const relay_view& view) {
+  client_fin_ = true;
+  relay_actions actions;
+  if (server_fin_ || (view.terminate_seen && !view.busy && !view.server_unsent)) {
+    actions.end = orderly_cause(view);
+    return actions;
+  }
+  // A FIN may be half a close: the answers still go to the client. The server sees the FIN when it next reads.
+  actions.finish_server = true;
+  actions.wait = view.busy ? limits::half_close_grace : limits::farewell_timeout;
+  return actions;
+}
+
+relay_actions relay_machine::waited(const relay_view& view) {
+  relay_actions actions;
+  if (server_fin_ && view.client_unsent) {
+    // A slow client gets all that the server said; one that takes nothing is ended by TCP_USER_TIMEOUT.
+    actions.wait = limits::farewell_timeout;
+    return actions;
+  }
+  if (!server_fin_ && view.busy && view.progress) {
+    actions.wait = cancelled_ ? limits::abandoned_server_grace : limits::half_close_grace;
+    return actions;
+  }
+  if (!server_fin_ && view.busy && !cancelled_) {
+    cancelled_ = true;
+    actions.cancel_statement = true;
+    actions.wait = limits::abandoned_server_grace;
+    return actions;
+  }
+  actions.reset_server = !server_fin_;
+  actions.end = orderly_cause(view);
+  return actions;
+}
+
+relay_actions relay_machine::client_lost(const relay_view& view, cause why) {
+  relay_actions actions;
+  actions.cancel_statement = view.busy && !server_fin_;
+  actions.reset_server = true;
+  // psql and others close with answers unread after Terminate, which resets: that was still an orderly goodbye.
+  const bool orderly = server_fin_ || view.fatal || (view.terminate_seen && !view.busy);
+  actions.end = orderly ? orderly_cause(view) : close_cause{client_fin_ ? cause::client_eof : why};
+  return actions;
+}
+
+relay_actions relay_machine::server_finished(const relay_view& view) {
+  server_fin_ = true;
+  relay_actions actions;
+  if (client_fin_) {
+    actions.finish_client = true;
+    actions.end = orderly_cause(view);
+    return actions;
+  }
+  actions.finish_client = true;
+  actions.wait = limits::farewell_timeout;
+  return actions;
+}
+
+relay_actions relay_machine::server_lost(const relay_view& view, cause why) {
+  relay_actions actions;
+  if (client_fin_ || server_fin_ || view.terminate_seen || view.fatal) {
+    actions.end = orderly_cause(view);
+    return actions;
+  }
+  if (view.client_boundary) actions.tell_client = server_lost_error();
+  actions.reset_client = why == cause::server_reset;
+  actions.end = close_cause{why};
+  return actions;
+}
+
+relay_actions relay_machine::end_by_gateway(const relay_view& view, cause why, error say) {
+  relay_actions actions;
+  actions.cancel_statement = view.busy && !server_fin_;
+  actions.terminate_server = view.idle;
+  actions.reset_server = why == cause::protocol_server;
+  if (view.client_boundary) actions.tell_client = std::move(say);
+  actions.end = close_cause{why};
+  return actions;
+}
+
+}  // namespace trunkline::session

@@ -1,0 +1,85 @@
+// One client's life: login, relay, farewell, each an object that exists only in its phase; and the one log line at its
+// end. Owner: a worker; one loop thread.
+#pragma once
+
+#include <memory>
+
+#include "session/cancel_registry.h"
+#include "session/facts.h"
+#include "session/farewell.h"
+#include "session/login.h"
+#include "session/relay.h"
+#include "session/services.h"
+
+namespace trunkline::session {
+
+class session;
+
+/// What a session needs of its worker.
+class session_host {
+ public:
+  virtual ~session_host() = default;
+  virtual runtime::loop& where() = 0;
+  virtual services& shared() = 0;
+  /// Runs a CancelRequest that outlives the session.
+  virtual void run_cancel(std::shared_ptr<const cancel_target> target) = 0;
+  /// The session is over; the host destroys it, not inside this call.
+  virtual void session_over(session& which) = 0;
+};
+
+/// A login that is not yet finished counts twice: for the listener, and for where it comes from.
+struct half_open_places {
+  admission::place of_listener;
+  admission::place of_source;
+};
+
+class session final : public relay_owner {
+ public:
+  session(session_host& host, session_facts facts, half_open_places half_open);
+  ~session() override;
+
+  void start(int socket, const net::socket_address& peer);
+  /// SIGTERM: end as soon as it hurts nobody.
+  void drain();
+  /// The grace time is over, or SIGINT.
+  void stop();
+
+  const session_facts& facts() const { return facts_; }
+  /// Links of the host's list.
+  session* previous = nullptr;
+  session* next = nullptr;
+
+ private:
+  static void login_done(void* self);
+  static void login_late(void* self);
+  static void limit_due(void* self);
+  static void farewell_done(void* self);
+
+  void finish_login();
+  void begin_relay(established made);
+  void end_login(login_end why);
+  void leave(std::unique_ptr<runtime::byte_stream> client, std::vector<std::byte> last_word, farewell::ending how);
+  void watch_limits();
+  std::optional<runtime::time_point> next_limit(relay_event& which) const;
+
+  void cancel_statement() override;
+  void relay_ended(telemetry::close_cause cause, std::vector<std::byte> last_word, bool reset_client) override;
+
+  session_host& host_;
+  session_facts facts_;
+  half_open_places half_open_;
+  admission::place listener_place_;
+  admission::place route_place_;
+  cancel_registry::ticket cancel_;
+  std::unique_ptr<login> login_;
+  std::unique_ptr<relay> relay_;
+  std::unique_ptr<farewell> farewell_;
+  runtime::timer timer_;  ///< the login's deadline, then the route's limits
+  runtime::deferred over_;
+};
+
+/// Writes `session.end`.
+void log_session_end(telemetry::logger& log, const session_facts& facts, const session_end& end,
+                     runtime::time_point now);
+
+}  // namespace trunkline::session

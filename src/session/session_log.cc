@@ -1,0 +1,66 @@
+// The one log line of a session's end, with its facts (interfaces.md, "Close causes").
+#include <chrono>
+#include <optional>
+#include <vector>
+
+#include "net/socket.h"
+#include "session/session.h"
+
+namespace trunkline::session {
+
+using telemetry::field;
+
+namespace {
+
+double seconds_between(runtime::time_point from, runtime::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+void add_tcp(std::vector<field>& fields, int socket, bool client) {
+  const auto facts = net::read_tcp_facts(socket);
+  if (!facts) return;
+  fields.push_back({client ? "clientRttMicros" : "serverRttMicros", facts->rtt.count()});
+  fields.push_back({client ? "clientRetransmits" : "serverRetransmits", std::int64_t{facts->retransmits}});
+  fields.push_back({client ? "clientUnacked" : "serverUnacked", std::int64_t{facts->unacked}});
+}
+
+void add_text(std::vector<field>& fields, std::string_view name, std::string_view value) {
+  if (!value.empty()) fields.push_back({name, value});
+}
+
+}  // namespace
+
+void log_session_end(telemetry::logger& log, const session_facts& facts, const session_end& end,
+                     runtime::time_point now) {
+  if (!log.enabled(telemetry::log_level::info)) return;
+  const std::string why = end.cause.text();
+  std::vector<field> fields{{"session", static_cast<std::int64_t>(facts.id)},
+                            {"worker", std::int64_t{facts.worker}},
+                            {"cause", std::string_view(why)},
+                            {"leg", name_of(end.cause.ended_by())},
+                            {"client", std::string_view(facts.client)},
+                            {"listener", std::string_view(facts.listener().name)}};
+  if (facts.route != nullptr) {
+    fields.push_back({"route", std::string_view(facts.route->name)});
+    fields.push_back({"upstream", std::string_view(facts.route->upstream)});
+  }
+  add_text(fields, "endpoint", facts.endpoint);
+  add_text(fields, "user", facts.user);
+  add_text(fields, "database", facts.database);
+  add_text(fields, "applicationName", facts.application_name);
+  add_text(fields, "serverName", facts.server_name);
+  add_text(fields, "tls", facts.tls);
+  add_text(fields, "serverTls", facts.server_tls);
+  const std::string_view status(&end.transaction_status, 1);
+  fields.push_back({"loggedIn", facts.logged_in});
+  fields.push_back({"txState", status});
+  fields.push_back({"seconds", seconds_between(facts.started, now)});
+  fields.push_back({"idleSeconds", seconds_between(facts.last_bytes, now)});
+  fields.push_back({"bytesIn", static_cast<std::int64_t>(facts.bytes_from_client)});
+  fields.push_back({"bytesOut", static_cast<std::int64_t>(facts.bytes_from_server)});
+  add_tcp(fields, end.client_socket, true);
+  add_tcp(fields, end.server_socket, false);
+  log.write(telemetry::log_level::info, "session.end", end.detail, fields);
+}
+
+}  // namespace trunkline::session

@@ -1,0 +1,191 @@
+#include "session/worker.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "protocol/error_response.h"
+
+namespace trunkline::session {
+namespace {
+
+/// Connections accepted in one turn, before the sessions get theirs.
+constexpr int accepts_per_turn = 16;
+
+}  // namespace
+
+worker::acceptor::acceptor(worker& owner, open_listener listener, std::size_t index)
+    : owner_(owner), listener_(std::move(listener)), index_(index) {
+  watch_ = owner.loop_->watch_listener(listener_.socket->get(), *this);
+}
+
+void worker::acceptor::on_acceptable() {
+  for (int i = 0; i < accepts_per_turn && owner_.accept_one(*this); ++i) {
+  }
+}
+
+worker::worker(unsigned number, std::unique_ptr<runtime::loop> loop, services& shared)
+    : number_(number), loop_(std::move(loop)), shared_(shared) {}
+
+worker::~worker() {
+  errands_.clear();
+  while (first_ != nullptr) {
+    session* dead = first_;
+    first_ = dead->next;
+    delete dead;
+  }
+}
+
+void worker::start() {
+  thread_ = std::thread([this] { loop_->run(); });
+}
+
+void worker::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void worker::configure(std::shared_ptr<const deployment> setup, std::vector<open_listener> listeners) {
+  loop_->post([this, setup = std::move(setup), listeners = std::move(listeners)]() mutable {
+    setup_ = std::move(setup);
+    acceptors_.clear();
+    for (std::size_t i = 0; i < listeners.size(); ++i) {
+      acceptors_.push_back(std::make_unique<acceptor>(*this, std::move(listeners[i]), i));
+    }
+  });
+}
+
+void worker::drain() {
+  loop_->post([this] { for_each_session([](session& each) { each.drain(); }); });
+}
+
+void worker::stop() {
+  loop_->post([this] {
+    stopping_ = true;
+    acceptors_.clear();
+    for_each_session([](session& each) { each.stop(); });
+    stop_when_empty();
+  });
+}
+
+void worker::stop_when_empty() {
+  if (stopping_ && first_ == nullptr && errands_.empty()) loop_->stop();
+}
+
+template <class Visit>
+void worker::for_each_session(Visit&& visit) {
+  for (session* each = first_; each != nullptr;) {
+    session* const following = each->next;
+    visit(*each);
+    each = following;
+  }
+}
+
+bool worker::accept_one(const acceptor& from) {
+  sockaddr_storage storage;
+  socklen_t length = sizeof storage;
+  const int socket = ::accept4(from.listener().socket->get(), reinterpret_cast<sockaddr*>(&storage), &length,
+                               SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (socket < 0) {
+    if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+      shared_.log.write(telemetry::log_level::error, "accept", std::strerror(errno),
+                        {{"listener", std::string_view(from.listener().name)}});
+    }
+    return errno == EINTR || errno == ECONNABORTED;
+  }
+  net::socket_address peer(reinterpret_cast<const sockaddr*>(&storage), length);
+  worker& target = least_loaded();
+  target.count_.fetch_add(1, std::memory_order_relaxed);
+  if (&target == this) {
+    begin(socket, peer, from.listener().name);
+  } else {
+    target.take(socket, std::move(peer), from.listener().name);
+  }
+  return true;
+}
+
+worker& worker::least_loaded() {
+  worker* best = this;
+  for (const auto& each : peers_) {
+    if (each->sessions() < best->sessions()) best = each.get();
+  }
+  return *best;
+}
+
+void worker::take(int socket, net::socket_address peer, std::string listener) {
+  loop_->post([this, socket, peer = std::move(peer), listener = std::move(listener)] { begin(socket, peer, listener); });
+}
+
+void worker::begin(int socket, const net::socket_address& peer, const std::string& listener) {
+  const auto& listeners = setup_->settings->listeners;
+  const auto found = std::find_if(listeners.begin(), listeners.end(),
+                                  [&](const config::listener& each) { return each.name == listener; });
+  if (found == listeners.end() || stopping_) {  // a reload took it away meanwhile
+    ::close(socket);
+    count_.fetch_sub(1, std::memory_order_relaxed);
+    return;
+  }
+  auto& admissions = shared_.admissions;
+  auto half_open = admissions.enter("login:" + found->name, found->max_half_open_logins);
+  admission::place of_source;
+  if (half_open && !peer.is_unix()) {
+    of_source = admissions.enter("login:" + found->name + ":" + peer.host_text(),
+                                 found->max_half_open_logins_per_source);
+    if (!of_source) half_open.give_back();
+  }
+  if (!half_open) {
+    refuse(socket, found->name);
+    return;
+  }
+  session_facts facts;
+  facts.id = shared_.next_session.fetch_add(1, std::memory_order_relaxed);
+  facts.worker = number_;
+  facts.setup = setup_;
+  facts.listener_index = static_cast<std::size_t>(found - listeners.begin());
+  facts.client = peer.text();
+  auto* made = new session(*this, std::move(facts), {std::move(half_open), std::move(of_source)});
+  made->next = first_;
+  if (first_ != nullptr) first_->previous = made;
+  first_ = made;
+  made->start(socket, peer);
+}
+
+void worker::refuse(int socket, const std::string& listener) {
+  const auto message = protocol::error_response({.code = sqlstates::too_many_connections,
+                                                 .message = "too many logins are under way",
+                                                 .hint = "The listener's maxHalfOpenLogins sets the limit."});
+  [[maybe_unused]] const auto sent = ::send(socket, message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  ::close(socket);
+  count_.fetch_sub(1, std::memory_order_relaxed);
+  shared_.log.write(telemetry::log_level::warning, "login.refused", "too many logins are under way",
+                    {{"listener", std::string_view(listener)}, {"cause", std::string_view("limit")}});
+}
+
+void worker::session_over(session& which) {
+  if (which.previous != nullptr) which.previous->next = which.next;
+  if (which.next != nullptr) which.next->previous = which.previous;
+  if (first_ == &which) first_ = which.next;
+  count_.fetch_sub(1, std::memory_order_relaxed);
+  loop_->dispose(std::unique_ptr<session>(&which));
+  stop_when_empty();
+}
+
+void worker::run_cancel(std::shared_ptr<const cancel_target> target) {
+  auto errand = std::make_unique<cancel_errand>(*loop_, shared_.work, std::move(target));
+  errand->start(
+      [](void* self, cancel_errand* which) {
+        auto* owner = static_cast<worker*>(self);
+        auto& all = owner->errands_;
+        const auto at = std::find_if(all.begin(), all.end(), [&](const auto& each) { return each.get() == which; });
+        owner->loop_->dispose(std::move(*at));
+        all.erase(at);
+        owner->stop_when_empty();
+      },
+      this);
+  errands_.push_back(std::move(errand));
+}
+
+}  // namespace trunkline::session

@@ -1,0 +1,86 @@
+// One worker: a thread, its loop, and the sessions that live there. Listening sockets are watched by all workers; the
+// one that accepts gives the connection to the worker with the fewest sessions, so that a few long-lived connections
+// spread evenly. Owner: main, which destroys it after `join`.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "runtime/loop.h"
+#include "runtime/unique_fd.h"
+#include "session/cancel_sender.h"
+#include "session/session.h"
+
+namespace trunkline::session {
+
+/// A listening socket, shared by all workers; closed when the last of them has stopped watching it.
+struct open_listener {
+  std::string name;
+  std::shared_ptr<const runtime::unique_fd> socket;
+};
+
+class worker final : session_host {
+ public:
+  worker(unsigned number, std::unique_ptr<runtime::loop> loop, services& shared);
+  ~worker() override;
+
+  /// Before `start`: the workers among which connections are spread, itself included.
+  void set_peers(std::span<const std::unique_ptr<worker>> peers) { peers_ = peers; }
+  void start();
+  void join();
+
+  // Any thread:
+  /// New connections begin with `setup`; `listeners` are those to watch from now on.
+  void configure(std::shared_ptr<const deployment> setup, std::vector<open_listener> listeners);
+  /// Sessions end as they come to rest; new ones are refused, cancel requests still served.
+  void drain();
+  /// What is left ends now. The loop stops when all have said goodbye.
+  void stop();
+  std::size_t sessions() const { return count_.load(std::memory_order_relaxed); }
+
+ private:
+  class acceptor final : public runtime::accept_handler {
+   public:
+    acceptor(worker& owner, open_listener listener, std::size_t index);
+    void on_acceptable() override;
+    const open_listener& listener() const { return listener_; }
+    std::size_t index() const { return index_; }
+
+   private:
+    worker& owner_;
+    open_listener listener_;
+    std::size_t index_;
+    std::unique_ptr<runtime::accept_watch> watch_;
+  };
+
+  runtime::loop& where() override { return *loop_; }
+  services& shared() override { return shared_; }
+  void run_cancel(std::shared_ptr<const cancel_target> target) override;
+  void session_over(session& which) override;
+
+  bool accept_one(const acceptor& from);
+  worker& least_loaded();
+  void take(int socket, net::socket_address peer, std::string listener);
+  void begin(int socket, const net::socket_address& peer, const std::string& listener);
+  void refuse(int socket, const std::string& why);
+  template <class Visit>
+  void for_each_session(Visit&& visit);
+  void stop_when_empty();
+
+  const unsigned number_;
+  std::unique_ptr<runtime::loop> loop_;
+  services& shared_;
+  std::span<const std::unique_ptr<worker>> peers_;
+  std::shared_ptr<const deployment> setup_;
+  std::vector<std::unique_ptr<acceptor>> acceptors_;
+  std::vector<std::unique_ptr<cancel_errand>> errands_;
+  session* first_ = nullptr;
+  std::atomic<std::size_t> count_{0};
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace trunkline::session

@@ -1,0 +1,54 @@
+// Why a session ended (interfaces.md, "Close causes"): one name for logs, metrics and audit. Value type; any
+// thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace trunkline::telemetry {
+
+enum class cause : std::uint8_t {
+  client_terminate,
+  client_eof,
+  client_reset,
+  client_timeout,
+  server_eof,
+  server_reset,
+  server_timeout,
+  server_fatal,  ///< with an SQLSTATE
+  server_unreachable,
+  login_failed,  ///< with an SQLSTATE
+  login_timeout,
+  tls_client,
+  tls_server,
+  protocol_client,
+  protocol_server,
+  not_postgres,
+  idle_timeout,
+  transaction_timeout,
+  session_timeout,
+  limit,
+  drain,
+  killed,
+  internal,
+};
+
+/// Which side ended it: its own doing (client, server) or the gateway's decision.
+enum class leg : std::uint8_t { client, server, gateway };
+
+struct close_cause {
+  cause what = cause::internal;
+  sqlstate code{};  ///< of server_fatal and login_failed
+
+  /// "client_eof", "server_fatal:57P01".
+  std::string text() const;
+  leg ended_by() const;
+};
+
+std::string_view name_of(cause which);
+std::string_view name_of(leg which);
+
+}  // namespace trunkline::telemetry

@@ -1,0 +1,52 @@
+// Log lines: one event, its fields, as text or as one JSON object. Lines are written to stderr by a thread of
+// the logger's own, through a bounded queue; where that is full the oldest line is dropped and the loss is
+// counted, so that a stuck stderr never stops a session. Any thread.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace trunkline::telemetry {
+
+enum class log_format : std::uint8_t { text, json };
+enum class log_level : std::uint8_t { debug, info, warning, error };
+
+struct field {
+  std::string_view name;
+  std::variant<std::string_view, std::int64_t, double, bool> value;
+};
+
+class logger {
+ public:
+  logger(log_format format, log_level lowest);
+  logger(const logger&) = delete;
+  logger& operator=(const logger&) = delete;
+  /// Writes out what is queued.
+  ~logger();
+
+  bool enabled(log_level level) const { return level >= lowest_; }
+  /// `event` is a dotted name ("session.end"); `message` is for humans and may be empty.
+  void write(log_level level, std::string_view event, std::string_view message,
+             std::span<const field> fields);
+  void write(log_level level, std::string_view event, std::string_view message,
+             std::initializer_list<field> fields = {}) {
+    write(level, event, message, std::span(fields.begin(), fields.size()));
+  }
+
+ private:
+  struct sink;
+  log_format format_;
+  log_level lowest_;
+  std::unique_ptr<sink> sink_;
+};
+
+/// What `logger` writes, without a line end: for tests and for `audit`'s text form. `time` is RFC 3339.
+std::string render_line(log_format format, std::string_view time, log_level level, std::string_view event,
+                        std::string_view message, std::span<const field> fields);
+
+}  // namespace trunkline::telemetry
