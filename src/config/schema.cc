@@ -276,7 +276,9 @@ std::string expectation(const schema_key& key) {
     case kind::boolean:
       return "true or false";
     case kind::duration:
-      return "a duration such as 250ms, 30s, 5m, 1h or 0" + expected_range(key, true);
+      return (key.least > 0 ? "a duration such as 250ms, 30s, 5m or 1h"
+                            : "a duration such as 250ms, 30s, 5m, 1h or 0") +
+             expected_range(key, true);
     case kind::choice:
       return enumerate(key.choices);
     case kind::listen_address:

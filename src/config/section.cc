@@ -127,7 +127,7 @@ std::optional<section::scalar> section::read_scalar(const node& value, const sch
     wrong(value.where, key_path, key, from_environment ? quote(value.text) + " is empty" : "is empty");
     return std::nullopt;
   }
-  return scalar{std::move(*expanded), value.text, value.where, !value.quoted || from_environment};
+  return scalar{std::move(*expanded), value.text, value.where, !value.quoted || from_environment, key_path};
 }
 
 std::optional<section::scalar> section::scalar_of(std::string_view key) {
@@ -136,7 +136,7 @@ std::optional<section::scalar> section::scalar_of(std::string_view key) {
     if (auto read = read_scalar(*value, described, path_of(key))) return read;
   }
   if (described.default_text.empty()) return std::nullopt;
-  return scalar{described.default_text, described.default_text, {}, true};
+  return scalar{described.default_text, described.default_text, {}, true, path_of(key)};
 }
 
 std::vector<section::scalar> section::scalars_of(std::string_view key, bool one_is_enough) {
@@ -173,7 +173,7 @@ std::vector<std::string> section::texts(std::string_view key) {
   std::vector<std::string> list;
   for (auto& value : scalars_of(key, true)) {
     if (value.text.size() > limits::config_pattern_bytes) {
-      wrong(value.where, path_of(key), describe(key),
+      wrong(value.where, value.key, describe(key),
             fmt::format("is longer than {} bytes", limits::config_pattern_bytes));
     }
     list.push_back(std::move(value.text));
@@ -233,7 +233,7 @@ std::vector<network_range> section::ranges(std::string_view key) {
       continue;
     }
     const auto base = ip_address::parse(std::string_view(value.text).substr(0, value.text.find('/')));
-    wrong(value.where, path_of(key), describe(key),
+    wrong(value.where, value.key, describe(key),
           quote(value.shown) +
               (base ? " has bits behind its prefix, or no fitting prefix" : " is not a range"));
   }
@@ -257,7 +257,7 @@ std::vector<address> section::endpoints(std::string_view key) {
     if (auto parsed = parse_endpoint(value.text)) {
       list.push_back(std::move(*parsed));
     } else {
-      wrong(value.where, path_of(key), describe(key), quote(value.shown) + " is not the address of a server");
+      wrong(value.where, value.key, describe(key), quote(value.shown) + " is not the address of a server");
     }
   }
   return list;
@@ -295,7 +295,9 @@ std::vector<std::pair<std::string, std::string>> section::parameters(std::string
   if (value == nullptr) return list;
   const auto& described = describe(key);
   if (value->kind != node_kind::mapping || value->entries.size() > limits::config_list_entries) {
-    wrong(value->where, path_of(key), described, is_this(value->kind));
+    const auto too_many = fmt::format("has more than {} entries", limits::config_list_entries);
+    wrong(value->where, path_of(key), described,
+          value->kind == node_kind::mapping ? too_many : is_this(value->kind));
     return list;
   }
   for (const auto& entry : value->entries) {

@@ -101,6 +101,7 @@ class section {
     std::string shown;  ///< as the file has it, before ${…}
     place where;
     bool plain = true;  ///< not quoted, or from the environment
+    std::string key;    ///< its path, with the index where it stands in a list
   };
 
   const node* find(std::string_view key) const;

@@ -38,7 +38,9 @@ class tree_builder final : public YAML::EventHandler {
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     node made;
-    made.where = place_of(mark);
+    // The parser marks a missing value where the next thing stands, which may be lines away from its key.
+    const bool has_key = !stack_.empty() && stack_.back().key;
+    made.where = has_key ? stack_.back().key->where : place_of(mark);
     finish(std::make_shared<const node>(std::move(made)), anchor);
   }
 

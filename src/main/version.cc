@@ -42,10 +42,10 @@ std::string version_text() {
       "fmt: {}.{}.{}\n"
       "cli11: {}\n"
       "libc: glibc {} {}\n",
-      TRUNKLINE_VERSION, TRUNKLINE_BUILD, compiler(), sanitizers(),
-      OpenSSL_version(OPENSSL_VERSION_STRING), OPENSSL_VERSION_STR, TRUNKLINE_YAML_CPP, SPDLOG_VER_MAJOR,
-      SPDLOG_VER_MINOR, SPDLOG_VER_PATCH, FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100,
-      CLI11_VERSION, gnu_get_libc_version(), gnu_get_libc_release());
+      TRUNKLINE_VERSION, TRUNKLINE_BUILD, compiler(), sanitizers(), OpenSSL_version(OPENSSL_VERSION_STRING),
+      OPENSSL_VERSION_STR, TRUNKLINE_YAML_CPP, SPDLOG_VER_MAJOR, SPDLOG_VER_MINOR, SPDLOG_VER_PATCH,
+      FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100, CLI11_VERSION, gnu_get_libc_version(),
+      gnu_get_libc_release());
 }
 
 }  // namespace trunkline::main

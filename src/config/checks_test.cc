@@ -1,0 +1,272 @@
+// Values that are right alone and wrong together, and the exact sentences they get.
+#include "config/load.h"
+#include "config/test_support.h"
+
+namespace trunkline::config {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+TEST(Checks, NamesAreUnique) {
+  EXPECT_THAT(
+      problems_of(sample{.listener = "{name: a, address: '127.0.0.1:1', tls: {mode: disable}}\n"
+                                     "- {name: a, address: '127.0.0.1:1', tls: {mode: disable}}"}
+                      .text()),
+      ElementsAre(
+          "3:10: listeners[1].name: `a` is also the name of listeners[0] (expected names that differ)",
+          "3:22: listeners[1].address: 127.0.0.1:1 overlaps with listeners[0], 127.0.0.1:1 (expected "
+          "addresses that differ)"));
+  EXPECT_THAT(
+      problems_of(sample{.listener = "{name: a, address: '0.0.0.0:1', tls: {mode: disable}}\n"
+                                     "- {name: b, address: '127.0.0.1:1', tls: {mode: disable}}"}
+                      .text()),
+      ElementsAre("3:22: listeners[1].address: 127.0.0.1:1 overlaps with listeners[0], 0.0.0.0:1 (expected "
+                  "addresses that differ)"));
+}
+
+TEST(Checks, ListenerTlsMustBeComplete) {
+  EXPECT_THAT(with_listener("{name: main, address: '0.0.0.0:6432'}"),
+              testing::Contains(
+                  "2:3: listeners[0].tls.certificates: is missing, and mode require needs one (expected "
+                  "certificates: [{certFile: …, keyFile: …}], or mode: disable, or mode: passthrough)"));
+  EXPECT_THAT(
+      with_listener("{name: main, address: 'unix:/run/x', tls: {mode: require}}"),
+      testing::Contains(
+          "2:52: listeners[0].tls.mode: clients do not use TLS on a unix socket (expected disable, or "
+          "the key left out)"));
+  const auto certificates = [](const std::string& rest) {
+    return "{name: main, address: '127.0.0.1:1', tls: {certificates: [{certFile: a, keyFile: b}], " + rest +
+           "}}";
+  };
+  EXPECT_THAT(with_listener(certificates("clientCertificate: require")),
+              testing::Contains(
+                  "2:108: listeners[0].tls.clientCertificate: needs clientCaFile, to know whose certificates "
+                  "count (expected clientCaFile beside it)"));
+  EXPECT_THAT(with_listener(certificates("mode: allow, clientCertificate: require, clientCaFile: c")),
+              testing::Contains(
+                  "2:121: listeners[0].tls.clientCertificate: require means nothing while mode allow lets "
+                  "clients in without TLS (expected mode: require)"));
+  EXPECT_THAT(
+      with_listener("{name: main, address: '127.0.0.1:1', tls: {mode: disable, clientCertificate: request}}"),
+      ElementsAre(
+          "2:80: listeners[0].tls.clientCertificate: cannot be asked for with mode disable (expected mode: "
+          "require)"));
+  EXPECT_THAT(
+      with_listener("{name: main, address: 'unix:/run/x', proxyProtocol: {trustedSources: [10.0.0.0/8]}}"),
+      ElementsAre(
+          "2:55: listeners[0].proxyProtocol: a unix socket has no source address to trust (expected to be "
+          "left out)"));
+  EXPECT_THAT(
+      with_listener("{name: main, address: 'unix:/run/x', proxyProtocol: {}}"),
+      ElementsAre(
+          "2:55: listeners[0].proxyProtocol.trustedSources: is missing (expected a range such as 10.0.0.0/8 "
+          "or 2001:db8::/32, or a list of them)"));
+}
+
+TEST(Checks, RangesAreExact) {
+  EXPECT_THAT(
+      with_route("{name: app, upstream: db, match: {source: [10.1.0.0/8, ten]}}"),
+      ElementsAre(
+          "4:46: routes[0].match.source[0]: `10.1.0.0/8` has bits behind its prefix, or no fitting prefix "
+          "(expected a range such as 10.0.0.0/8 or 2001:db8::/32, or a list of them)",
+          "4:58: routes[0].match.source[1]: `ten` is not a range (expected a range such as 10.0.0.0/8 or "
+          "2001:db8::/32, or a list of them)"));
+  EXPECT_THAT(
+      with_route("{name: app, upstream: db, match: {user: []}}"),
+      ElementsAre(
+          "4:43: routes[0].match.user: is an empty list (expected a text or a list of texts; `*` and `?` are "
+          "wildcards)"));
+  EXPECT_THAT(
+      with_route("{name: app, upstream: db, match: {listener: mian}}"),
+      ElementsAre(
+          "4:47: routes[0].match.listener: `mian` is no listener, did you mean `main`? (expected main)"));
+}
+
+TEST(Checks, UpstreamTlsMustMakeSense) {
+  const auto tls = [](const std::string& keys) {
+    return "{name: db, endpoints: ['db:5432'], tls: {" + keys + "}}";
+  };
+  EXPECT_THAT(
+      with_upstream(tls("mode: require, caFile: ca")),
+      ElementsAre(
+          "6:67: upstreams[0].tls.caFile: is not used with mode require: the server's certificate is not "
+          "checked (expected mode: verify-ca or verify-full)"));
+  EXPECT_THAT(
+      with_upstream(tls("mode: verify-ca")),
+      ElementsAre("6:50: upstreams[0].tls.mode: verify-ca without caFile would accept any public certificate "
+                  "(expected caFile, or verify-full)"));
+  EXPECT_THAT(
+      with_upstream(tls("certFile: a")),
+      ElementsAre("6:43: upstreams[0].tls: has only one of certFile and keyFile (expected both or none)"));
+  EXPECT_THAT(
+      with_upstream(tls("mode: prefer, direct: true")),
+      ElementsAre(
+          "6:66: upstreams[0].tls.direct: does not go with mode prefer, which may be plaintext (expected "
+          "mode: require, verify-ca or verify-full)"));
+  EXPECT_THAT(
+      with_upstream("{name: db, endpoints: ['db:1', 'db:1']}"),
+      ElementsAre(
+          "6:34: upstreams[0].endpoints[1]: `db:1` stands in the list twice (expected each endpoint once)"));
+}
+
+TEST(Checks, UpstreamTlsIsOnByDefaultUnlessTrafficStaysHere) {
+  const auto mode = [](const std::string& endpoints) {
+    const auto made = load_text(sample{.upstream = "{name: db, endpoints: [" + endpoints + "]}"}.text(), "t",
+                                without_files());
+    EXPECT_TRUE(made.value);
+    return made.value->upstreams[0].tls.mode;
+  };
+  EXPECT_EQ(mode("'db:5432'"), upstream_tls_mode::verify_full);
+  EXPECT_EQ(mode("'127.0.0.1:5432', 'db:5432'"), upstream_tls_mode::verify_full);
+  EXPECT_EQ(mode("'10.0.0.1:5432'"), upstream_tls_mode::verify_full);
+  EXPECT_EQ(mode("'127.0.0.1:5432', 'unix:/run/x', '[::1]:5432', 'localhost:5432'"),
+            upstream_tls_mode::disable);
+}
+
+TEST(Checks, AuthKeysBelongToTheirMethod) {
+  EXPECT_THAT(
+      with_route("{name: app, upstream: db, auth: {method: scram}}"),
+      ElementsAre(
+          "4:35: routes[0].auth: scram has nothing to check a client against (expected auth.verifierFile, "
+          "auth.query or credentials)"));
+  EXPECT_THAT(
+      with_route("{name: app, upstream: db, auth: {method: scram, verifierFile: v, query: {user: m}}}"),
+      ElementsAre(
+          "4:75: routes[0].auth.query: stands beside verifierFile; only one can tell (expected one of the "
+          "two)"));
+  EXPECT_THAT(
+      with_route("{name: app, upstream: db, auth: {verifierFile: v}}"),
+      ElementsAre(
+          "4:50: routes[0].auth.verifierFile: has no use with method server (expected method: scram)"));
+  EXPECT_THAT(
+      with_route("{name: app, upstream: db, credentials: {user: u}}"),
+      ElementsAre(
+          "4:42: routes[0].credentials: has no use where the server authenticates the client (expected "
+          "auth: {method: scram}, or to be left out)"));
+  EXPECT_THAT(
+      with_route("{name: app, upstream: db, auth: {method: jwt}}"),
+      ElementsAre(
+          "4:44: routes[0].auth.method: `jwt` is not supported by this version (expected server, scram or "
+          "trust)"));
+  EXPECT_THAT(
+      with_route("{name: app, upstream: db, pooling: transaction}"),
+      ElementsAre("4:38: routes[0].pooling: `transaction` is not supported by this version (expected off)"));
+}
+
+TEST(Checks, TrustIsForThisMachineOnly) {
+  const auto trust = [](const std::string& listener) {
+    return problems_of(
+        sample{.listener = listener, .route = "{name: app, upstream: db, auth: {method: trust}}"}.text());
+  };
+  EXPECT_THAT(trust("{name: main, address: 'unix:/run/x'}"), IsEmpty());
+  EXPECT_THAT(trust("{name: main, address: '127.0.0.1:1', tls: {mode: disable}}"), IsEmpty());
+  EXPECT_THAT(
+      trust("{name: main, address: '0.0.0.0:1', tls: {mode: disable}}"),
+      ElementsAre(
+          "4:44: routes[0].auth.method: trust would let anyone in who reaches listener `main` at 0.0.0.0:1 "
+          "(expected server or scram, or match.listener to name only unix sockets and loopback "
+          "addresses)"));
+  EXPECT_THAT(
+      trust("{name: main, address: '127.0.0.1:1', tls: {mode: disable}, proxyProtocol: {trustedSources: "
+            "127.0.0.0/8}}"),
+      ElementsAre(HasSubstr("at 127.0.0.1:1 through its proxy")));
+}
+
+TEST(Checks, PassthroughSeesNothingButTheServerName) {
+  const auto pass = [](const std::string& route, const std::string& upstream) {
+    return problems_of(sample{.listener = "{name: main, address: '0.0.0.0:1', tls: {mode: passthrough}}",
+                              .route = "{name: app, upstream: db, " + route + "}",
+                              .upstream = "{name: db, endpoints: ['" + upstream + "']}"}
+                           .text());
+  };
+  EXPECT_THAT(pass("match: {serverName: '*.example.org', source: 10.0.0.0/8}", "db:5432"), IsEmpty());
+  EXPECT_THAT(
+      pass("match: {database: app, user: u}, settings: {a: b}, auth: {method: scram, verifierFile: v}",
+           "db:5432"),
+      ElementsAre(
+          HasSubstr("routes[0].match.database: the database cannot be seen on listener `main`, whose TLS "
+                    "passes through unopened (expected match by listener, serverName and source, or "
+                    "match.listener to name only other listeners)"),
+          HasSubstr("routes[0].match.user: the user cannot be seen"),
+          HasSubstr("routes[0].settings: settings cannot be sent"),
+          HasSubstr("routes[0].auth.method: the gateway cannot authenticate")));
+  EXPECT_THAT(pass("limits: {transactionTimeout: 5s}", "unix:/run/pg"),
+              ElementsAre(HasSubstr("routes[0].upstream: a server on a unix socket speaks no TLS"),
+                          HasSubstr("routes[0].limits.transactionTimeout: transactions cannot be seen")));
+}
+
+TEST(Checks, SettingsAreSettings) {
+  EXPECT_THAT(
+      with_route(
+          "{name: app, upstream: db, settings: {user: x, 'a b': 1, statement_timeout: 30s, work_mem: [1]}}"),
+      ElementsAre(
+          "4:46: routes[0].settings.user: is part of the start-up itself, not a setting (expected the name "
+          "of "
+          "a server setting)",
+          "4:56: routes[0].settings.a b: is not the name of a setting (expected letters, digits, '_' and "
+          "'.')",
+          "4:93: routes[0].settings.work_mem: is a list (expected a mapping of setting names to values)"));
+  EXPECT_THAT(
+      with_route("{name: app, upstream: db, settings: {a: " + std::string(6'000, 'x') + "}}"),
+      ElementsAre(
+          "4:39: routes[0].settings: takes 6003 bytes of the start-up packet (expected at most 5000)"));
+}
+
+TEST(Checks, TheFailingScramCombinationIsRefusedWithAWayOut) {
+  const std::string remedy =
+      "`server` cannot carry SCRAM here: TLS ends at listener `main` (mode require) and begins again to "
+      "upstream `db` "
+      "(mode verify-full) with another certificate, so the client's channel binding cannot fit (expected "
+      "auth: {method: "
+      "scram}; or one certificate on both legs and upstreams[0].tls.sameCertificate: true; or the listener's "
+      "tls.mode: "
+      "passthrough; or a server leg without TLS)";
+  EXPECT_THAT(with_listener(tls_listener), ElementsAre("4:3: routes[0].auth.method: " + remedy));
+  const auto with = [](const std::string& upstream) {
+    return problems_of(sample{.listener = tls_listener, .upstream = upstream}.text());
+  };
+  EXPECT_THAT(with("{name: db, endpoints: ['unix:/run/pg']}"), IsEmpty());
+  EXPECT_THAT(with("{name: db, endpoints: ['db:1'], tls: {mode: disable}}"), IsEmpty());
+  EXPECT_THAT(with("{name: db, endpoints: ['db:1'], tls: {sameCertificate: true}}"), IsEmpty());
+  EXPECT_THAT(with("{name: db, endpoints: ['db:1'], tls: {mode: prefer}}"), testing::SizeIs(1));
+  EXPECT_THAT(problems_of(sample{.listener = tls_listener,
+                                 .route = "{name: app, upstream: db, auth: {method: scram, verifierFile: v}}"}
+                              .text()),
+              IsEmpty());
+}
+
+TEST(Checks, WarnsOfWhatIsDoubtful) {
+  EXPECT_THAT(
+      warnings_of(sample{.listener = "{name: main, address: '0.0.0.0:1', tls: {mode: disable}}",
+                         .upstream = "{name: db, endpoints: ['db:1', 'db:2'], tls: {mode: prefer}}"}
+                      .text()),
+      ElementsAre(
+          HasSubstr("routes[0].auth.method: clients may come to listener `main` without TLS; where the "
+                    "server asks for a cleartext password, it crosses the network in clear"),
+          HasSubstr("routes[0].auth.method: upstream `db` may be reached without TLS"),
+          HasSubstr("routes[0].target: this version does not look at roles")));
+  EXPECT_THAT(
+      warnings_of(sample{.route = "{name: a, upstream: db, match: {database: 'x*'}}\n"
+                                  "- {name: b, upstream: db, match: {database: [xy, 'x?'], user: u}}\n"
+                                  "- {name: c, upstream: db}\n- {name: d, upstream: db, match: {user: u}}"}
+                      .text()),
+      ElementsAre(
+          "5:3: routes[1]: never used: routes[0] (a) before it takes everything that fits here (expected the "
+          "narrower route first)",
+          "7:3: routes[3]: never used: routes[2] (c) before it takes everything that fits here (expected "
+          "the narrower route first)"));
+  EXPECT_THAT(
+      warnings_of(
+          sample{.listener = "{name: main, address: 'unix:/run/x'}\n- {name: two, address: 'unix:/run/y'}",
+                 .route = "{name: a, upstream: db, match: {listener: main, serverName: x}}"}
+              .text()),
+      ElementsAre(
+          "3:3: listeners[1]: no route serves its clients (expected a route whose match fits it)",
+          "5:63: routes[0].match.serverName: never fits: none of its listeners speaks TLS (expected a "
+          "listener with TLS, or the key left out)"));
+}
+
+}  // namespace
+}  // namespace trunkline::config

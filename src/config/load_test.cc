@@ -1,0 +1,180 @@
+// Wrong values and the exact sentences they get.
+#include "config/load.h"
+
+#include "config/test_support.h"
+
+namespace trunkline::config {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+TEST(Load, TheSampleIsRight) {
+  EXPECT_THAT(problems_of(sample{}.text()), IsEmpty());
+}
+
+TEST(Load, AnEmptyFileMissesEverything) {
+  EXPECT_THAT(problems_of("# nothing\n"),
+              ElementsAre("listeners: is missing (expected a list of mappings, with at least one)",
+                          "routes: is missing (expected a list of mappings, with at least one)",
+                          "upstreams: is missing (expected a list of mappings, with at least one)"));
+  EXPECT_THAT(problems_of("[]"), ElementsAre("1:1: is a list (expected a mapping)"));
+  EXPECT_THAT(
+      problems_of("listeners: []\nroutes: 5\nupstreams:\n"),
+      ElementsAre("1:12: listeners: is an empty list (expected a list of mappings, with at least one)",
+                  "2:9: routes: is a single value (expected a list of mappings, with at least one)",
+                  "3:1: upstreams: has no value (expected a list of mappings, with at least one)"));
+}
+
+TEST(Load, KeysAreKnownOrRefused) {
+  EXPECT_THAT(
+      with_rest("worker: 4\n"),
+      ElementsAre("7:1: worker: unknown key, did you mean `workers`? (expected listeners, routes, upstreams, "
+                  "keepalive, workers or drain)"));
+  EXPECT_THAT(with_rest("drain: {grace: 1s, banana: 2}\n"),
+              ElementsAre("7:20: drain.banana: unknown key (expected grace)"));
+  EXPECT_THAT(with_rest("workers: 1\nworkers: 2\n"),
+              ElementsAre("8:1: workers: stands here again, after line 7 (expected the key once)"));
+  EXPECT_THAT(with_rest("audit: {}\nadmin: {}\n"),
+              ElementsAre("7:1: audit: not supported by this version (expected to be left out)",
+                          "8:1: admin: not supported by this version (expected to be left out)"));
+  EXPECT_THAT(
+      with_upstream("{name: db, endpoints: ['db:5432'], pool: {size: 20}}"),
+      ElementsAre("6:38: upstreams[0].pool: not supported by this version (expected to be left out)"));
+}
+
+TEST(Load, TypesAreStrict) {
+  EXPECT_THAT(with_rest("workers: yes\n"), ElementsAre("7:10: workers: `yes` is not a number of workers "
+                                                       "(expected auto, or a whole number, from 1 to 256)"));
+  EXPECT_THAT(
+      with_rest("workers: 0\n"),
+      ElementsAre(
+          "7:10: workers: `0` is not a number of workers (expected auto, or a whole number, from 1 to 256)"));
+  EXPECT_THAT(
+      with_rest("keepalive: {probes: '3'}\n"),
+      ElementsAre(
+          "7:21: keepalive.probes: `3` is not a whole number (expected a whole number, from 1 to 127)"));
+  EXPECT_THAT(
+      with_rest("keepalive: {probes: 300}\n"),
+      ElementsAre("7:21: keepalive.probes: `300` is out of range (expected a whole number, from 1 to 127)"));
+  EXPECT_THAT(with_rest("keepalive: {idle: 1500ms}\n"),
+              ElementsAre("7:19: keepalive.idle: is not in whole seconds (expected such as 30s)"));
+  EXPECT_THAT(with_rest("keepalive: 5\n"),
+              ElementsAre("7:12: keepalive: is a single value (expected a mapping)"));
+  EXPECT_THAT(
+      with_rest("drain: {grace: 30}\n"),
+      ElementsAre(
+          "7:16: drain.grace: `30` is not a duration (expected a duration such as 250ms, 30s, 5m, 1h or 0, "
+          "from 0 to 24h)"));
+  EXPECT_THAT(
+      with_rest("drain: {grace: [30s]}\n"),
+      ElementsAre(
+          "7:16: drain.grace: is a list (expected a duration such as 250ms, 30s, 5m, 1h or 0, from 0 to "
+          "24h)"));
+  EXPECT_THAT(
+      with_upstream("{name: db, endpoints: ['db:5432'], allowCleartextPassword: yes}"),
+      ElementsAre(
+          "6:62: upstreams[0].allowCleartextPassword: `yes` is neither true nor false (expected true or "
+          "false)"));
+  EXPECT_THAT(
+      with_upstream("{name: db, endpoints: 'db:5432'}"),
+      ElementsAre("6:25: upstreams[0].endpoints: is a single value (expected a list of addresses such as "
+                  "db.example.org:5432, [2001:db8::1]:5432 or unix:/path)"));
+}
+
+TEST(Load, EveryProblemIsReportedInTheOrderOfTheFile) {
+  EXPECT_THAT(
+      problems_of("listeners:\n- {address: 'localhost:6432', tls: {mode: requre}}\nroutes:\n- {name: a b, "
+                  "upstream: bd, "
+                  "target: replica}\nupstreams:\n- {name: db, endpoints: ['300.0.0.1:1']}\nwokers: 1\n"),
+      ElementsAre(
+          "2:3: listeners[0].name: is missing (expected a name of letters, digits, '-', '_' and '.', at most "
+          "63)",
+          "2:13: listeners[0].address: `localhost:6432` has a name where an IP address belongs (expected an "
+          "address such "
+          "as 0.0.0.0:6432, [::]:6432 or unix:/run/trunkline.sock)",
+          "2:43: listeners[0].tls.mode: `requre` is unknown, did you mean `require`? (expected disable, "
+          "allow, require or "
+          "passthrough)",
+          "4:10: routes[0].name: `a b` is not a name (expected a name of letters, digits, '-', '_' and '.', "
+          "at most 63)",
+          "4:25: routes[0].upstream: `bd` is no upstream, did you mean `db`? (expected db)",
+          "4:37: routes[0].target: `replica` is not supported by this version (expected primary or any)",
+          "6:26: upstreams[0].endpoints[0]: `300.0.0.1:1` is not the address of a server (expected a list of "
+          "addresses "
+          "such as db.example.org:5432, [2001:db8::1]:5432 or unix:/path)",
+          "7:1: wokers: unknown key, did you mean `workers`? (expected listeners, routes, upstreams, "
+          "keepalive, workers or "
+          "drain)"));
+}
+
+TEST(Load, EnvironmentVariablesStandAnywhere) {
+  const std::string text =
+      sample{.upstream = "{name: db, endpoints: ['${HOST}:${PORT}']}", .rest = "workers: \"${N}\"\n"}.text();
+  const auto made = load_text(text, "t", without_files({{"HOST", "db"}, {"PORT", "5433"}, {"N", "3"}}));
+  ASSERT_TRUE(made.value) << made.problems.front().render();
+  EXPECT_EQ(made.value->upstreams[0].endpoints[0].text(), "db:5433");
+  EXPECT_EQ(made.value->workers, 3U);
+  EXPECT_THAT(
+      problems_of(text, {{"HOST", "db"}, {"N", "many secrets"}}),
+      ElementsAre(
+          "6:26: upstreams[0].endpoints[0]: environment variable PORT is not set (expected it to be set, or "
+          "a value here)",
+          "7:10: workers: `${N}` is not a number of workers (expected auto, or a whole number, from 1 to "
+          "256)"));
+  EXPECT_THAT(
+      with_route("{name: app, upstream: '${'}"),
+      ElementsAre(
+          "4:25: routes[0].upstream: `${` has a `${` that names no environment variable (expected ${NAME}, "
+          "or $${ for a literal ${)"));
+  const auto literal = load_text(
+      sample{.route = "{name: app, upstream: db, settings: {a.b: '$${X}$1'}}"}.text(), "t", without_files());
+  ASSERT_TRUE(literal.value);
+  EXPECT_EQ(literal.value->routes[0].parameters[0].second, "${X}$1");
+}
+
+TEST(Load, PasswordsComeFromTheEnvironmentOrAFile) {
+  const auto route = [](const std::string& keys) {
+    return "{name: app, upstream: db, auth: {method: scram}, credentials: {user: u" + keys + "}}";
+  };
+  const std::string expected = "(expected ${NAME} of an environment variable, or the key passwordFile)";
+  EXPECT_THAT(
+      with_route(route(", password: hunter2")),
+      ElementsAre("4:85: routes[0].credentials.password: a password must not stand in the file " + expected));
+  EXPECT_THAT(
+      with_route(route(", password: 'x${A}'")),
+      ElementsAre("4:85: routes[0].credentials.password: a password must not stand in the file " + expected));
+  EXPECT_THAT(
+      with_route(route("")),
+      ElementsAre(
+          "4:65: routes[0].credentials: has no password, and scram has nothing else to check a client "
+          "against (expected passwordFile or password, or auth.verifierFile or auth.query)"));
+  const auto text = sample{.route = route(", password: '${PW}'")}.text();
+  const auto made = load_text(text, "t", without_files({{"PW", "hunter2"}}));
+  ASSERT_TRUE(made.value) << made.problems.front().render();
+  EXPECT_EQ(made.value->routes[0].login->password.reveal(), "hunter2");
+  EXPECT_THAT(render_yaml(*made.value), HasSubstr("password: \"<redacted>\""));
+  EXPECT_THAT(render_yaml(*made.value), testing::Not(HasSubstr("hunter2")));
+  for (const auto& problem : problems_of(text))
+    EXPECT_THAT(problem, testing::Not(HasSubstr("hunter2")));
+}
+
+TEST(Load, FilesMustBeReadable) {
+  load_options options;
+  const auto text =
+      sample{.route = "{name: app, upstream: db, auth: {method: scram, verifierFile: no/such}}"}.text();
+  const auto made = load_text(text, "/etc/trunkline/t.yaml", options);
+  ASSERT_EQ(made.problems.size(), 1U);
+  EXPECT_EQ(made.problems[0].render(),
+            "/etc/trunkline/t.yaml:4:65: routes[0].auth.verifierFile: cannot read /etc/trunkline/no/such: No "
+            "such file or "
+            "directory (expected the path of a readable file)");
+  EXPECT_THAT(made.referenced_files, ElementsAre("/etc/trunkline/t.yaml", "/etc/trunkline/no/such"));
+  EXPECT_THAT(load_file("/no/such/file.yaml").problems[0].render(),
+              "/no/such/file.yaml: cannot be read: No such file or directory (expected a readable file)");
+  EXPECT_THAT(load_file("/").problems[0].render(), HasSubstr("/: cannot be read: "));
+}
+
+}  // namespace
+}  // namespace trunkline::config

@@ -1,0 +1,93 @@
+// What `check` prints is itself a right configuration, and means the same.
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include "config/schema.h"
+#include "config/test_support.h"
+
+namespace trunkline::config {
+namespace {
+
+/// Every key of the schema that this version takes, none with its default.
+const std::string everything = R"(
+listeners:
+- name: main
+  address: '[::]:6432'
+  tls:
+    mode: allow
+    certificates:
+    - {certFile: /c/a.crt, keyFile: /c/a.key, serverNames: ['*.Example.org', b.example.org]}
+    - {certFile: /c/b.crt, keyFile: /c/b.key}
+    clientCaFile: /c/ca.crt
+    clientCertificate: request
+    minVersion: '1.3'
+  proxyProtocol: {trustedSources: [10.0.0.0/8, '2001:db8::/32']}
+  maxSessions: 7
+  loginTimeout: 1500ms
+  maxHalfOpenLogins: 8
+  maxHalfOpenLoginsPerSource: 9
+routes:
+- name: query
+  match: {listener: [main], serverName: x, database: [a, 'b*'], user: 'u?', source: 10.1.0.0/16}
+  upstream: far
+  target: any
+  pooling: off
+  auth: {method: scram, query: {sql: 'SELECT f($1)', user: asker, passwordFile: /c/pw, database: app}}
+  credentials: {user: app, passwordFile: /c/app}
+  settings: {statement_timeout: 30s, app.name: "a \"quoted\" ${LITERAL} name", empty: ''}
+  limits: {maxSessions: 3, idleTimeout: 1h, transactionTimeout: 5m, sessionTimeout: 8h}
+- {name: file, upstream: near, auth: {method: scram, verifierFile: /c/verifiers}}
+upstreams:
+- name: far
+  endpoints: ['db-0.example.org:5432', '[2001:db8::1]:5433']
+  tls: {mode: verify-ca, caFile: /c/ca, certFile: /c/crt, keyFile: /c/key, direct: true, sameCertificate: true}
+  connectTimeout: 3s
+  proxyProtocol: v2
+  allowCleartextPassword: true
+- {name: near, endpoints: ['unix:/run/pg/.s.PGSQL.5432']}
+keepalive: {idle: 1m, interval: 20s, probes: 5, userTimeout: 45s}
+workers: 3
+drain: {grace: 90s}
+)";
+
+settings load_everything() {
+  const auto made = load_text(everything, "t", without_files({{"LITERAL", "$${x}"}}));
+  EXPECT_THAT(made.problems, testing::IsEmpty()) << made.problems.front().render();
+  return made.value ? *made.value : settings{};
+}
+
+TEST(Render, IsReadBackAsTheSame) {
+  const auto first = load_everything();
+  const auto text = render_yaml(first);
+  const auto again = load_text(text, "t", without_files());
+  ASSERT_TRUE(again.value) << again.problems.front().render() << '\n' << text;
+  EXPECT_TRUE(*again.value == first) << text;
+}
+
+TEST(Render, LeavesOutNoKey) {
+  const auto text = render_yaml(load_everything());
+  for (const auto& key : schema()) {
+    if (key.kind == value_kind::later || key.kind == value_kind::secret) continue;
+    EXPECT_THAT(text, testing::HasSubstr(std::string(key.leaf()) + ":")) << key.path;
+  }
+}
+
+TEST(Render, NamesEveryFileForTheWatch) {
+  EXPECT_THAT(
+      referenced_files(load_everything()),
+      testing::ElementsAre(testing::EndsWith("/t"), "/c/a.crt", "/c/a.key", "/c/b.crt", "/c/b.key",
+                           "/c/ca.crt", "/c/pw", "/c/app", "/c/verifiers", "/c/ca", "/c/crt", "/c/key"));
+}
+
+RC_GTEST_PROP(Render, AnyValueOfASettingSurvives, ()) {
+  const auto bytes = *rc::gen::container<std::string>(rc::gen::inRange<char>(1, 127));
+  settings value = load_everything();
+  value.routes[0].parameters = {{"a.b", bytes}};
+  const auto text = render_yaml(value);
+  const auto again = load_text(text, "t", without_files());
+  RC_ASSERT(again.value != nullptr);
+  RC_ASSERT(again.value->routes[0].parameters == value.routes[0].parameters);
+}
+
+}  // namespace
+}  // namespace trunkline::config
