@@ -30,12 +30,12 @@ class header_walker {
     const std::byte* at = chunk.data();
     const std::byte* const end = at + chunk.size();
     if (remaining_ != 0 || header_size_ != 0) [[unlikely]] {
-      if (header_size_ > header_bytes) return walk_result::bad;
+      if (is_bad()) return walk_result::bad;
       if (remaining_ != 0) {
         at = continue_body(at, end, visitor);
       } else {
         at = continue_header(at, end, visitor);
-        if (at == nullptr) return walk_result::bad;
+        if (is_bad()) return walk_result::bad;
       }
     }
     while (static_cast<std::size_t>(end - at) >= header_bytes) {
@@ -107,7 +107,7 @@ class header_walker {
     return at + skipped;
   }
 
-  /// A header began in an earlier chunk. nullptr: its length is illegal.
+  /// A header began in an earlier chunk. Its length may turn out illegal: see is_bad().
   template <class Visitor>
   const std::byte* continue_header(const std::byte* at, const std::byte* end, Visitor& visitor) {
     const std::size_t take = std::min(header_bytes - header_size_, static_cast<std::size_t>(end - at));
@@ -118,7 +118,7 @@ class header_walker {
     const std::uint32_t length = load_u32(header_ + 1);
     if (!legal(length)) {
       (void)fail();
-      return nullptr;
+      return end;
     }
     header_size_ = 0;
     return start_body(at + take, end, type, length, visitor.on_header(type, length), visitor);

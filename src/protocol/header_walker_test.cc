@@ -81,9 +81,9 @@ TEST(HeaderWalker, KnowsBoundariesByteForByte) {
   EXPECT_TRUE(walker.at_boundary());
   for (std::size_t i = 0; i < stream.size(); ++i) {
     ASSERT_EQ(walker.walk(byte_span{stream}.subspan(i, 1), seen), walk_result::ok);
+    ASSERT_EQ(walker.walk({}, seen), walk_result::ok) << "an empty chunk changes nothing";
     EXPECT_EQ(walker.at_boundary(), expected[i]) << i;
   }
-  EXPECT_EQ(walker.walk({}, seen), walk_result::ok);
 }
 
 TEST(HeaderWalker, RefusesIllegalLengthsInAnyCutAndStaysBad) {
