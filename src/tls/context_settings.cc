@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "tls/credentials.h"
+#include "tls/handover.h"
 
 namespace trunkline::tls {
 namespace {
@@ -28,6 +29,7 @@ result<> apply_common_settings(SSL_CTX& context, protocol_version min_version) {
   SSL_CTX_set_read_ahead(&context, 0);
   SSL_CTX_set_max_early_data(&context, 0);  // data that can be replayed has no place before a database
   SSL_CTX_set_timeout(&context, limits::tls_session_lifetime.count());
+  install_handover_callbacks(context);
   const int lowest = min_version == protocol_version::tls_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
   const bool good = SSL_CTX_set_min_proto_version(&context, lowest) == 1 &&
                     SSL_CTX_set_cipher_list(&context, ciphers_1_2) == 1 &&

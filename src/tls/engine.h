@@ -56,6 +56,8 @@ inline constexpr std::size_t record_overhead = 32;
 
 inline constexpr std::string_view alpn_protocol = "postgresql";
 
+struct handover;  // handover.h and settled.h, private to this room
+struct settled;
 struct engine_seed;  // what a context hands over; defined in engine_seed.h, private to this room
 
 class engine {
@@ -121,12 +123,17 @@ class engine {
 
   void point_callbacks_here();
   void note_established();
+  void settle();
+  step decrypt_by_openssl(byte_span cipher_in, mutable_byte_span plain_out);
+  step encrypt_by_openssl(byte_span plain_in, mutable_byte_span cipher_out);
   step handshake_step(int outcome, std::size_t consumed, std::size_t produced);
   status classify(int outcome);
   step failed_step(std::size_t consumed, std::size_t produced) const;
   void fail_with(std::string text);
 
-  ssl_st* ssl_ = nullptr;
+  ssl_st* ssl_ = nullptr;                 // null once the session is settled
+  std::unique_ptr<handover> handover_;    // until the session is settled, or never can be
+  std::unique_ptr<settled> settled_;      // from then on
   std::shared_ptr<const void> context_;   // keeps the context, and all it refers to, alive
   std::unique_ptr<std::string> name_;     // server role: SNI as received; client role: the name connected to
   std::unique_ptr<std::string> failure_;  // only after a failure

@@ -23,6 +23,10 @@ struct engine_seed {
 
 /// Valid in callbacks only: the engine whose call is running.
 struct engine_access {
+  static handover* collected(const SSL* ssl) {
+    const engine* running = of(const_cast<SSL*>(ssl));
+    return running == nullptr ? nullptr : running->handover_.get();
+  }
   static engine* of(SSL* ssl) { return static_cast<engine*>(SSL_get_app_data(ssl)); }
   static bool direct(const engine& e) { return e.direct_; }
   static void set_name(engine& e, std::string name) {

@@ -26,17 +26,8 @@ int write_to_span(BIO* bio, const char* from, int count) {
   auto* io = static_cast<span_io*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
   if (io == nullptr || count <= 0) return 0;
-  const auto size = static_cast<std::size_t>(count);
-  // Once something was spilled, all that follows is, to keep the order.
-  const std::size_t room = io->spill == nullptr ? io->out.size() - io->given : 0;
-  const std::size_t fits = std::min(size, room);
-  if (fits != 0) std::memcpy(io->out.data() + io->given, from, fits);
-  io->given += fits;
-  if (fits < size) {
-    const auto* rest = reinterpret_cast<const std::byte*>(from) + fits;
-    if (io->spill == nullptr) io->spill = std::make_unique<std::vector<std::byte>>();
-    io->spill->insert(io->spill->end(), rest, rest + (size - fits));
-  }
+  const byte_span bytes(reinterpret_cast<const std::byte*>(from), static_cast<std::size_t>(count));
+  io->given += write_or_spill(bytes, io->out.subspan(io->given), io->spill);
   return count;
 }
 
@@ -72,6 +63,17 @@ span_bio_scope::span_bio_scope(BIO* bio, span_io& io) : bio_(bio) {
 
 span_bio_scope::~span_bio_scope() {
   BIO_set_data(bio_, nullptr);
+}
+
+std::size_t write_or_spill(byte_span bytes, mutable_byte_span out,
+                           std::unique_ptr<std::vector<std::byte>>& spill) {
+  const std::size_t fits = spill == nullptr ? std::min(bytes.size(), out.size()) : 0;
+  if (fits != 0) std::memcpy(out.data(), bytes.data(), fits);
+  if (fits < bytes.size()) {
+    if (spill == nullptr) spill = std::make_unique<std::vector<std::byte>>();
+    spill->insert(spill->end(), bytes.begin() + static_cast<std::ptrdiff_t>(fits), bytes.end());
+  }
+  return fits;
 }
 
 std::size_t drain_spill(std::unique_ptr<std::vector<std::byte>>& spill, mutable_byte_span space) {

@@ -37,6 +37,11 @@ class span_bio_scope {
   bio_st* bio_;
 };
 
+/// Writes what fits of `bytes` to `out` and spills the rest; all of it where something was spilled before, to
+/// keep the order. The bytes written to `out`.
+std::size_t write_or_spill(byte_span bytes, mutable_byte_span out,
+                           std::unique_ptr<std::vector<std::byte>>& spill);
+
 /// Moves what fits of the spill into `space`; frees the spill when it is empty.
 std::size_t drain_spill(std::unique_ptr<std::vector<std::byte>>& spill, mutable_byte_span space);
 
