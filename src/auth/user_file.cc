@@ -130,6 +130,7 @@ result<user_file> user_file::parse(std::string_view text, std::string_view file_
       return refuse("this user stands in the file twice");
     }
   }
+  out.usual_iterations_ = out.count_usual_iterations();
   return out;
 }
 
@@ -152,7 +153,7 @@ result<const verifier*> user_file::find_verifier(std::string_view user) const {
       file_error(who, "its secret is a plaintext password, from which the keys must first be derived"));
 }
 
-std::uint32_t user_file::usual_iterations() const {
+std::uint32_t user_file::count_usual_iterations() const {
   std::map<std::uint32_t, std::size_t> counts;
   std::uint32_t usual = default_iterations;
   for (const auto& [name, secret] : users_) {

@@ -51,10 +51,13 @@ class user_file {
   const std::map<std::string, user_secret, std::less<>>& users() const { return users_; }
 
   /// The iteration count of most users, for fake verifiers that do not stand out; the default when empty.
-  std::uint32_t usual_iterations() const;
+  std::uint32_t usual_iterations() const { return usual_iterations_; }
 
  private:
+  std::uint32_t count_usual_iterations() const;
+
   std::map<std::string, user_secret, std::less<>> users_;
+  std::uint32_t usual_iterations_ = default_iterations;
 };
 
 }  // namespace trunkline::auth
