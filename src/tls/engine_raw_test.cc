@@ -80,9 +80,21 @@ TEST(EngineRaw, EveryCipherCarriesBothWays) {
   }
 }
 
-TEST(EngineRaw, KeyUpdatesAreFollowedAndAnswered) {
+/// With a negotiated fragment length a session stays with OpenSSL; without, it goes to our own record layer.
+/// What both do must look the same from outside.
+class BothRecordLayers : public ::testing::TestWithParam<bool> {
+ protected:
+  void prepare(raw_peer& client) const {
+    if (GetParam()) SSL_set_tlsext_max_fragment_length(client.ssl(), TLSEXT_max_fragment_length_1024);
+  }
+};
+INSTANTIATE_TEST_SUITE_P(EngineRaw, BothRecordLayers, ::testing::Bool(),
+                         [](const auto& which) { return which.param ? "OpenSsl" : "Ours"; });
+
+TEST_P(BothRecordLayers, KeyUpdatesAreFollowedAndAnswered) {
   const auto context = test::raw_client();
   raw_peer client(*context);
+  prepare(client);
   engine server = accept();
   ASSERT_TRUE(client.handshake(server));
   for (int round = 0; round < 5; ++round) {
@@ -96,9 +108,53 @@ TEST(EngineRaw, KeyUpdatesAreFollowedAndAnswered) {
   }
 }
 
-TEST(EngineRaw, RenegotiationIsRefusedAndTheSessionGoesOn) {
+TEST_P(BothRecordLayers, CarryALotBothWays) {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    const auto context = test::raw_client(version);
+    raw_peer client(*context);
+    prepare(client);
+    engine server = accept();
+    ASSERT_TRUE(client.handshake(server));
+    const std::string text(100'000, 'x');
+    client.write(text);
+    std::string plain;
+    EXPECT_EQ(client.exchange(server, &plain), status::ok);
+    EXPECT_EQ(plain, text);
+    client.send_from(server, text);
+    EXPECT_EQ(client.read(), text);
+    EXPECT_EQ(SSL_shutdown(client.ssl()), 0);
+    EXPECT_EQ(client.exchange(server), status::peer_closed);
+    test::bytes farewell(100);
+    const step closing = server.shutdown(farewell);
+    client.give(byte_span(farewell).first(closing.produced));
+    EXPECT_EQ(SSL_shutdown(client.ssl()), 1);
+  }
+}
+
+TEST_P(BothRecordLayers, ForgedRecordsFailWithAnAlert) {
+  const auto context = test::raw_client();
+  raw_peer client(*context);
+  prepare(client);
+  engine server = accept();
+  ASSERT_TRUE(client.handshake(server));
+  client.write("select 1");
+  test::bytes wire = client.take();
+  wire.back() ^= std::byte{1};
+  test::bytes plain;
+  test::bytes answer;
+  EXPECT_EQ(test::link::receive(server, wire, plain, answer), status::failed);
+  EXPECT_TRUE(plain.empty());
+  EXPECT_THAT(std::string(server.error_text()), HasSubstr("bad record mac"));
+  client.give(answer);
+  EXPECT_EQ(client.read(), "");
+  EXPECT_EQ(ERR_GET_REASON(ERR_peek_error()), SSL_AD_REASON_OFFSET + SSL_AD_BAD_RECORD_MAC);
+  ERR_clear_error();
+}
+
+TEST_P(BothRecordLayers, RenegotiationIsRefusedAndTheSessionGoesOn) {
   const auto context = test::raw_client(TLS1_2_VERSION);
   raw_peer client(*context);
+  prepare(client);
   engine server = accept();
   ASSERT_TRUE(client.handshake(server));
   ASSERT_EQ(SSL_renegotiate(client.ssl()), 1);
@@ -106,6 +162,29 @@ TEST(EngineRaw, RenegotiationIsRefusedAndTheSessionGoesOn) {
   EXPECT_EQ(client.exchange(server), status::want_input);
   EXPECT_EQ(server.version(), "TLSv1.2");
   EXPECT_TRUE(server.error_text().empty());
+  char byte = 0;
+  EXPECT_LE(SSL_read(client.ssl(), &byte, 1), 0);  // the client hears of it
+  EXPECT_EQ(ERR_GET_REASON(ERR_peek_error()), SSL_R_NO_RENEGOTIATION);
+  ERR_clear_error();
+}
+
+TEST(EngineRaw, ClientRoleFollowsKeyUpdatesBeforeAndAfterTheFirstData) {
+  const auto context = test::raw_server(shared().server.certificates[0]);
+  for (const bool early : {false, true}) {
+    raw_peer server(*context, true);
+    engine client = shared().client_side()->connect("db.example.org", negotiation::ssl_request);
+    ASSERT_TRUE(server.handshake(client)) << client.error_text();
+    for (int round = early ? 0 : -1; round < 3; ++round) {
+      const bool update = round >= 0;
+      ASSERT_TRUE(!update || SSL_key_update(server.ssl(), SSL_KEY_UPDATE_REQUESTED) == 1);
+      server.write("row");
+      std::string plain;
+      EXPECT_EQ(server.exchange(client, &plain), status::ok) << client.error_text();
+      EXPECT_EQ(plain, "row");
+      server.send_from(client, "select");
+      EXPECT_EQ(server.read(), "select");
+    }
+  }
 }
 
 TEST(EngineRaw, VersionsBelowTheMinimumAreRefused) {

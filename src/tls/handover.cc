@@ -169,7 +169,8 @@ handover_verdict may_hand_over(const SSL& ssl, const handover& collected) {
   if (collected.keys_updated || !collected.finished || !collected.peer_finished)
     return handover_verdict::never;
   if (!algorithm_of(ssl) || !hash_of(ssl)) return handover_verdict::never;
-  if (SSL_SESSION_get_max_fragment_length(SSL_get_session(&ssl)) != TLSEXT_max_fragment_length_DISABLED) {
+  const int fragments = SSL_SESSION_get_max_fragment_length(SSL_get_session(&ssl));  // RFC 6066 section 4
+  if (fragments >= TLSEXT_max_fragment_length_512 && fragments <= TLSEXT_max_fragment_length_4096) {
     return handover_verdict::never;
   }
   if (SSL_version(&ssl) != TLS1_2_VERSION && SSL_version(&ssl) != TLS1_3_VERSION)

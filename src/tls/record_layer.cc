@@ -28,7 +28,7 @@ record_layer::record_layer(bool server, std::unique_ptr<record_cipher> reader,
 bool record_layer::has_plaintext() const {
   if (held_ != nullptr) return true;
   return partial_ != nullptr && partial_->size() > record_header_bytes &&
-         partial_->size() == record_header_bytes + load_u16(partial_->data() + 3);
+         partial_->size() == wanted_bytes(*partial_);
 }
 
 step record_layer::decrypt(byte_span in, mutable_byte_span out, spill& output) {
@@ -53,28 +53,22 @@ step record_layer::decrypt(byte_span in, mutable_byte_span out, spill& output) {
 }
 
 /// A whole record, in the input or, where it came in pieces, joined in `partial_`. False: all input was taken
-/// and there is none. A broken header counts as a whole record, to be refused by take_record.
+/// and there is none. A header that cannot be right is found at once, to be refused by take_record.
 bool record_layer::find_record(byte_span in, std::size_t& consumed, byte_span& record) {
   if (partial_ == nullptr) {
     const byte_span rest = in.subspan(consumed);
-    if (rest.size() >= record_header_bytes) {
-      const std::size_t size = record_header_bytes + load_u16(rest.data() + 3);
-      if (rest.size() >= size || size > record_header_bytes + ciphertext_max) {
-        record = rest.first(std::min(size, rest.size()));
-        return true;
-      }
+    const std::size_t wanted = wanted_bytes(rest);
+    if (rest.size() >= wanted) {
+      record = rest.first(wanted);
+      return true;
     }
     if (rest.empty()) return false;
     partial_ = std::make_unique<std::vector<std::byte>>();
   }
-  for (std::size_t wanted = record_header_bytes;;) {
-    if (partial_->size() >= record_header_bytes)
-      wanted = record_header_bytes + load_u16(partial_->data() + 3);
-    if (wanted > record_header_bytes + ciphertext_max) wanted = record_header_bytes;
-    if (partial_->size() >= wanted && wanted > record_header_bytes) break;
-    if (partial_->size() == record_header_bytes && wanted == record_header_bytes) break;  // empty or too long
+  while (partial_->size() < wanted_bytes(*partial_)) {
     const byte_span rest = in.subspan(consumed);
     if (rest.empty()) return false;
+    const std::size_t wanted = wanted_bytes(*partial_);
     partial_->reserve(wanted);
     const byte_span part = rest.first(std::min(rest.size(), wanted - partial_->size()));
     partial_->insert(partial_->end(), part.begin(), part.end());
@@ -84,26 +78,33 @@ bool record_layer::find_record(byte_span in, std::size_t& consumed, byte_span& r
   return true;
 }
 
-bool record_layer::check_header(byte_span record, spill& output) {
-  const auto type = static_cast<content>(record[0]);
-  const std::size_t fragment = load_u16(record.data() + 3);
-  const bool known = reader_->is_tls_1_3() ? type == content::application_data
-                                           : type == content::application_data || type == content::alert ||
-                                                 type == content::handshake;
-  if (!known || record[1] != std::byte{3}) {
-    fail(unexpected_message, "the peer sent a record that has no place here", output);
-    return false;
-  }
-  if (fragment > ciphertext_max || reader_->opened_size(fragment) > ciphertext_max) {
-    fail(record_overflow, "the peer sent a record of impossible length", output);
-    return false;
-  }
-  return true;
+/// How long the record is that `begun` begins, as far as can be said; no more than a header that cannot be
+/// right.
+std::size_t record_layer::wanted_bytes(byte_span begun) const {
+  if (begun.size() < record_header_bytes || !known_type(begun) || !possible_length(begun))
+    return record_header_bytes;
+  return record_header_bytes + load_u16(begun.data() + 3);
+}
+
+bool record_layer::known_type(byte_span header) const {
+  const auto type = static_cast<content>(header[0]);
+  if (header[1] != std::byte{3}) return false;
+  if (type == content::application_data) return true;
+  return !reader_->is_tls_1_3() && (type == content::alert || type == content::handshake);
+}
+
+bool record_layer::possible_length(byte_span header) const {
+  const std::size_t fragment = load_u16(header.data() + 3);
+  return fragment <= ciphertext_max && reader_->opened_size(fragment) <= ciphertext_max;
 }
 
 record_layer::verdict record_layer::take_record(byte_span record, mutable_byte_span out,
                                                 std::size_t& produced, spill& output) {
-  if (!check_header(record, output)) return verdict::failed;
+  if (!known_type(record)) {
+    return fail(unexpected_message, "the peer sent a record that has no place here", output);
+  }
+  if (!possible_length(record))
+    return fail(record_overflow, "the peer sent a record of impossible length", output);
   const byte_span fragment = record.subspan(record_header_bytes);
   const std::size_t size = reader_->opened_size(fragment.size());
   // The inner type of TLS 1.3 may well find no room: the tail has its own place.

@@ -46,7 +46,9 @@ class record_layer {
 
   bool find_record(byte_span in, std::size_t& consumed, byte_span& record);
   verdict take_record(byte_span record, mutable_byte_span out, std::size_t& produced, spill& output);
-  bool check_header(byte_span record, spill& output);
+  std::size_t wanted_bytes(byte_span begun) const;
+  bool known_type(byte_span header) const;
+  bool possible_length(byte_span header) const;
   bool unpad(parts& plain, content& type);
   verdict take_content(content type, parts plain, std::size_t& produced, spill& output);
   void hold_rest(byte_span rest);

@@ -1,7 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
+#include <thread>
 
 #include "tls/test_raw_peer.h"
 
@@ -212,6 +214,30 @@ TEST(ServerContext, ResumptionKeepsTheDemandForClientCertificates) {
         "both.crt", one.root.certificate_pem + test::authority("Another Root").certificate_pem);
     EXPECT_FALSE(client.connect(*one.server_side())) << version;  // other authorities, verified again
   }
+}
+
+TEST(ServerContext, ContextsAreSharedByThreads) {
+  world one;
+  one.server.certificates.push_back(one.source("second", {"second.test"}));
+  one.client.verify = verification::verify_ca;
+  const auto server = one.server_side();
+  const auto client = one.client_side();
+  std::atomic<int> established = 0;
+  const auto work = [&](int seed) {
+    for (int i = 0; i < 20; ++i) {
+      const char* name = (seed + i) % 2 == 0 ? "db.example.org" : "second.test";
+      link joined{client->connect(name, negotiation::direct), server->accept(negotiation::direct)};
+      if (!joined.handshake()) continue;
+      joined.server_sends(as_bytes("x"));
+      if (joined.client_receives() == status::ok) ++established;
+      if (i % 5 == 0) one.tickets->rotate();
+    }
+  };
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back(work, i);
+  threads.clear();
+  EXPECT_EQ(established, 80);
 }
 
 TEST(ServerContext, LiveEnginesKeepTheirContext) {
