@@ -11,7 +11,7 @@ import pytest
 
 from harness import roads
 from harness.certs import Authority
-from harness.gateway import Gateway
+from harness.gateway import Gateway, port_of, simple_config
 from harness.postgres import Server, installed
 from harness.system import IS_ROOT, REPOSITORY
 
@@ -172,3 +172,29 @@ def start_gateway(pytestconfig, tmp_path_factory):
     yield start
     for gateway in started:
         gateway.stop()
+
+
+@pytest.fixture
+def reach(start_gateway, pytestconfig, authority):
+    """(endpoint, tls=...) -> the port to connect to, before a gateway in session mode; or the endpoint's own port
+    where only the mode 'direct' is asked for. `tls` puts TLS on both legs, with one certificate."""
+    def of(endpoint: str, *, tls: bool = False, **config) -> int:
+        if pytestconfig.trunkline_modes == [roads.DIRECT]:
+            return int(endpoint.rsplit(":", 1)[1])
+        if tls:
+            certificate = authority.issue("server")
+            config |= {"tls": {"mode": "require", "certificates": [
+                           {"certFile": str(certificate.cert), "keyFile": str(certificate.key)}]},
+                       "upstream_tls": {"mode": "verify-full", "caFile": str(authority.cert), "sameCertificate": True}}
+        return port_of(start_gateway(simple_config(endpoint, **config)).config, "main")
+    return of
+
+
+@pytest.fixture
+def before(start_gateway):
+    """A gateway in session mode before an endpoint or a Server: `before(server, ...)` -> (gateway, port)."""
+    def of(what, **config):
+        endpoint = what if isinstance(what, str) else f"127.0.0.1:{what.port}"
+        gateway = start_gateway(simple_config(endpoint, **config))
+        return gateway, port_of(gateway.config, "main")
+    return of

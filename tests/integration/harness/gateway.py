@@ -147,7 +147,7 @@ class Gateway:
 
 
 def is_end(line: dict) -> bool:
-    return "close_cause" in line
+    return line.get("event") == "session.end"
 
 
 def _parsed(line: str) -> dict:
