@@ -73,7 +73,8 @@ int run_command_line(int argc, const char* const* argv) {
   check_command->add_option("-c,--config", serving.config_file, "the configuration, YAML")->required();
   auto* demo_command =
       app.add_subcommand("demo", "a throwaway Postgres behind a gateway with TLS; Ctrl-C removes it");
-  auto* port_option = demo_command->add_option("--port", port, "of the gateway (6432, or a free one)");
+  auto* port_option = demo_command->add_option("--port", port, "of the gateway (6432, or a free one)")
+                          ->check(CLI::Range(1, 65535));
   demo_command->add_flag("--keep", showing.keep, "leave the folder with the data behind");
   add_log_options(*demo_command, serving, format, level);
   app.add_subcommand("version", "version, build and libraries");

@@ -138,10 +138,10 @@ secret_text make_password() {
   return secret_text(std::move(password));
 }
 
-/// ca.crt, server.crt and server.key: an authority of this demo's own, good for a week.
+/// ca.crt, server.crt and server.key: an authority of this demo's own, good for three months.
 result<> write_certificates(const std::string& folder) {
   const auto now = std::chrono::system_clock::now();
-  const auto until = now + std::chrono::days(7);
+  const auto until = now + std::chrono::days(90);
   const auto from = now - std::chrono::hours(1);
   const auto authority = tls::issue(
       {.common_name = "trunkline demo authority", .not_before = from, .not_after = until, .authority = true});
