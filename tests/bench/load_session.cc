@@ -107,6 +107,7 @@ SSL_CTX* login_plan::context() {
   if (context_ == nullptr) {
     context_ = SSL_CTX_new(TLS_client_method());
     SSL_CTX_set_min_proto_version(context_, TLS1_2_VERSION);
+    SSL_CTX_set_max_proto_version(context_, tls12 ? TLS1_2_VERSION : TLS1_3_VERSION);
     SSL_CTX_set_verify(context_, SSL_VERIFY_NONE, nullptr);
     SSL_CTX_set_mode(context_, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
     SSL_CTX_set_session_cache_mode(context_, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);

@@ -24,6 +24,7 @@ class login_plan {
   std::string database = "bench";
   bool tls = false;
   bool resume = false;
+  bool tls12 = false;
 
   login_plan() = default;
   login_plan(const login_plan&) = delete;

@@ -80,6 +80,10 @@ int main(int argc, char** argv) {
       plan.resume = plan.resume || name == "--resume";
       continue;
     }
+    if (name == "--tls12") {
+      plan.tls12 = true;
+      continue;
+    }
     const char* value = i + 1 < argc ? argv[++i] : "";
     if (name == "--port") plan.port = static_cast<std::uint16_t>(std::atoi(value));
     if (name == "--clients") clients = static_cast<std::size_t>(std::atoi(value));
@@ -89,7 +93,7 @@ int main(int argc, char** argv) {
     if (name == "--database") plan.database = value;
   }
   if (plan.port == 0 || clients == 0) {
-    std::fprintf(stderr, "usage: login_load --port P --clients N --seconds S [--tls] [--resume]\n");
+    std::fprintf(stderr, "usage: login_load --port P --clients N --seconds S [--tls] [--resume] [--tls12]\n");
     return 2;
   }
   std::vector<tally> tallies(clients);

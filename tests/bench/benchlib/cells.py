@@ -43,10 +43,12 @@ def all_cells():
     for clients in CLIENTS:
         found.append(Cell(f"tls-{clients}", f"pgbench -S, simple protocol, TLS on the client leg, {_clients(clients)}", "tx/s",
                           TERMINATING, lambda bench, at, c=clients: loads.pgbench(bench, at, clients=c, tls=True), tls=True))
-    found.append(Cell("tls-login", "TLS logins to a server that costs nothing, 8 clients", "logins/s", TERMINATING,
-                      lambda bench, at: loads.logins(bench, at, tls=True), tls=True, fake=True))
-    found.append(Cell("tls-resume", "TLS logins with session resumption, 8 clients", "logins/s", TERMINATING,
-                      lambda bench, at: loads.logins(bench, at, resume=True), tls=True, fake=True))
+    for version, old in (("tls", False), ("tls12", True)):
+        title = "TLS 1.2" if old else "TLS 1.3"
+        found.append(Cell(f"{version}-login", f"{title} logins to a server that costs nothing, 8 clients", "logins/s", ("trunkline", "pgbouncer"),
+                          lambda bench, at, v=old: loads.logins(bench, at, tls=True, tls12=v), tls=True, fake=True))
+        found.append(Cell(f"{version}-resume", f"{title} logins with session resumption, 8 clients", "logins/s", ("trunkline", "pgbouncer"),
+                          lambda bench, at, v=old: loads.logins(bench, at, resume=True, tls12=v), tls=True, fake=True))
     for count in (1000, 5000):
         found.append(Cell(f"idle-{count}", f"{count:,} idle sessions", "", PROXIES,
                           lambda bench, at, n=count: loads.idle_sessions(bench, at, n), fake=True, fresh=True))

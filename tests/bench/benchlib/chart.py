@@ -69,7 +69,7 @@ def _panels(cells):
     yield Panel("Processor time per login", "microseconds, less is better",
                 _some(cells, {"connect": "pgbench -C, SCRAM", "login": "SCRAM, PBKDF2 cached"}, "cpu_us"), "{:,.0f}")
     yield Panel("TLS logins a second", "more is better",
-                _some(cells, {"tls-login": "full handshake", "tls-resume": "resumed"}, "per_second"), "{:,.0f}")
+                _some(cells, {"tls-login": "1.3, full", "tls-resume": "1.3, resumed", "tls12-login": "1.2, full", "tls12-resume": "1.2, resumed"}, "per_second"), "{:,.0f}")
     yield Panel("Memory of an idle session", "KiB of process memory, less is better",
                 _some(cells, {"idle-1000": "1,000 sessions", "idle-5000": "5,000 sessions"}, "bytes_per_session", 1 / KIB), "{:.1f}")
     yield Panel("Memory of an idle TLS session", "KiB of process memory, less is better",

@@ -95,11 +95,12 @@ def _transactions(prefix, sampler):
         "cpu_busy": cpu.total / (end - begin)}
 
 
-def logins(bench, instance, *, tls=False, resume=False, clients=8):
+def logins(bench, instance, *, tls=False, resume=False, tls12=False, clients=8):
     """Logins of login_load: PBKDF2 cached, so that what stands behind the port is the wall."""
     command = [bench.tools["login_load"], "--port", instance.port, "--clients", clients, "--seconds", bench.seconds,
                "--user", postgres.USER, "--password", postgres.PASSWORD, "--database", postgres.DATABASE]
     command += ["--resume"] if resume else ["--tls"] if tls else []
+    command += ["--tls12"] if tls12 else []
     pids = procstat.tree(instance.child.pid) if instance.child else []
     before = procstat.cpu(pids)
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, timeout=bench.seconds + 60)
