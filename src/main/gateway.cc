@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "auth/random.h"
 #include "net/socket.h"
 #include "runtime/epoll_loop.h"
 
@@ -17,13 +18,6 @@ namespace {
 constexpr std::size_t cached_keys = 16'384;
 constexpr std::size_t waiting_jobs = 4'096;
 constexpr std::uint16_t replica_number = 1;
-
-template <std::size_t Size>
-std::array<std::byte, Size> random_bytes() {
-  std::array<std::byte, Size> made;
-  ::RAND_bytes(reinterpret_cast<unsigned char*>(made.data()), static_cast<int>(made.size()));
-  return made;
-}
 
 /// Cores this process may use: its affinity mask, and a container's CPU quota (cgroup v2) where that is
 /// lower.
@@ -50,9 +44,9 @@ result<net::socket_address> socket_address_of(const config::address& from) {
 
 gateway::gateway(telemetry::logger& log)
     : log_(log),
-      key_cache_secret_(random_bytes<32>()),
-      fake_salt_secret_(random_bytes<32>()),
-      cancel_secret_(random_bytes<32>()),
+      key_cache_secret_(auth::random_bytes<32>()),
+      fake_salt_secret_(auth::random_bytes<32>()),
+      cancel_secret_(auth::random_bytes<32>()),
       keys_(key_cache_secret_, cached_keys),
       cancels_(replica_number, cancel_secret_),
       tickets_(std::make_shared<tls::ticket_keys>()),

@@ -108,6 +108,8 @@ class loop {
   /// Any thread: makes a `poll` that waits, or the next one, return.
   virtual void wake() = 0;
   void read_clock();
+  /// For a backend with a time of its own.
+  void set_clock(time_point now) { now_ = now; }
   /// What `run` does once; for backends that are driven by hand.
   void turn();
   bool has_immediate_work() const;

@@ -1,6 +1,6 @@
-// Counts what has a cap: half-open logins per source and listener, sessions per listener and route (product.md G8).
-// One per process, shared by all workers; a mutex per login, none per byte. Counts belong to names, so that they hold
-// over a reload.
+// Counts what has a cap: half-open logins per source and listener, sessions per listener and route
+// (product.md G8). One per process, shared by all workers; a mutex per login, none per byte. Counts belong to
+// names, so that they hold over a reload.
 #pragma once
 
 #include <cstddef>

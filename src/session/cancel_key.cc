@@ -1,10 +1,10 @@
 #include "session/cancel_key.h"
 
-#include <algorithm>
-#include <cstring>
-
 #include <openssl/crypto.h>
 #include <openssl/hmac.h>
+
+#include <algorithm>
+#include <cstring>
 
 namespace trunkline::session {
 namespace {

@@ -1,11 +1,11 @@
 // The BackendKeyData that a client gets is the gateway's own (wire.md 5). Two forms:
 //
-// protocol 3.0: 8 bytes. pid = replica (10 bits) | slot (21 bits), never 0 and never negative; secret = 32 random bits.
-// protocol 3.2: pid as above, and a key of 35 bytes:
+// protocol 3.0: 8 bytes. pid = replica (10 bits) | slot (21 bits), never 0 and never negative; secret = 32
+// random bits. protocol 3.2: pid as above, and a key of 35 bytes:
 //     version (1) = 1 | replica (2) | session id (8) | random (8) | MAC (16)
-//   MAC = the first 16 bytes of HMAC-SHA-256 over pid and what stands before it, under a key that replicas can share:
-//   any replica can tell a genuine key, and to whom it must go, without asking. Longer keys of later versions begin with
-//   another version byte.
+//   MAC = the first 16 bytes of HMAC-SHA-256 over pid and what stands before it, under a key that replicas
+//   can share: any replica can tell a genuine key, and to whom it must go, without asking. Longer keys of
+//   later versions begin with another version byte.
 // Pure; any thread.
 #pragma once
 

@@ -1,13 +1,16 @@
 #include "session/cancel_registry.h"
 
+#include <openssl/crypto.h>
+
 #include <utility>
 
-#include <openssl/crypto.h>
-#include <openssl/rand.h>
+#include "auth/random.h"
 
 namespace trunkline::session {
 
-cancel_registry::ticket::ticket(ticket&& other) noexcept { *this = std::move(other); }
+cancel_registry::ticket::ticket(ticket&& other) noexcept {
+  *this = std::move(other);
+}
 
 cancel_registry::ticket& cancel_registry::ticket::operator=(ticket&& other) noexcept {
   std::swap(registry_, other.registry_);
@@ -22,12 +25,10 @@ cancel_registry::ticket::~ticket() {
   if (registry_ != nullptr) registry_->remove(pid_);
 }
 
-cancel_registry::ticket cancel_registry::add(std::uint64_t session, std::shared_ptr<const cancel_target> target,
-                                             bool long_key) {
-  std::uint32_t secret = 0;
-  cancel_nonce nonce;
-  ::RAND_bytes(reinterpret_cast<unsigned char*>(&secret), sizeof secret);
-  ::RAND_bytes(reinterpret_cast<unsigned char*>(nonce.data()), static_cast<int>(nonce.size()));
+cancel_registry::ticket cancel_registry::add(std::uint64_t session,
+                                             std::shared_ptr<const cancel_target> target, bool long_key) {
+  const std::uint32_t secret = load_u32(auth::random_bytes<4>().data());
+  const cancel_nonce nonce = auth::random_bytes<sizeof(cancel_nonce)>();
 
   ticket made;
   std::lock_guard lock(mutex_);
@@ -67,7 +68,8 @@ std::shared_ptr<const cancel_target> cancel_registry::find(std::uint32_t pid, by
   }
   std::byte expected[4];
   store_u32(expected, found.secret);
-  if (key.size() != sizeof expected || ::CRYPTO_memcmp(expected, key.data(), sizeof expected) != 0) return nullptr;
+  if (key.size() != sizeof expected || ::CRYPTO_memcmp(expected, key.data(), sizeof expected) != 0)
+    return nullptr;
   return found.target;
 }
 

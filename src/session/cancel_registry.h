@@ -1,5 +1,5 @@
-// Who a cancel key belongs to. One per process, shared by all workers; a mutex is held for a look-up, never on the way
-// of a session's bytes.
+// Who a cancel key belongs to. One per process, shared by all workers; a mutex is held for a look-up, never
+// on the way of a session's bytes.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,8 @@ struct cancel_target {
 
 class cancel_registry {
  public:
-  cancel_registry(std::uint16_t replica, const cancel_mac_key& mac_key) : replica_(replica), mac_key_(mac_key) {}
+  cancel_registry(std::uint16_t replica, const cancel_mac_key& mac_key)
+      : replica_(replica), mac_key_(mac_key) {}
 
   /// Holds a key as long as it lives.
   class ticket {

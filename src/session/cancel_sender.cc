@@ -16,7 +16,8 @@ runtime::task<bool> deliver(runtime::loop* where, net::channel* server, std::uin
   protocol::append_cancel_request(packet, pid, key);
   server->write(packet);
   runtime::deadline deadline(*where, server->changed(), patience);
-  while (!server->ended() && !deadline.passed()) co_await server->changed().wait();
+  while (!server->ended() && !deadline.passed())
+    co_await server->changed().wait();
   co_return server->ended();
 }
 
@@ -56,8 +57,8 @@ runtime::task<bool> offer_cancel(login_context* context, std::uint32_t pid, std:
                                   .plain = true};
     auto connection = co_await pool::connect_server(std::move(request), &context->server);
     if (!connection) continue;
-    const bool delivered =
-        co_await deliver(context->loop, &context->server, pid, key, settings.upstreams[index].connect_timeout);
+    const bool delivered = co_await deliver(context->loop, &context->server, pid, key,
+                                            settings.upstreams[index].connect_timeout);
     any = any || delivered;
   }
   co_return any;
@@ -76,7 +77,9 @@ void cancel_errand::start(void (*on_done)(void*, cancel_errand*), void* context)
   task_.start(&finished, this);
 }
 
-void cancel_errand::finished(void* self) { static_cast<cancel_errand*>(self)->done_.schedule(); }
+void cancel_errand::finished(void* self) {
+  static_cast<cancel_errand*>(self)->done_.schedule();
+}
 
 void cancel_errand::tell(void* self) {
   auto* errand = static_cast<cancel_errand*>(self);

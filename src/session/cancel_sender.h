@@ -8,7 +8,8 @@
 
 namespace trunkline::session {
 
-/// Done when the server has closed, which it does after it has sent the signal. False: it could not be reached.
+/// Done when the server has closed, which it does after it has sent the signal. False: it could not be
+/// reached.
 runtime::task<bool> send_cancel(runtime::loop* where, runtime::work_pool* work,
                                 std::shared_ptr<const cancel_target> target, net::channel* into);
 

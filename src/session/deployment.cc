@@ -9,7 +9,8 @@ namespace trunkline::session {
 namespace {
 
 tls::protocol_version version_of(config::tls_version version) {
-  return version == config::tls_version::tls1_3 ? tls::protocol_version::tls_1_3 : tls::protocol_version::tls_1_2;
+  return version == config::tls_version::tls1_3 ? tls::protocol_version::tls_1_3
+                                                : tls::protocol_version::tls_1_2;
 }
 
 bool ends_tls(const config::listener& listener) {

@@ -1,5 +1,5 @@
-// A configuration made ready for use: its TLS contexts built, its user files read. Immutable; one per reload. Workers
-// hold the newest, each session the one it began with. Building reads files: never on a loop.
+// A configuration made ready for use: its TLS contexts built, its user files read. Immutable; one per reload.
+// Workers hold the newest, each session the one it began with. Building reads files: never on a loop.
 #pragma once
 
 #include <memory>

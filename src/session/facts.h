@@ -1,4 +1,5 @@
-// What is known of a session: for its log line at the end, and for the steps of its login. Owner: the session.
+// What is known of a session: for its log line at the end, and for the steps of its login. Owner: the
+// session.
 #pragma once
 
 #include <cstdint>

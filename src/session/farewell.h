@@ -1,6 +1,6 @@
-// Says a last word to a client and closes without losing it: the bytes go out, then a FIN, then whatever the client
-// still sends is read and dropped until it closes too (closing with unread bytes would send a reset, and a reset may
-// overtake the word). All within limits::farewell_timeout. Owner: one loop thread.
+// Says a last word to a client and closes without losing it: the bytes go out, then a FIN, then whatever the
+// client still sends is read and dropped until it closes too (closing with unread bytes would send a reset,
+// and a reset may overtake the word). All within limits::farewell_timeout. Owner: one loop thread.
 #pragma once
 
 #include <memory>

@@ -9,21 +9,23 @@
 namespace trunkline::session {
 namespace {
 
-/// The operator promised that both legs show the same certificate (sameCertificate). A wrong promise would surface as
-/// an authentication failure that nobody understands.
+/// The operator promised that both legs show the same certificate (sameCertificate). A wrong promise would
+/// surface as an authentication failure that nobody understands.
 step<> check_same_certificate(const login_context& context) {
   if (context.client_tls == nullptr || context.connection.tls == nullptr) return {};
   const auto ours = context.client_tls->session().tls_server_end_point();
   const auto theirs = context.connection.tls->session().tls_server_end_point();
   if (ours == theirs) return {};
-  return std::unexpected(refused({.code = sqlstates::invalid_authorization,
-                                  .message = "the server's certificate is not the one this listener shows, so its "
-                                             "SCRAM authentication cannot be passed on",
-                                  .hint = "Set auth: {method: scram} on the route, or give both the same certificate."}));
+  return std::unexpected(
+      refused({.code = sqlstates::invalid_authorization,
+               .message = "the server's certificate is not the one this listener shows, so its "
+                          "SCRAM authentication cannot be passed on",
+               .hint = "Set auth: {method: scram} on the route, or give both the same certificate."}));
 }
 
 /// A message of the server before AuthenticationOk; true when that one came.
-step<bool> take_authentication(login_context& context, const protocol::frame& message, std::vector<std::byte>& out) {
+step<bool> take_authentication(login_context& context, const protocol::frame& message,
+                               std::vector<std::byte>& out) {
   auto decoded = protocol::decode_authentication(message.body);
   if (!decoded) return std::unexpected(violation_by(error_source::server, decoded.error()));
   const bool strip = context.client_tls == nullptr && context.connection.tls != nullptr;
@@ -37,10 +39,13 @@ step<bool> take_authentication(login_context& context, const protocol::frame& me
   return std::holds_alternative<protocol::authentication_ok>(*decoded);
 }
 
-/// Passes on what the server has said so far. True: AuthenticationOk was among it, and stands at the end of `out`.
-step<bool> pass_server_messages(login_context& context, server_messages& messages, std::vector<std::byte>& out) {
+/// Passes on what the server has said so far. True: AuthenticationOk was among it, and stands at the end of
+/// `out`.
+step<bool> pass_server_messages(login_context& context, server_messages& messages,
+                                std::vector<std::byte>& out) {
   for (;;) {
-    auto read = protocol::next_frame(context.server.unread(), limits::login_message_bytes, error_source::server);
+    auto read =
+        protocol::next_frame(context.server.unread(), limits::login_message_bytes, error_source::server);
     if (auto* wrong = std::get_if<protocol::bad>(&read)) {
       return std::unexpected(violation_by(error_source::server, wrong->why));
     }
@@ -60,7 +65,8 @@ step<bool> pass_server_messages(login_context& context, server_messages& message
 /// Before it is authenticated a client answers with 'p' messages and nothing else.
 step<> pass_client_messages(login_context& context) {
   for (;;) {
-    auto read = protocol::next_frame(context.client.unread(), limits::login_message_bytes, error_source::client);
+    auto read =
+        protocol::next_frame(context.client.unread(), limits::login_message_bytes, error_source::client);
     if (auto* wrong = std::get_if<protocol::bad>(&read)) {
       return std::unexpected(violation_by(error_source::client, wrong->why));
     }
@@ -94,7 +100,8 @@ runtime::task<step<cancel_registry::ticket>> forward_login(login_context* contex
     context->client.write(out);
     if (!authenticated) co_return std::unexpected(std::move(authenticated.error()));
     if (asked) {
-      if (auto passed = pass_client_messages(*context); !passed) co_return std::unexpected(std::move(passed.error()));
+      if (auto passed = pass_client_messages(*context); !passed)
+        co_return std::unexpected(std::move(passed.error()));
     }
     if (context->server.ended()) co_return std::unexpected(server_ended(context->server));
     if (context->client.ended()) co_return std::unexpected(client_ended(context->client));

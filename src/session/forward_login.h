@@ -1,6 +1,6 @@
-// auth: server. The server authenticates the client; the gateway passes the messages on and changes two things at most:
-// it takes -PLUS out of the SASL mechanisms where the client leg has no TLS but the server leg does (wire.md 3), and
-// puts its own cancel key in the place of the server's.
+// auth: server. The server authenticates the client; the gateway passes the messages on and changes two
+// things at most: it takes -PLUS out of the SASL mechanisms where the client leg has no TLS but the server
+// leg does (wire.md 3), and puts its own cancel key in the place of the server's.
 #pragma once
 
 #include "session/login_context.h"

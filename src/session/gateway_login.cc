@@ -2,8 +2,7 @@
 
 #include <utility>
 
-#include <openssl/rand.h>
-
+#include "auth/random.h"
 #include "auth/scram_server.h"
 #include "protocol/authentication.h"
 #include "session/server_login.h"
@@ -21,8 +20,7 @@ auth::scram_server make_scram(const login_context& context, const known_user& us
   options.user = context.startup.user;
   options.verifier = user.verifier;
   options.user_exists = user.exists;
-  ::RAND_bytes(reinterpret_cast<unsigned char*>(options.server_nonce.data()),
-               static_cast<int>(options.server_nonce.size()));
+  options.server_nonce = auth::random_bytes<sizeof(auth::nonce)>();
   if (context.client_tls != nullptr) {
     if (auto binding = context.client_tls->session().tls_server_end_point(); !binding.empty()) {
       options.binding = std::move(binding);
@@ -53,7 +51,8 @@ runtime::task<step<server_secret>> authenticate_client(login_context* context) {
   if (!user) co_return std::unexpected(std::move(user.error()));
   auth::scram_server scram = make_scram(*context, *user);
   std::vector<std::string_view> names;
-  for (const auth::mechanism each : scram.offered()) names.push_back(auth::name_of(each));
+  for (const auth::mechanism each : scram.offered())
+    names.push_back(auth::name_of(each));
   std::vector<std::byte> out;
   protocol::append_authentication_sasl(out, names);
   context->client.write(out);
@@ -63,10 +62,9 @@ runtime::task<step<server_secret>> authenticate_client(login_context* context) {
     if (!message) co_return std::unexpected(std::move(message.error()));
     if (message->type == 'X') co_return std::unexpected(login_end{.cause = {cause::client_terminate}});
     if (message->type != 'p') {
-      co_return std::unexpected(
-          violation_by(error_source::client, {.source = error_source::client,
-                                              .code = sqlstates::protocol_violation,
-                                              .message = "expected SASL response"}));
+      co_return std::unexpected(violation_by(error_source::client, {.source = error_source::client,
+                                                                    .code = sqlstates::protocol_violation,
+                                                                    .message = "expected SASL response"}));
     }
     auto answer = take_answer(scram, message->body, first);
     context->client.consume(message->size);
@@ -85,7 +83,8 @@ runtime::task<step<server_secret>> authenticate_client(login_context* context) {
                           .recovered = scram.recovered_keys()};
 }
 
-/// `credentials` win; then a password that the file holds, which fits whatever salt the server has; then the keys.
+/// `credentials` win; then a password that the file holds, which fits whatever salt the server has; then the
+/// keys.
 server_secret secret_for_server(const login_context& context, server_secret proved) {
   const config::route& route = *context.facts->route;
   if (route.login) return {.user = route.login->user, .password = route.login->password};
@@ -113,7 +112,8 @@ runtime::task<step<cancel_registry::ticket>> gateway_login(login_context* contex
   if (!connection) co_return std::unexpected(std::move(connection.error()));
   context->connection = std::move(*connection);
 
-  server_login_request request{.context = context, .server = &context->server, .tls = context->connection.tls};
+  server_login_request request{
+      .context = context, .server = &context->server, .tls = context->connection.tls};
   request.local = context->upstream().endpoints[context->connection.place.endpoint].is_local();
   request.startup_packet = startup_packet_for_server(*context);
   request.secret = secret_for_server(*context, std::move(proved));

@@ -1,6 +1,6 @@
-// auth: scram | trust. The gateway authenticates the client itself, then logs in to the server itself (wire.md 3):
-// with `credentials`, with the client's password where the verifier file holds it, or with the ClientKey that the
-// client's proof revealed.
+// auth: scram | trust. The gateway authenticates the client itself, then logs in to the server itself
+// (wire.md 3): with `credentials`, with the client's password where the verifier file holds it, or with the
+// ClientKey that the client's proof revealed.
 #pragma once
 
 #include "session/login_context.h"

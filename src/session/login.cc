@@ -27,10 +27,11 @@ step<> choose_route(login_context& context) {
   }
   context.facts->route = routing::find_route(context.settings(), facts);
   if (context.facts->route != nullptr) return {};
-  return std::unexpected(refused({.code = sqlstates::invalid_authorization,
-                                  .message = "no route for database \"" + context.facts->database + "\" and user \"" +
-                                             context.facts->user + "\"",
-                                  .hint = "The gateway's configuration decides which connections it takes."}));
+  return std::unexpected(
+      refused({.code = sqlstates::invalid_authorization,
+               .message = "no route for database \"" + context.facts->database + "\" and user \"" +
+                          context.facts->user + "\"",
+               .hint = "The gateway's configuration decides which connections it takes."}));
 }
 
 login_end over_limit(const std::string& what) {
@@ -68,13 +69,14 @@ runtime::task<step<cancel_registry::ticket>> pass_through(login_context* context
     std::vector<std::byte> request;
     protocol::append_ssl_request(request);
     context->server.write(request);
-    while (context->server.unread().empty() && !context->server.ended()) co_await context->changed.wait();
+    while (context->server.unread().empty() && !context->server.ended())
+      co_await context->changed.wait();
     if (context->server.unread().empty()) co_return std::unexpected(server_ended(context->server));
     const bool accepted = context->server.unread().front() == std::byte{'S'};
     context->server.consume(1);
     if (!accepted) {
-      co_return std::unexpected(
-          login_end{.cause = {cause::tls_server}, .detail = "passthrough, but the server does not speak TLS"});
+      co_return std::unexpected(login_end{.cause = {cause::tls_server},
+                                          .detail = "passthrough, but the server does not speak TLS"});
     }
   }
   co_return cancel_registry::ticket();
@@ -82,7 +84,8 @@ runtime::task<step<cancel_registry::ticket>> pass_through(login_context* context
 
 runtime::task<step<cancel_registry::ticket>> authenticate(login_context* context) {
   if (context->opaque) co_return co_await pass_through(context);
-  if (context->facts->route->auth.method != config::auth_method::server) co_return co_await gateway_login(context);
+  if (context->facts->route->auth.method != config::auth_method::server)
+    co_return co_await gateway_login(context);
   auto connection = co_await reach_server(context, &context->server);
   if (!connection) co_return std::unexpected(std::move(connection.error()));
   context->connection = std::move(*connection);
@@ -95,8 +98,8 @@ runtime::task<step<cancel_registry::ticket>> authenticate(login_context* context
 login::login(runtime::loop& where, services& shared, session_facts& facts)
     : context_(where, shared, facts), done_(where, nullptr, nullptr) {}
 
-void login::start(std::unique_ptr<runtime::byte_stream> client, net::socket_address peer, void (*on_done)(void*),
-                  void* context) {
+void login::start(std::unique_ptr<runtime::byte_stream> client, net::socket_address peer,
+                  void (*on_done)(void*), void* context) {
   context_.client_address = std::move(peer);
   context_.client.attach(std::move(client), true);
   done_.set(on_done, context);

@@ -1,6 +1,6 @@
-// A session's beginning, from the first byte to the first ReadyForQuery, as a story of coroutine steps: PROXY header,
-// negotiation, TLS, route, server, authentication. Everything that only a login needs lives here and is freed when the
-// relay takes over. Owner: the session; one loop thread. Destroying it cancels it.
+// A session's beginning, from the first byte to the first ReadyForQuery, as a story of coroutine steps: PROXY
+// header, negotiation, TLS, route, server, authentication. Everything that only a login needs lives here and
+// is freed when the relay takes over. Owner: the session; one loop thread. Destroying it cancels it.
 #pragma once
 
 #include "session/login_context.h"

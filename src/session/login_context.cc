@@ -34,7 +34,8 @@ std::string failure_of(const net::channel& channel) {
 bool login_context::client_version_is_long() const {
   protocol::protocol_version version = startup.version;
   if (negotiated) {
-    if (auto answer = protocol::decode_negotiate_protocol_version(*negotiated); answer && answer->newest < version) {
+    if (auto answer = protocol::decode_negotiate_protocol_version(*negotiated);
+        answer && answer->newest < version) {
       version = answer->newest;
     }
   }
@@ -72,7 +73,8 @@ runtime::task<step<protocol::frame>> read_message(net::channel* from, error_sour
   for (;;) {
     auto read = protocol::next_frame(from->unread(), limits::login_message_bytes, who);
     if (auto* whole = std::get_if<protocol::frame>(&read)) co_return *whole;
-    if (auto* wrong = std::get_if<protocol::bad>(&read)) co_return std::unexpected(violation_by(who, wrong->why));
+    if (auto* wrong = std::get_if<protocol::bad>(&read))
+      co_return std::unexpected(violation_by(who, wrong->why));
     if (from->ended()) {
       co_return std::unexpected(who == error_source::client ? client_ended(*from) : server_ended(*from));
     }

@@ -41,7 +41,12 @@ struct established {
 
 struct login_context {
   login_context(runtime::loop& where, services& with, session_facts& of)
-      : loop(&where), shared(&with), facts(&of), changed(where), client(where, changed), server(where, changed) {}
+      : loop(&where),
+        shared(&with),
+        facts(&of),
+        changed(where),
+        client(where, changed),
+        server(where, changed) {}
 
   runtime::loop* loop;
   services* shared;
@@ -53,7 +58,7 @@ struct login_context {
   net::socket_address client_address;  ///< as the PROXY header says, where there was one
   net::proxy_header proxied;           ///< to be passed on to servers that want it
   const tls::tls_stream* client_tls = nullptr;
-  bool opaque = false;           ///< passthrough was chosen: nothing may be said to the client
+  bool opaque = false;            ///< passthrough was chosen: nothing may be said to the client
   bool ssl_request_seen = false;  ///< the client was answered S; a server must be asked too
 
   std::vector<std::byte> startup_packet;
@@ -71,8 +76,8 @@ struct login_context {
   bool client_version_is_long() const;
 };
 
-/// One whole message from the channel, left there: consume `frame::size` when done with the view. A channel that ends
-/// or sends nonsense ends the login, with `who` to blame.
+/// One whole message from the channel, left there: consume `frame::size` when done with the view. A channel
+/// that ends or sends nonsense ends the login, with `who` to blame.
 runtime::task<step<protocol::frame>> read_message(net::channel* from, error_source who);
 
 login_end client_ended(const net::channel& client);

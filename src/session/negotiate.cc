@@ -54,7 +54,8 @@ bool may_send_proxy_header(const login_context& context) {
   const auto& sources = context.listener().proxy_protocol_sources;
   if (context.client_address.is_unix()) return false;
   const auto source = ip_of(context.client_address);
-  return std::any_of(sources.begin(), sources.end(), [&](const auto& range) { return range.contains(source); });
+  return std::any_of(sources.begin(), sources.end(),
+                     [&](const auto& range) { return range.contains(source); });
 }
 
 /// A trusted source must send the header; bytes of any other source are the client's own.
@@ -104,7 +105,8 @@ runtime::task<step<>> read_client_hello(login_context* context) {
       co_return step<>();
     }
     if (auto* wrong = std::get_if<tls::hello_bad>(&read)) {
-      co_return std::unexpected(login_end{.cause = {cause::tls_client}, .detail = std::string(wrong->reason)});
+      co_return std::unexpected(
+          login_end{.cause = {cause::tls_client}, .detail = std::string(wrong->reason)});
     }
     if (context->client.ended()) co_return std::unexpected(client_ended(context->client));
     co_await context->changed.wait();
@@ -114,7 +116,8 @@ runtime::task<step<>> read_client_hello(login_context* context) {
 runtime::task<step<>> begin_tls(login_context* context, tls::negotiation how) {
   const auto& server = *context->facts->setup->listener_tls[context->facts->listener_index];
   context->client_tls = tls::upgrade(*context->loop, context->client, server.accept(how));
-  while (!context->client.connected() && !context->client.ended()) co_await context->changed.wait();
+  while (!context->client.connected() && !context->client.ended())
+    co_await context->changed.wait();
   if (!context->client.connected()) {
     auto why = client_ended(context->client);
     if (why.cause.what == cause::client_eof) why.detail = "the client left during the TLS handshake";
@@ -193,7 +196,9 @@ runtime::task<step<>> take_startup(login_context* context, std::vector<std::byte
   co_return step<>();
 }
 
-std::vector<std::byte> copy_of(byte_span bytes) { return {bytes.begin(), bytes.end()}; }
+std::vector<std::byte> copy_of(byte_span bytes) {
+  return {bytes.begin(), bytes.end()};
+}
 
 /// What one first packet leads to. True: it was the last one.
 runtime::task<step<bool>> handle(login_context* context, protocol::first_packet_result packet) {
@@ -239,10 +244,10 @@ runtime::task<step<>> negotiate(login_context* context) {
     if (*done) co_return step<>();
     ++round;
   }
-  co_return std::unexpected(
-      violation_by(error_source::client, {.source = error_source::client,
-                                          .code = sqlstates::protocol_violation,
-                                          .message = "too many negotiation requests before the start-up packet"}));
+  co_return std::unexpected(violation_by(
+      error_source::client, {.source = error_source::client,
+                             .code = sqlstates::protocol_violation,
+                             .message = "too many negotiation requests before the start-up packet"}));
 }
 
 }  // namespace trunkline::session

@@ -34,7 +34,9 @@ relay::relay(runtime::loop& where, session_facts& facts, relay_owner& owner, leg
       owner_(owner),
       client_(*this),
       server_(*this),
-      wait_(where.timers(), [](void* self) { static_cast<relay*>(self)->on_event(relay_event::wait_over); }, this),
+      wait_(
+          where.timers(), [](void* self) { static_cast<relay*>(self)->on_event(relay_event::wait_over); },
+          this),
       from_client_(std::move(with.from_client)),
       from_server_(std::move(with.from_server)),
       opaque_(opaque),
@@ -80,7 +82,8 @@ void relay::server_received(buffer data) {
   facts_.bytes_from_server += data.size();
   if (!opaque_) {
     client_boundary_ = tracker_.at_message_boundary(protocol::direction::server_to_client);
-    if (tracker_.server_bytes(data.bytes()) == walk_result::bad) return on_event(relay_event::protocol_server);
+    if (tracker_.server_bytes(data.bytes()) == walk_result::bad)
+      return on_event(relay_event::protocol_server);
     client_boundary_ = tracker_.at_message_boundary(protocol::direction::server_to_client);
   }
   if (client_.stream->send(std::move(data)) == sending::held) server_.stream->pause_receiving();
@@ -95,11 +98,17 @@ void relay::watch_rest() {
   if (machine_.draining() && !ended_ && tracker_.idle()) on_event(relay_event::at_rest);
 }
 
-void relay::client_leg::on_end(stream_end end) { owner.on_event(event_of(end.what, true)); }
+void relay::client_leg::on_end(stream_end end) {
+  owner.on_event(event_of(end.what, true));
+}
 
-void relay::server_leg::on_end(stream_end end) { owner.on_event(event_of(end.what, false)); }
+void relay::server_leg::on_end(stream_end end) {
+  owner.on_event(event_of(end.what, false));
+}
 
-char relay::transaction_status() const { return opaque_ ? '-' : static_cast<char>(tracker_.status()); }
+char relay::transaction_status() const {
+  return opaque_ ? '-' : static_cast<char>(tracker_.status());
+}
 
 relay_view relay::view() const {
   relay_view seen;

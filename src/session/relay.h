@@ -1,6 +1,6 @@
-// The road: what one side sends is walked in place, header by header, and written to the other side at once. What the
-// kernel does not take is kept, and nothing more is read from that side until it is gone: that is all the back-pressure
-// there is (product.md G1-G3). Owner: the session; one loop thread.
+// The road: what one side sends is walked in place, header by header, and written to the other side at once.
+// What the kernel does not take is kept, and nothing more is read from that side until it is gone: that is
+// all the back-pressure there is (product.md G1-G3). Owner: the session; one loop thread.
 #pragma once
 
 #include <memory>
@@ -20,7 +20,8 @@ class relay_owner {
   virtual ~relay_owner() = default;
   virtual void cancel_statement() = 0;
   /// The session is over. `last_word` is an ErrorResponse or empty; the streams are still the relay's.
-  virtual void relay_ended(telemetry::close_cause cause, std::vector<std::byte> last_word, bool reset_client) = 0;
+  virtual void relay_ended(telemetry::close_cause cause, std::vector<std::byte> last_word,
+                           bool reset_client) = 0;
 };
 
 class relay {
@@ -43,7 +44,8 @@ class relay {
   const runtime::byte_stream* client() const { return client_.stream.get(); }
   const runtime::byte_stream* server() const { return server_.stream.get(); }
   char transaction_status() const;
-  /// When the open transaction began; nothing outside of one. Kept only where the route has a transactionTimeout.
+  /// When the open transaction began; nothing outside of one. Kept only where the route has a
+  /// transactionTimeout.
   std::optional<runtime::time_point> transaction_began() const { return transaction_began_; }
   bool busy() const { return tracker_.busy(); }
 
@@ -85,8 +87,8 @@ class relay {
   std::optional<runtime::time_point> transaction_began_;
   std::uint64_t bytes_when_armed_ = 0;
   const bool opaque_;
-  bool watching_rest_ = false;  ///< draining, or a transactionTimeout: look at the state after each chunk
-  bool client_boundary_ = true; ///< as of the last chunk that was sent to the client
+  bool watching_rest_ = false;   ///< draining, or a transactionTimeout: look at the state after each chunk
+  bool client_boundary_ = true;  ///< as of the last chunk that was sent to the client
   bool ended_ = false;
 };
 

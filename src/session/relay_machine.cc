@@ -98,7 +98,8 @@ relay_actions relay_machine::client_finished(const relay_view& view) {
     actions.end = orderly_cause(view);
     return actions;
   }
-  // A FIN may be half a close: the answers still go to the client. The server sees the FIN when it next reads.
+  // A FIN may be half a close: the answers still go to the client. The server sees the FIN when it next
+  // reads.
   actions.finish_server = true;
   actions.wait = view.busy ? limits::half_close_grace : limits::farewell_timeout;
   return actions;
@@ -130,7 +131,8 @@ relay_actions relay_machine::client_lost(const relay_view& view, cause why) {
   relay_actions actions;
   actions.cancel_statement = view.busy && !server_fin_;
   actions.reset_server = true;
-  // psql and others close with answers unread after Terminate, which resets: that was still an orderly goodbye.
+  // psql and others close with answers unread after Terminate, which resets: that was still an orderly
+  // goodbye.
   const bool orderly = server_fin_ || view.fatal || (view.terminate_seen && !view.busy);
   actions.end = orderly ? orderly_cause(view) : close_cause{client_fin_ ? cause::client_eof : why};
   return actions;

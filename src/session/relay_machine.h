@@ -1,5 +1,5 @@
-// What to do when something happens to a session whose bytes flow: a pure function from an event to actions. The relay
-// performs them; here is every rule about ends (wire.md 7, product.md G6), and none about sockets.
+// What to do when something happens to a session whose bytes flow: a pure function from an event to actions.
+// The relay performs them; here is every rule about ends (wire.md 7, product.md G6), and none about sockets.
 // No clock, no I/O. Owner: the relay.
 #pragma once
 
@@ -14,14 +14,14 @@ namespace trunkline::session {
 
 /// What the relay knows at the moment of the event.
 struct relay_view {
-  bool busy = false;             ///< an answer is outstanding
-  bool idle = false;             ///< nothing under way, no transaction: safe to end
-  bool terminate_seen = false;   ///< the client sent Terminate
-  bool client_boundary = false;  ///< the client has only whole messages: an ErrorResponse may follow
-  bool progress = false;         ///< bytes flowed since the last `wait` was armed
-  bool server_unsent = false;    ///< the server's socket has not taken all bytes yet
-  bool client_unsent = false;    ///< the client's neither
-  std::optional<sqlstate> fatal; ///< the server said why it ends
+  bool busy = false;              ///< an answer is outstanding
+  bool idle = false;              ///< nothing under way, no transaction: safe to end
+  bool terminate_seen = false;    ///< the client sent Terminate
+  bool client_boundary = false;   ///< the client has only whole messages: an ErrorResponse may follow
+  bool progress = false;          ///< bytes flowed since the last `wait` was armed
+  bool server_unsent = false;     ///< the server's socket has not taken all bytes yet
+  bool client_unsent = false;     ///< the client's neither
+  std::optional<sqlstate> fatal;  ///< the server said why it ends
 };
 
 enum class relay_event : std::uint8_t {
@@ -33,10 +33,10 @@ enum class relay_event : std::uint8_t {
   server_timeout,
   protocol_client,  ///< the client sent an illegal header
   protocol_server,
-  wait_over,        ///< the time asked for by `actions::wait`
-  drain,            ///< finish as soon as it hurts nobody
-  at_rest,          ///< told while draining: the session came to rest
-  drain_over,       ///< the grace time has passed
+  wait_over,   ///< the time asked for by `actions::wait`
+  drain,       ///< finish as soon as it hurts nobody
+  at_rest,     ///< told while draining: the session came to rest
+  drain_over,  ///< the grace time has passed
   idle_timeout,
   transaction_timeout,
   session_timeout,

@@ -3,9 +3,8 @@
 #include <utility>
 #include <variant>
 
-#include <openssl/rand.h>
-
 #include "auth/md5.h"
+#include "auth/random.h"
 #include "auth/scram_client.h"
 #include "protocol/authentication.h"
 #include "protocol/notice_fields.h"
@@ -47,6 +46,11 @@ step<> exchange::begin_scram(const protocol::authentication_sasl& offer) {
     return std::unexpected(refused(cannot_prove("the server asks for a password and the gateway has none",
                                                 "Set credentials on the route.")));
   }
+  if (!request_.secret.recovered && auth::looks_like_md5_hash(request_.secret.password.reveal())) {
+    return std::unexpected(
+        refused(cannot_prove("the server asks for SCRAM and the gateway has an md5 hash only",
+                             "Set credentials with the password itself on the route.")));
+  }
   auth::client_transport transport;
   transport.tls = request_.tls != nullptr;
   if (transport.tls) {
@@ -62,8 +66,7 @@ step<> exchange::begin_scram(const protocol::authentication_sasl& offer) {
   for (const auto name : offer.mechanisms) {
     options.server_offered_plus = options.server_offered_plus || name == protocol::scram_sha_256_plus;
   }
-  ::RAND_bytes(reinterpret_cast<unsigned char*>(options.client_nonce.data()),
-               static_cast<int>(options.client_nonce.size()));
+  options.client_nonce = auth::random_bytes<sizeof(auth::nonce)>();
   scram_.emplace(std::move(options));
   std::vector<std::byte> out;
   protocol::append_sasl_initial_response(out, auth::name_of(*mechanism), as_bytes(scram_->client_first()));
@@ -77,8 +80,8 @@ runtime::task<step<>> exchange::take_challenge(exchange* self, auth::key_request
   if (secret.recovered) {
     answer = self->scram_->provide(*secret.recovered);
   } else {
-    auto keys = co_await derive_keys(self->request_.context, secret.user, secret.password, std::move(wanted.salt),
-                                     wanted.iterations);
+    auto keys = co_await derive_keys(self->request_.context, secret.user, secret.password,
+                                     std::move(wanted.salt), wanted.iterations);
     if (!keys) co_return std::unexpected(std::move(keys.error()));
     answer = self->scram_->provide(*keys);
   }
@@ -100,12 +103,14 @@ bool exchange::cleartext_is_safe() const {
 step<> exchange::send_password() {
   const secret_text& password = request_.secret.password;
   if (password.empty() || auth::looks_like_md5_hash(password.reveal())) {
-    return std::unexpected(refused(cannot_prove(
-        "the server asks for a cleartext password, which the gateway does not have", "Set credentials on the route.")));
+    return std::unexpected(
+        refused(cannot_prove("the server asks for a cleartext password, which the gateway does not have",
+                             "Set credentials on the route.")));
   }
   if (!cleartext_is_safe()) {
-    return std::unexpected(refused(cannot_prove("the server asks for a cleartext password over a plaintext connection",
-                                                "Use TLS to the server, or scram-sha-256 in its pg_hba.conf.")));
+    return std::unexpected(
+        refused(cannot_prove("the server asks for a cleartext password over a plaintext connection",
+                             "Use TLS to the server, or scram-sha-256 in its pg_hba.conf.")));
   }
   std::vector<std::byte> out;
   protocol::append_password_message(out, password.reveal());
@@ -116,12 +121,13 @@ step<> exchange::send_password() {
 
 step<> exchange::send_md5(const auth::md5_salt& salt) {
   if (request_.secret.password.empty()) {
-    return std::unexpected(refused(cannot_prove("the server asks for an MD5 password, which the gateway does not have",
-                                                "Set credentials on the route.")));
+    return std::unexpected(
+        refused(cannot_prove("the server asks for an MD5 password, which the gateway does not have",
+                             "Set credentials on the route.")));
   }
   std::vector<std::byte> out;
-  protocol::append_password_message(out,
-                                    auth::md5_response(request_.secret.password, request_.secret.user, salt).reveal());
+  protocol::append_password_message(
+      out, auth::md5_response(request_.secret.password, request_.secret.user, salt).reveal());
   request_.server->write(out);
   return {};
 }
@@ -130,22 +136,25 @@ runtime::task<step<bool>> exchange::take(exchange* self, protocol::authenticatio
   step<> done;
   if (std::holds_alternative<protocol::authentication_ok>(message)) {
     if (self->scram_ && !self->scram_->server_proved()) {
-      co_return std::unexpected(refused(cannot_prove("the server accepted the login without proving that it knows the "
-                                                     "password",
-                                                     "Is this the right server?")));
+      co_return std::unexpected(
+          refused(cannot_prove("the server accepted the login without proving that it knows the "
+                               "password",
+                               "Is this the right server?")));
     }
     co_return true;
   }
   if (auto* sasl = std::get_if<protocol::authentication_sasl>(&message)) {
     done = self->begin_scram(*sasl);
-  } else if (auto* more = std::get_if<protocol::authentication_sasl_continue>(&message); more && self->scram_) {
+  } else if (auto* more = std::get_if<protocol::authentication_sasl_continue>(&message);
+             more && self->scram_) {
     auto wanted = self->scram_->on_server_first(more->data);
     if (wanted) {
       done = co_await take_challenge(self, std::move(*wanted));
     } else {
       done = std::unexpected(refused(wanted.error()));
     }
-  } else if (auto* final = std::get_if<protocol::authentication_sasl_final>(&message); final && self->scram_) {
+  } else if (auto* final = std::get_if<protocol::authentication_sasl_final>(&message);
+             final && self->scram_) {
     if (auto proved = self->scram_->on_server_final(final->data); !proved) {
       done = std::unexpected(refused(proved.error()));
     }
@@ -154,9 +163,10 @@ runtime::task<step<bool>> exchange::take(exchange* self, protocol::authenticatio
   } else if (std::holds_alternative<protocol::authentication_cleartext_password>(message)) {
     done = self->send_password();
   } else {
-    done = std::unexpected(refused(cannot_prove("the server asks for an authentication method that the gateway does "
-                                                "not speak",
-                                                "Allow scram-sha-256 for the gateway in pg_hba.conf.")));
+    done = std::unexpected(
+        refused(cannot_prove("the server asks for an authentication method that the gateway does "
+                             "not speak",
+                             "Allow scram-sha-256 for the gateway in pg_hba.conf.")));
   }
   if (!done) co_return std::unexpected(std::move(done.error()));
   co_return false;
@@ -174,18 +184,19 @@ runtime::task<step<>> exchange::run(exchange* self) {
     server->consume(message->size);
     if (type == 'E') {
       const protocol::notice_fields fields(body);
-      co_return std::unexpected(login_end{
-          .cause = {cause::login_failed, fields.code()},
-          .detail = std::string(fields.message()),
-          .tell = error{.source = error_source::server, .code = fields.code(), .message = std::string(fields.message())}});
+      co_return std::unexpected(login_end{.cause = {cause::login_failed, fields.code()},
+                                          .detail = std::string(fields.message()),
+                                          .tell = error{.source = error_source::server,
+                                                        .code = fields.code(),
+                                                        .message = std::string(fields.message())}});
     }
     if (type == 'v') self->request_.context->negotiated = body;
     if (type == 'v' || type == 'N') continue;
     if (type != 'R') {
-      co_return std::unexpected(
-          violation_by(error_source::server, {.source = error_source::server,
-                                              .code = sqlstates::protocol_violation,
-                                              .message = "unexpected message from the server during authentication"}));
+      co_return std::unexpected(violation_by(
+          error_source::server, {.source = error_source::server,
+                                 .code = sqlstates::protocol_violation,
+                                 .message = "unexpected message from the server during authentication"}));
     }
     auto decoded = protocol::decode_authentication(body);
     if (!decoded) co_return std::unexpected(violation_by(error_source::server, decoded.error()));
@@ -202,20 +213,21 @@ runtime::task<step<>> log_in_to_server(server_login_request request) {
   co_return co_await exchange::run(&one);
 }
 
-runtime::task<step<auth::client_keys>> derive_keys(login_context* context, std::string user, secret_text password,
-                                                   std::vector<std::byte> salt, std::uint32_t iterations) {
+runtime::task<step<auth::client_keys>> derive_keys(login_context* context, std::string user,
+                                                   secret_text password, std::vector<std::byte> salt,
+                                                   std::uint32_t iterations) {
   auth::key_cache& cache = context->shared->keys;
   if (auto known = cache.find(user, password.reveal(), salt, iterations)) co_return std::move(*known);
   runtime::job<auth::client_keys> work(*context->loop, context->shared->work, context->changed);
-  const bool accepted = work.start([password, salt, iterations] {
-    return auth::derive(password.reveal(), salt, iterations);
-  });
+  const bool accepted =
+      work.start([password, salt, iterations] { return auth::derive(password.reveal(), salt, iterations); });
   if (!accepted) {
-    co_return std::unexpected(login_end{
-        .cause = {cause::limit},
-        .tell = error{.code = sqlstates::too_many_connections, .message = "too many logins wait to be computed"}});
+    co_return std::unexpected(login_end{.cause = {cause::limit},
+                                        .tell = error{.code = sqlstates::too_many_connections,
+                                                      .message = "too many logins wait to be computed"}});
   }
-  while (!work.done()) co_await context->changed.wait();
+  while (!work.done())
+    co_await context->changed.wait();
   auth::client_keys keys = work.take();
   cache.put(user, password.reveal(), salt, iterations, keys);
   co_return keys;

@@ -28,7 +28,8 @@ struct server_login_request {
 runtime::task<step<>> log_in_to_server(server_login_request request);
 
 /// PBKDF2 in the work pool, remembered in the key cache.
-runtime::task<step<auth::client_keys>> derive_keys(login_context* context, std::string user, secret_text password,
-                                                   std::vector<std::byte> salt, std::uint32_t iterations);
+runtime::task<step<auth::client_keys>> derive_keys(login_context* context, std::string user,
+                                                   secret_text password, std::vector<std::byte> salt,
+                                                   std::uint32_t iterations);
 
 }  // namespace trunkline::session

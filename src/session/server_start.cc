@@ -18,13 +18,13 @@ std::vector<std::byte> startup_packet_for_server(const login_context& context) {
   bool has_database = false;
   for (const auto& each : context.startup.parameters) {
     has_database = has_database || each.name == "database";
-    parameters.push_back(other_user && each.name == "user"
-                             ? protocol::startup_parameter{"user", route.login->user}
-                             : each);
+    parameters.push_back(
+        other_user && each.name == "user" ? protocol::startup_parameter{"user", route.login->user} : each);
   }
   if (other_user && !has_database) parameters.push_back({"database", context.startup.database});
   // Later ones win in PostgreSQL: the operator's settings over the client's.
-  for (const auto& [name, value] : route.parameters) parameters.push_back({name, value});
+  for (const auto& [name, value] : route.parameters)
+    parameters.push_back({name, value});
   std::vector<std::byte> packet;
   protocol::append_startup_message(packet, context.startup.version, parameters);
   return packet;
@@ -47,9 +47,9 @@ step<> server_messages::take_key(byte_span body, std::vector<std::byte>& out) {
   cancel_ =
       context_.shared->cancels.add(context_.facts->id, std::move(target), context_.client_version_is_long());
   if (!cancel_) {
-    return std::unexpected(login_end{
-        .cause = {cause::limit},
-        .tell = error{.code = sqlstates::too_many_connections, .message = "no cancel key is left for this session"}});
+    return std::unexpected(login_end{.cause = {cause::limit},
+                                     .tell = error{.code = sqlstates::too_many_connections,
+                                                   .message = "no cancel key is left for this session"}});
   }
   protocol::append_backend_key_data(out, cancel_.pid(), cancel_.key());
   return {};
@@ -78,10 +78,12 @@ step<> server_messages::take(const protocol::frame& message, std::vector<std::by
   return {};
 }
 
-runtime::task<step<cancel_registry::ticket>> finish_login(login_context* context, std::vector<std::byte> out) {
+runtime::task<step<cancel_registry::ticket>> finish_login(login_context* context,
+                                                          std::vector<std::byte> out) {
   server_messages messages(*context);
   while (!messages.ready()) {
-    auto read = protocol::next_frame(context->server.unread(), limits::login_message_bytes, error_source::server);
+    auto read =
+        protocol::next_frame(context->server.unread(), limits::login_message_bytes, error_source::server);
     if (auto* whole = std::get_if<protocol::frame>(&read)) {
       auto taken = messages.take(*whole, out);
       context->server.consume(whole->size);

@@ -1,5 +1,6 @@
-// The server's side of a login's end: what comes between AuthenticationOk and the first ReadyForQuery, passed on to the
-// client with the gateway's own cancel key in place of the server's. Shared by both ways to authenticate.
+// The server's side of a login's end: what comes between AuthenticationOk and the first ReadyForQuery, passed
+// on to the client with the gateway's own cancel key in place of the server's. Shared by both ways to
+// authenticate.
 #pragma once
 
 #include "session/login_context.h"
@@ -9,8 +10,9 @@ namespace trunkline::session {
 /// The packet for the server: the client's own bytes, unless the route adds settings or another user.
 std::vector<std::byte> startup_packet_for_server(const login_context& context);
 
-/// Handles one message of the server that may come at any time of a login; what the client is to see is appended to
-/// `out`. Ends the login where the server refuses it (its ErrorResponse is in `out` then: write that first).
+/// Handles one message of the server that may come at any time of a login; what the client is to see is
+/// appended to `out`. Ends the login where the server refuses it (its ErrorResponse is in `out` then: write
+/// that first).
 class server_messages {
  public:
   explicit server_messages(login_context& context) : context_(context) {}

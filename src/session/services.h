@@ -1,4 +1,5 @@
-// What all workers of a process share. Built by main, outlives the workers; each member is safe for any thread.
+// What all workers of a process share. Built by main, outlives the workers; each member is safe for any
+// thread.
 #pragma once
 
 #include <array>

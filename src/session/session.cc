@@ -13,7 +13,13 @@ session::session(session_host& host, session_facts facts, half_open_places half_
       facts_(std::move(facts)),
       half_open_(std::move(half_open)),
       timer_(host.where().timers(), &login_late, this),
-      over_(host.where(), [](void* self) { auto* s = static_cast<session*>(self); s->host_.session_over(*s); }, this) {}
+      over_(
+          host.where(),
+          [](void* self) {
+            auto* s = static_cast<session*>(self);
+            s->host_.session_over(*s);
+          },
+          this) {}
 
 session::~session() = default;
 
@@ -24,7 +30,9 @@ void session::start(int socket, const net::socket_address& peer) {
   login_->start(host_.where().adopt(socket), peer, &login_done, this);
 }
 
-void session::login_done(void* self) { static_cast<session*>(self)->finish_login(); }
+void session::login_done(void* self) {
+  static_cast<session*>(self)->finish_login();
+}
 
 void session::finish_login() {
   auto result = login_->take_result();
@@ -129,7 +137,9 @@ void session::leave(std::unique_ptr<runtime::byte_stream> client, std::vector<st
   over_.schedule();
 }
 
-void session::farewell_done(void* self) { static_cast<session*>(self)->over_.schedule(); }
+void session::farewell_done(void* self) {
+  static_cast<session*>(self)->over_.schedule();
+}
 
 // Limits of the route: one timer, moved lazily, so that a busy session never touches it.
 

@@ -1,5 +1,5 @@
-// One client's life: login, relay, farewell, each an object that exists only in its phase; and the one log line at its
-// end. Owner: a worker; one loop thread.
+// One client's life: login, relay, farewell, each an object that exists only in its phase; and the one log
+// line at its end. Owner: a worker; one loop thread.
 #pragma once
 
 #include <memory>
@@ -58,12 +58,14 @@ class session final : public relay_owner {
   void finish_login();
   void begin_relay(established made);
   void end_login(login_end why);
-  void leave(std::unique_ptr<runtime::byte_stream> client, std::vector<std::byte> last_word, farewell::ending how);
+  void leave(std::unique_ptr<runtime::byte_stream> client, std::vector<std::byte> last_word,
+             farewell::ending how);
   void watch_limits();
   std::optional<runtime::time_point> next_limit(relay_event& which) const;
 
   void cancel_statement() override;
-  void relay_ended(telemetry::close_cause cause, std::vector<std::byte> last_word, bool reset_client) override;
+  void relay_ended(telemetry::close_cause cause, std::vector<std::byte> last_word,
+                   bool reset_client) override;
 
   session_host& host_;
   session_facts facts_;

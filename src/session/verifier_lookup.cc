@@ -20,12 +20,13 @@ known_user unknown_user(const login_context& context, std::uint32_t iterations) 
 }
 
 /// A verifier for a password that is known as such. The salt is stable, so that the derived keys are cached.
-runtime::task<step<known_user>> from_password(login_context* context, secret_text password) {
+runtime::task<step<known_user>> from_password(login_context* context, secret_text password,
+                                              std::uint32_t iterations) {
   const std::string user(context->startup.user);
   const auto salt = auth::stable_salt(user, context->shared->fake_salt_secret);
-  auto keys = co_await derive_keys(context, user, password, salt, auth::default_iterations);
+  auto keys = co_await derive_keys(context, user, password, salt, iterations);
   if (!keys) co_return std::unexpected(std::move(keys.error()));
-  co_return known_user{.verifier = auth::verifier_of(*keys, salt, auth::default_iterations),
+  co_return known_user{.verifier = auth::verifier_of(*keys, salt, iterations),
                        .password = std::move(password)};
 }
 
@@ -34,11 +35,12 @@ runtime::task<step<known_user>> from_file(login_context* context, const auth::us
   if (found == nullptr) co_return unknown_user(*context, users->usual_iterations());
   if (const auto* verifier = std::get_if<auth::verifier>(found)) co_return known_user{.verifier = *verifier};
   if (const auto* plain = std::get_if<auth::plaintext_secret>(found)) {
-    co_return co_await from_password(context, plain->password);
+    co_return co_await from_password(context, plain->password, users->usual_iterations());
   }
-  context->shared->log.write(telemetry::log_level::warning, "auth.user",
-                             "an md5 hash cannot authenticate with SCRAM: store a SCRAM verifier for this user",
-                             {{"user", std::string_view(context->facts->user)}});
+  context->shared->log.write(
+      telemetry::log_level::warning, "auth.user",
+      "an md5 hash cannot authenticate with SCRAM: store a SCRAM verifier for this user",
+      {{"user", std::string_view(context->facts->user)}});
   co_return unknown_user(*context, users->usual_iterations());
 }
 
@@ -133,7 +135,7 @@ runtime::task<step<known_user>> find_user(login_context* context) {
   if (route.auth.query) co_return co_await from_query(context, &*route.auth.query);
   // Only credentials: one user, whose password the gateway knows.
   if (route.login && route.login->user == context->startup.user) {
-    co_return co_await from_password(context, route.login->password);
+    co_return co_await from_password(context, route.login->password, auth::default_iterations);
   }
   co_return unknown_user(*context, auth::default_iterations);
 }

@@ -1,4 +1,5 @@
-// Where a user's SCRAM verifier comes from: the route's verifier file, an auth_query, or the route's credentials.
+// Where a user's SCRAM verifier comes from: the route's verifier file, an auth_query, or the route's
+// credentials.
 #pragma once
 
 #include "auth/scram_keys.h"
@@ -8,7 +9,7 @@ namespace trunkline::session {
 
 struct known_user {
   auth::verifier verifier;
-  bool exists = true;    ///< false: a fake verifier, so that nobody can tell
+  bool exists = true;         ///< false: a fake verifier, so that nobody can tell
   secret_text password = {};  ///< where the file holds it; may be empty
 };
 

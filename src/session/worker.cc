@@ -116,7 +116,9 @@ worker& worker::least_loaded() {
 }
 
 void worker::take(int socket, net::socket_address peer, std::string listener) {
-  loop_->post([this, socket, peer = std::move(peer), listener = std::move(listener)] { begin(socket, peer, listener); });
+  loop_->post([this, socket, peer = std::move(peer), listener = std::move(listener)] {
+    begin(socket, peer, listener);
+  });
 }
 
 void worker::begin(int socket, const net::socket_address& peer, const std::string& listener) {
@@ -157,7 +159,8 @@ void worker::refuse(int socket, const std::string& listener) {
   const auto message = protocol::error_response({.code = sqlstates::too_many_connections,
                                                  .message = "too many logins are under way",
                                                  .hint = "The listener's maxHalfOpenLogins sets the limit."});
-  [[maybe_unused]] const auto sent = ::send(socket, message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  [[maybe_unused]] const auto sent =
+      ::send(socket, message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   ::close(socket);
   count_.fetch_sub(1, std::memory_order_relaxed);
   shared_.log.write(telemetry::log_level::warning, "login.refused", "too many logins are under way",
@@ -179,7 +182,8 @@ void worker::run_cancel(std::shared_ptr<const cancel_target> target) {
       [](void* self, cancel_errand* which) {
         auto* owner = static_cast<worker*>(self);
         auto& all = owner->errands_;
-        const auto at = std::find_if(all.begin(), all.end(), [&](const auto& each) { return each.get() == which; });
+        const auto at =
+            std::find_if(all.begin(), all.end(), [&](const auto& each) { return each.get() == which; });
         owner->loop_->dispose(std::move(*at));
         all.erase(at);
         owner->stop_when_empty();

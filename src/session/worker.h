@@ -1,6 +1,6 @@
-// One worker: a thread, its loop, and the sessions that live there. Listening sockets are watched by all workers; the
-// one that accepts gives the connection to the worker with the fewest sessions, so that a few long-lived connections
-// spread evenly. Owner: main, which destroys it after `join`.
+// One worker: a thread, its loop, and the sessions that live there. Listening sockets are watched by all
+// workers; the one that accepts gives the connection to the worker with the fewest sessions, so that a few
+// long-lived connections spread evenly. Owner: main, which destroys it after `join`.
 #pragma once
 
 #include <atomic>
