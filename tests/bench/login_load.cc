@@ -1,6 +1,7 @@
 // Logs in and out as fast as the peer allows and prints one line of JSON: logins, seconds, latencies.
 //
-// Usage: login_load --port P --clients N --seconds S [--user U] [--password P] [--database D] [--tls]
+// Usage: login_load --port P --clients N --seconds S [--user U] [--password P] [--database D]
+//                   [--tls] [--resume] [--tls12]
 // [--resume]
 
 #include <algorithm>

@@ -38,6 +38,9 @@ class Postgres:
         self.child = None
 
     def start(self):
+        for needed in ("initdb", "postgres", "psql", "pgbench"):
+            if not os.access(f"{self.bin}/{needed}", os.X_OK):
+                raise machine.Unavailable(f"{self.bin}/{needed} is missing (TRUNKLINE_BENCH_PGBIN names another place)")
         data = self.scratch.path / "data"
         cert, key = machine.certificate(self.scratch)
         self.scratch.run([f"{self.bin}/initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "--locale=C.UTF-8", "-E", "UTF8"])
