@@ -2,7 +2,6 @@
 //
 // Usage: login_load --port P --clients N --seconds S [--user U] [--password P] [--database D]
 //                   [--tls] [--resume] [--tls12]
-// [--resume]
 
 #include <algorithm>
 #include <atomic>
