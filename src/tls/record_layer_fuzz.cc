@@ -35,7 +35,13 @@ std::vector<std::byte> wire_of(byte_span script, std::vector<std::byte>& data) {
     if (!peer->seal(type, plain, record.data())) std::abort();
     wire.insert(wire.end(), record.begin(), record.end());
     if (type == content::handshake && size == 5 && plain[0] == std::byte{24}) peer->update();
-    if (type == content::application_data) data.insert(data.end(), plain.begin(), plain.end());
+    // As the layer will see it: zeros are padding, and what stands before them is the type.
+    std::vector<std::byte> inner(plain.begin(), plain.end());
+    inner.push_back(static_cast<std::byte>(type));
+    while (!inner.empty() && inner.back() == std::byte{0})
+      inner.pop_back();
+    if (!inner.empty() && inner.back() == std::byte{23})
+      data.insert(data.end(), inner.begin(), inner.end() - 1);
   }
   return wire;
 }
