@@ -24,6 +24,7 @@ void check_names(const check_input& in, const std::vector<Named>& list, std::str
 
 void resolve_upstreams(const check_input& in, settings& value) {
   std::vector<std::string> names;
+  names.reserve(value.upstreams.size());
   for (const auto& one : value.upstreams)
     names.push_back(one.name);
   for (std::size_t i = 0; i < value.routes.size(); ++i) {

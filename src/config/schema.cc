@@ -15,6 +15,7 @@ using kind = value_kind;
 template <class Names>
 std::vector<std::string> words(const Names& names) {
   std::vector<std::string> result;
+  result.reserve(names.size());
   for (const auto& entry : names)
     result.emplace_back(entry.name);
   return result;

@@ -4,12 +4,12 @@
 #include <fmt/format.h>
 #include <grp.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <system_error>
 #include <utility>
 
@@ -61,6 +61,7 @@ void pause_for(milliseconds time) {
 result<child_process> child_process::start(const child_request& request) {
   std::vector<std::string> copies = request.arguments;
   std::vector<char*> arguments;
+  arguments.reserve(copies.size() + 1);
   for (auto& argument : copies)
     arguments.push_back(argument.data());
   arguments.push_back(nullptr);
