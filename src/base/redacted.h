@@ -1,5 +1,5 @@
-// redacted<T>: a secret. It has no formatter and no stream operator, so that it cannot reach a log by accident;
-// `reveal()` marks in the source each place that uses it. Memory of a string is wiped when it ends.
+// redacted<T>: a secret. It has no formatter and no stream operator, so that it cannot reach a log by
+// accident; `reveal()` marks in the source each place that uses it. Memory of a string is wiped when it ends.
 #pragma once
 
 #include <cstring>
@@ -9,7 +9,9 @@
 namespace trunkline {
 
 /// Overwrites `size` bytes in a way that the compiler may not leave out.
-inline void wipe(void* memory, std::size_t size) { explicit_bzero(memory, size); }
+inline void wipe(void* memory, std::size_t size) {
+  explicit_bzero(memory, size);
+}
 
 template <class T>
 class redacted {
@@ -17,22 +19,34 @@ class redacted {
   redacted() = default;
   explicit redacted(T secret) : secret_(std::move(secret)) {}
   redacted(const redacted&) = default;
-  redacted(redacted&& other) noexcept : secret_(std::exchange(other.secret_, T{})) {}
+  redacted(redacted&& other) noexcept : secret_(std::move(other.secret_)) { other.forget(); }
   redacted& operator=(const redacted& other) = default;
   redacted& operator=(redacted&& other) noexcept {
     std::swap(secret_, other.secret_);
     return *this;
   }
-  ~redacted() {
-    if constexpr (requires(T& s) { s.data(); s.size(); }) {
-      if (!secret_.empty()) wipe(secret_.data(), secret_.size() * sizeof(*secret_.data()));
-    }
-  }
+  ~redacted() { forget(); }
 
   const T& reveal() const { return secret_; }
   bool empty() const { return secret_.empty(); }
 
  private:
+  /// Wipes all memory of the value, also what a short string left behind when it was moved.
+  void forget() {
+    if constexpr (requires(T& s) { s.resize(s.capacity()); }) {
+      secret_.resize(secret_.capacity());
+      if (!secret_.empty()) wipe(secret_.data(), secret_.size() * sizeof(*secret_.data()));
+      secret_.clear();
+    } else if constexpr (requires(T& s) {
+                           s.data();
+                           s.size();
+                         }) {
+      if (secret_.size() != 0) wipe(secret_.data(), secret_.size() * sizeof(*secret_.data()));
+    } else {
+      secret_ = T{};
+    }
+  }
+
   T secret_{};
 };
 

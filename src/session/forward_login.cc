@@ -15,7 +15,7 @@ step<> check_same_certificate(const login_context& context) {
   if (context.client_tls == nullptr || context.connection.tls == nullptr) return {};
   const auto ours = context.client_tls->session().tls_server_end_point();
   const auto theirs = context.connection.tls->session().tls_server_end_point();
-  if (ours == theirs) return {};
+  if (!ours.empty() && ours == theirs) return {};
   return std::unexpected(
       refused({.code = sqlstates::invalid_authorization,
                .message = "the server's certificate is not the one this listener shows, so its "

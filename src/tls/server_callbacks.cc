@@ -135,7 +135,9 @@ SSL_TICKET_RETURN on_ticket_opened(SSL* ssl, SSL_SESSION* session, const unsigne
   const X509* peer = SSL_SESSION_get0_peer(session);
   if (peer != nullptr && X509_cmp_current_time(X509_get0_notAfter(peer)) <= 0)
     return SSL_TICKET_RETURN_IGNORE_RENEW;
-  return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+  // TLS 1.3 clients use a ticket once: without a new one only every second login would resume.
+  const bool keep = status == SSL_TICKET_SUCCESS && SSL_version(ssl) < TLS1_3_VERSION;
+  return keep ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include "tls/tls_stream.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "base/limits.h"
@@ -38,13 +37,7 @@ void tls_stream::on_received(buffer data) {
   if (cipher_.empty()) {
     cipher_ = std::move(data);
   } else {
-    // Only while the reader above is paused: one buffer may have been on its way.
-    buffer joined = lend(cipher_.size() + data.size());
-    for (const buffer* part : {&cipher_, &data}) {
-      std::memcpy(joined.room().data(), part->bytes().data(), part->size());
-      joined.commit(part->size());
-    }
-    cipher_ = std::move(joined);
+    behind_.push_back(std::move(data));
   }
   process();
 }
@@ -55,7 +48,16 @@ void tls_stream::process() {
   while (!closed_ && !end_told_ && (engine_.established() ? decrypt() : handshake())) {
   }
   processing_ = false;
+  if (!closed_ && !end_told_ && receiving_ && cipher_.empty()) lower_->resume_receiving();
   if (!closed_ && lower_ended_ && !end_told_ && (cipher_.empty() || !engine_.established())) tell_end();
+}
+
+void tls_stream::drop_taken() {
+  if (!cipher_.empty()) return;
+  cipher_ = buffer();
+  if (behind_.empty()) return;
+  cipher_ = std::move(behind_.front());
+  behind_.erase(behind_.begin());
 }
 
 /// True: go on at once.
@@ -64,7 +66,7 @@ bool tls_stream::handshake() {
   const step done = engine_.handshake(cipher_.bytes(), out.room());
   cipher_.consume(done.consumed);
   out.commit(done.produced);
-  if (cipher_.empty()) cipher_ = buffer();
+  drop_taken();
   if (!out.empty()) lower_->send(std::move(out));
   switch (done.what) {
     case status::ok:
@@ -87,7 +89,7 @@ bool tls_stream::decrypt() {
   const step done = engine_.decrypt(cipher_.bytes(), plain.room());
   cipher_.consume(done.consumed);
   plain.commit(done.produced);
-  if (cipher_.empty()) cipher_ = buffer();
+  drop_taken();
   if (engine_.pending_output() > 0) send_pending();
   if (!plain.empty()) handler_->on_received(std::move(plain));
   if (closed_) return false;
@@ -125,6 +127,7 @@ void tls_stream::fail() {
 void tls_stream::tell_end() {
   end_told_ = true;
   cipher_ = buffer();
+  behind_.clear();
   handler_->on_end(lower_end_);
 }
 
@@ -161,7 +164,8 @@ void tls_stream::finish_sending() {
 void tls_stream::resume_receiving() {
   if (closed_) return;
   receiving_ = true;
-  lower_->resume_receiving();
+  // What has come already is decrypted first; more would have no place beside it.
+  if (cipher_.empty() || !engine_.established()) lower_->resume_receiving();
   if (!cipher_.empty() || engine_.has_plaintext() || lower_ended_) later_.schedule();
 }
 
@@ -192,6 +196,7 @@ void tls_stream::close() {
   closed_ = true;
   later_.cancel();
   cipher_ = buffer();
+  behind_.clear();
   lower_->close();
 }
 
@@ -200,6 +205,7 @@ void tls_stream::reset() {
   closed_ = true;
   later_.cancel();
   cipher_ = buffer();
+  behind_.clear();
   lower_->reset();
 }
 

@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "runtime/loop.h"
 #include "tls/engine.h"
@@ -42,6 +43,7 @@ class tls_stream final : public runtime::byte_stream, private runtime::stream_ha
   static void process_later(void* self) { static_cast<tls_stream*>(self)->process(); }
   void process();
   bool handshake();
+  void drop_taken();
   bool decrypt();
   void send_pending();
   void fail();
@@ -51,7 +53,8 @@ class tls_stream final : public runtime::byte_stream, private runtime::stream_ha
   runtime::loop* loop_;
   std::unique_ptr<runtime::byte_stream> lower_;
   engine engine_;
-  runtime::buffer cipher_;  // received and not yet taken by the engine
+  runtime::buffer cipher_;               // received and not yet taken by the engine,
+  std::vector<runtime::buffer> behind_;  // and what was on its way when the reader above paused
   runtime::deferred later_;
   runtime::stream_end lower_end_;
   std::string failure_;
