@@ -212,8 +212,12 @@ void engine::point_callbacks_here() {
 
 void engine::note_established() {
   established_ = true;
-  if (!server_ && direct_ && alpn().empty()) {
+  const std::string_view selected = alpn();
+  if (!server_ && direct_ && selected.empty()) {
     fail_with("the server selected no ALPN protocol, which direct TLS requires");
+  }
+  if (!server_ && !selected.empty() && selected != alpn_protocol) {
+    fail_with("the server selected another ALPN protocol than `postgresql`");
   }
   if (server_) settle();
 }

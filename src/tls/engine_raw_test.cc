@@ -257,5 +257,21 @@ TEST(EngineRaw, ADirectServerMustSelectAlpn) {
   }
 }
 
+TEST(EngineRaw, AServerMustNotSelectWhatWasNotOffered) {
+  const auto context = test::raw_server(shared().server.certificates[0]);
+  SSL_CTX_set_alpn_select_cb(
+      context.get(),
+      [](SSL*, const unsigned char** out, unsigned char* size, const unsigned char*, unsigned int, void*) {
+        *out = reinterpret_cast<const unsigned char*>("h2");
+        *size = 2;
+        return SSL_TLSEXT_ERR_OK;
+      },
+      nullptr);
+  raw_peer server(*context, true);
+  engine client = shared().client_side()->connect("db.example.org", negotiation::ssl_request);
+  EXPECT_FALSE(server.handshake(client));
+  EXPECT_FALSE(client.error_text().empty());
+}
+
 }  // namespace
 }  // namespace trunkline::tls

@@ -82,7 +82,7 @@ inline stored store(const scratch& where, const std::string& name, const issued&
 /// How the bytes between two engines are cut: at most so many per call.
 struct cut {
   std::size_t input = 1 << 20;
-  std::size_t output = 1 << 20;
+  std::size_t output = 32 * 1024;
 };
 
 /// Takes what an engine has to send, `space` bytes at a time.

@@ -69,29 +69,42 @@ void handshake(benchmark::State& state, bool resumed) {
 BENCHMARK_CAPTURE(handshake, full, false)->Unit(benchmark::kMicrosecond);
 BENCHMARK_CAPTURE(handshake, resumed, true)->Unit(benchmark::kMicrosecond);
 
+world& with_rsa() {
+  static world one;
+  static const bool done = [] {
+    one.server.certificates = {one.source("rsa", {"db.example.org"}, key_kind::rsa_2048)};
+    return true;
+  }();
+  benchmark::DoNotOptimize(done);
+  return one;
+}
+
 /// The server's half alone, which is what a listener pays.
-void server_handshake(benchmark::State& state, bool resumed) {
-  const auto server = shared().server_side();
-  auto client = shared().client_side();
+void server_handshake(benchmark::State& state, world& where, bool resumed) {
+  const auto server = where.server_side();
+  auto client = where.client_side();
+  const test::cut cuts{.output = 8 * 1024};
   for (auto _ : state) {
     state.PauseTiming();
-    if (!resumed) client = shared().client_side();
+    if (!resumed) client = where.client_side();
     link one{client->connect("db.example.org", negotiation::direct), server->accept(negotiation::direct)};
-    test::advance(one.client, one.to_client, one.to_server, {});
+    test::advance(one.client, one.to_client, one.to_server, cuts);
     state.ResumeTiming();
-    test::advance(one.server, one.to_server, one.to_client, {});
+    test::advance(one.server, one.to_server, one.to_client, cuts);
     state.PauseTiming();
-    test::advance(one.client, one.to_client, one.to_server, {});
+    test::advance(one.client, one.to_client, one.to_server, cuts);
     state.ResumeTiming();
-    if (test::advance(one.server, one.to_server, one.to_client, {}) != status::ok)
+    if (test::advance(one.server, one.to_server, one.to_client, cuts) != status::ok)
       state.SkipWithError("handshake");
     state.PauseTiming();
     one.client_receives();
     state.ResumeTiming();
   }
 }
-BENCHMARK_CAPTURE(server_handshake, full, false)->Unit(benchmark::kMicrosecond);
-BENCHMARK_CAPTURE(server_handshake, resumed, true)->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(server_handshake, ecdsa_full, shared(), false)->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(server_handshake, ecdsa_resumed, shared(), true)->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(server_handshake, rsa_full, with_rsa(), false)->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(server_handshake, rsa_resumed, with_rsa(), true)->Unit(benchmark::kMicrosecond);
 
 std::size_t allocated() {
   const struct mallinfo2 info = mallinfo2();
