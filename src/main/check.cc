@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <memory>
 
 #include "main/options.h"
+#include "session/deployment.h"
 
 namespace trunkline::main {
 
@@ -19,6 +21,15 @@ int check(const std::string& config_file) {
   const auto loaded = config::load_file(config_file);
   print_findings(loaded);
   if (!loaded.value) return exit_usage;
+  // What serve would refuse, check refuses: certificates that do not fit their keys, verifier files that are
+  // wrong.
+  const auto ready = session::build_deployment(loaded.value, std::make_shared<tls::ticket_keys>());
+  if (!ready) {
+    fmt::print(stderr, "{}: {}\n", config_file, ready.error().message);
+    return exit_usage;
+  }
+  for (const auto& warning : (*ready)->warnings)
+    fmt::print(stderr, "warning: {}\n", warning);
   fmt::print("{}", config::render_yaml(*loaded.value));
   return std::fflush(stdout) == 0 ? exit_good : exit_failure;
 }

@@ -8,14 +8,13 @@
 #include <thread>
 #include <utility>
 
-#include "auth/random.h"
 #include "net/socket.h"
 #include "runtime/epoll_loop.h"
+#include "runtime/random.h"
 
 namespace trunkline::main {
 namespace {
 
-constexpr std::size_t cached_keys = 16'384;
 constexpr std::size_t waiting_jobs = 4'096;
 constexpr std::uint16_t replica_number = 1;
 
@@ -44,10 +43,10 @@ result<net::socket_address> socket_address_of(const config::address& from) {
 
 gateway::gateway(telemetry::logger& log)
     : log_(log),
-      key_cache_secret_(auth::random_bytes<32>()),
-      fake_salt_secret_(auth::random_bytes<32>()),
-      cancel_secret_(auth::random_bytes<32>()),
-      keys_(key_cache_secret_, cached_keys),
+      key_cache_secret_(runtime::random_bytes<32>()),
+      fake_salt_secret_(runtime::random_bytes<32>()),
+      cancel_secret_(runtime::random_bytes<32>()),
+      keys_(key_cache_secret_, limits::key_cache_entries),
       cancels_(replica_number, cancel_secret_),
       tickets_(std::make_shared<tls::ticket_keys>()),
       tickets_rotated_(std::chrono::steady_clock::now()),

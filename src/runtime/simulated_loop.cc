@@ -68,6 +68,8 @@ class simulated_stream final : public byte_stream {
   bool receive() {
     if (reset_pending_) {
       reset_pending_ = false;
+      fin_told_ = true;  // nothing comes after a reset
+      receiving_ = false;
       end_ = stream_end::kind::reset;
       handler_->on_end({stream_end::kind::reset, ECONNRESET});
       return true;

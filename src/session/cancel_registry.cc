@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "auth/random.h"
+#include "runtime/random.h"
 
 namespace trunkline::session {
 
@@ -27,8 +27,8 @@ cancel_registry::ticket::~ticket() {
 
 cancel_registry::ticket cancel_registry::add(std::uint64_t session,
                                              std::shared_ptr<const cancel_target> target, bool long_key) {
-  const std::uint32_t secret = load_u32(auth::random_bytes<4>().data());
-  const cancel_nonce nonce = auth::random_bytes<sizeof(cancel_nonce)>();
+  const std::uint32_t secret = load_u32(runtime::random_bytes<4>().data());
+  const cancel_nonce nonce = runtime::random_bytes<sizeof(cancel_nonce)>();
 
   ticket made;
   std::lock_guard lock(mutex_);

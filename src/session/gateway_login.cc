@@ -2,9 +2,9 @@
 
 #include <utility>
 
-#include "auth/random.h"
 #include "auth/scram_server.h"
 #include "protocol/authentication.h"
+#include "runtime/random.h"
 #include "session/server_login.h"
 #include "session/server_start.h"
 #include "session/verifier_lookup.h"
@@ -20,7 +20,7 @@ auth::scram_server make_scram(const login_context& context, const known_user& us
   options.user = context.startup.user;
   options.verifier = user.verifier;
   options.user_exists = user.exists;
-  options.server_nonce = auth::random_bytes<sizeof(auth::nonce)>();
+  options.server_nonce = runtime::random_bytes<sizeof(auth::nonce)>();
   if (context.client_tls != nullptr) {
     if (auto binding = context.client_tls->session().tls_server_end_point(); !binding.empty()) {
       options.binding = std::move(binding);

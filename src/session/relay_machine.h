@@ -21,7 +21,7 @@ struct relay_view {
   bool progress = false;          ///< bytes flowed since the last `wait` was armed
   bool server_unsent = false;     ///< the server's socket has not taken all bytes yet
   bool client_unsent = false;     ///< the client's neither
-  std::optional<sqlstate> fatal;  ///< the server said why it ends
+  std::optional<sqlstate> fatal = {};  ///< the server said why it ends
 };
 
 enum class relay_event : std::uint8_t {

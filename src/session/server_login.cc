@@ -4,10 +4,10 @@
 #include <variant>
 
 #include "auth/md5.h"
-#include "auth/random.h"
 #include "auth/scram_client.h"
 #include "protocol/authentication.h"
 #include "protocol/notice_fields.h"
+#include "runtime/random.h"
 
 namespace trunkline::session {
 
@@ -66,7 +66,7 @@ step<> exchange::begin_scram(const protocol::authentication_sasl& offer) {
   for (const auto name : offer.mechanisms) {
     options.server_offered_plus = options.server_offered_plus || name == protocol::scram_sha_256_plus;
   }
-  options.client_nonce = auth::random_bytes<sizeof(auth::nonce)>();
+  options.client_nonce = runtime::random_bytes<sizeof(auth::nonce)>();
   scram_.emplace(std::move(options));
   std::vector<std::byte> out;
   protocol::append_sasl_initial_response(out, auth::name_of(*mechanism), as_bytes(scram_->client_first()));

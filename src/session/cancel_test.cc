@@ -1,0 +1,99 @@
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "session/admission.h"
+#include "session/cancel_registry.h"
+
+namespace trunkline::session {
+namespace {
+
+const cancel_mac_key mac_key = [] {
+  cancel_mac_key key{};
+  for (std::size_t i = 0; i < key.size(); ++i)
+    key[i] = static_cast<std::byte>(i * 7);
+  return key;
+}();
+
+TEST(CancelPid, IsNeverZeroAndNeverNegative) {
+  for (const std::uint32_t slot : {0u, 1u, 77u, std::uint32_t{cancel_slots - 1}}) {
+    for (const std::uint16_t replica : {std::uint16_t{1}, std::uint16_t{1023}}) {
+      const std::uint32_t pid = cancel_pid{replica, slot}.encode();
+      EXPECT_GT(static_cast<std::int32_t>(pid), 0);
+      EXPECT_EQ(cancel_pid::decode(pid).replica, replica);
+      EXPECT_EQ(cancel_pid::decode(pid).slot, slot);
+    }
+  }
+}
+
+TEST(LongCancelKey, IsReadBackAndNoBitMayChange) {
+  const cancel_pid pid{3, 12345};
+  auto key = make_long_key(mac_key, pid, 0x0123456789abcdef, {});
+  const auto facts = read_long_key(mac_key, pid.encode(), key);
+  ASSERT_TRUE(facts);
+  EXPECT_EQ(facts->replica, 3);
+  EXPECT_EQ(facts->session, 0x0123456789abcdefu);
+  EXPECT_FALSE(read_long_key(mac_key, pid.encode() + 1, key));
+  for (std::size_t i = 0; i < key.size() * 8; ++i) {
+    key[i / 8] ^= static_cast<std::byte>(1 << (i % 8));
+    EXPECT_FALSE(read_long_key(mac_key, pid.encode(), key)) << "bit " << i;
+    key[i / 8] ^= static_cast<std::byte>(1 << (i % 8));
+  }
+  for (std::size_t size = 0; size < key.size(); ++size) {
+    EXPECT_FALSE(read_long_key(mac_key, pid.encode(), byte_span(key).first(size)));
+  }
+}
+
+TEST(CancelRegistry, FindsASessionByItsKeyOnlyAndOnlyWhileItLives) {
+  cancel_registry registry(1, mac_key);
+  for (const bool long_key : {false, true}) {
+    auto target = std::make_shared<cancel_target>();
+    auto ticket = registry.add(7, target, long_key);
+    ASSERT_TRUE(ticket);
+    EXPECT_EQ(ticket.key().size(), long_key ? long_cancel_key_bytes : 4u);
+    EXPECT_EQ(registry.find(ticket.pid(), ticket.key()), target);
+    std::vector<std::byte> wrong(ticket.key().begin(), ticket.key().end());
+    wrong.back() ^= std::byte{1};
+    EXPECT_EQ(registry.find(ticket.pid(), wrong), nullptr);
+    EXPECT_EQ(registry.find(ticket.pid() + 1, ticket.key()), nullptr);
+    const std::uint32_t pid = ticket.pid();
+    const std::vector<std::byte> key(ticket.key().begin(), ticket.key().end());
+    ticket = {};
+    EXPECT_EQ(registry.find(pid, key), nullptr);
+    // The slot is used again: the old key must not cancel the new session.
+    auto next = registry.add(8, target, long_key);
+    EXPECT_EQ(next.pid(), pid);
+    EXPECT_EQ(registry.find(pid, key), nullptr);
+  }
+}
+
+TEST(CancelRegistry, KeysOfManySessionsDiffer) {
+  cancel_registry registry(1, mac_key);
+  std::vector<cancel_registry::ticket> all;
+  std::set<std::pair<std::uint32_t, std::uint32_t>> seen;
+  for (std::uint64_t i = 0; i < 1000; ++i) {
+    all.push_back(registry.add(i, std::make_shared<cancel_target>(), false));
+    EXPECT_TRUE(seen.insert({all.back().pid(), load_u32(all.back().key().data())}).second);
+  }
+}
+
+TEST(Admission, GivesPlacesUpToTheLimitAndTakesThemBack) {
+  admission counts;
+  auto first = counts.enter("route:a", 2);
+  auto second = counts.enter("route:a", 2);
+  EXPECT_TRUE(first);
+  EXPECT_TRUE(second);
+  EXPECT_FALSE(counts.enter("route:a", 2));
+  EXPECT_TRUE(counts.enter("route:b", 2)) << "another name has its own count";
+  first.give_back();
+  EXPECT_EQ(counts.count("route:a"), 1u);
+  auto third = counts.enter("route:a", 2);
+  EXPECT_TRUE(third);
+  second = {};
+  third = {};
+  EXPECT_EQ(counts.count("route:a"), 0u);
+  EXPECT_FALSE(counts.enter("route:a", 0));
+}
+
+}  // namespace
+}  // namespace trunkline::session

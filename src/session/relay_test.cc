@@ -1,0 +1,249 @@
+// The relay between two simulated pipes: bytes in random pieces, slow readers, ends of every kind.
+#include "session/relay.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "protocol/query_messages.h"
+#include "protocol/session_start.h"
+#include "runtime/simulated_loop.h"
+
+namespace trunkline::session {
+namespace {
+
+using namespace std::chrono_literals;
+using runtime::stream_end;
+using telemetry::cause;
+
+std::shared_ptr<const deployment> setup_with_one_route() {
+  auto settings = std::make_shared<config::settings>();
+  settings->listeners.emplace_back().name = "main";
+  settings->routes.emplace_back().name = "all";
+  auto made = std::make_shared<deployment>();
+  made->settings = settings;
+  return made;
+}
+
+struct peer : runtime::stream_handler {
+  void on_received(runtime::buffer data) override {
+    const auto bytes = data.bytes();
+    received.insert(received.end(), bytes.begin(), bytes.end());
+  }
+  void on_end(stream_end end) override { ends.push_back(end.what); }
+  std::unique_ptr<runtime::byte_stream> stream;
+  std::vector<std::byte> received;
+  std::vector<stream_end::kind> ends;
+};
+
+class RelayTest : public ::testing::Test, public relay_owner {
+ protected:
+  void begin(std::uint64_t seed = 1, std::size_t capacity = 64 * 1024) {
+    loop = std::make_unique<runtime::simulated_loop>(seed);
+    facts.setup = setup_with_one_route();
+    facts.route = &facts.setup->settings->routes.front();
+    relay::legs legs;
+    std::tie(client.stream, legs.client) = loop->make_pipe(capacity);
+    std::tie(server.stream, legs.server) = loop->make_pipe(capacity);
+    for (peer* each : {&client, &server}) {
+      each->stream->set_handler(each);
+      each->stream->resume_receiving();
+    }
+    road = std::make_unique<relay>(*loop, facts, *this, std::move(legs), false);
+    road->start(std::nullopt, std::nullopt);
+    loop->settle();
+  }
+  void TearDown() override {
+    road.reset();
+    client.stream.reset();
+    server.stream.reset();
+    loop.reset();
+  }
+
+  void send(peer& from, byte_span bytes) {
+    while (!bytes.empty()) {
+      auto part = loop->buffers().lend(runtime::buffer_size::small);
+      const std::size_t count = std::min(bytes.size(), part.room().size());
+      std::copy_n(bytes.begin(), count, part.room().begin());
+      part.commit(count);
+      bytes = bytes.subspan(count);
+      from.stream->send(std::move(part));
+    }
+  }
+
+  void cancel_statement() override { ++cancels; }
+  void relay_ended(telemetry::close_cause why, std::vector<std::byte> word, bool reset) override {
+    ended = why;
+    last_word = std::move(word);
+    reset_client = reset;
+  }
+
+  std::unique_ptr<runtime::simulated_loop> loop;
+  session_facts facts;
+  peer client;
+  peer server;
+  std::unique_ptr<relay> road;
+  std::optional<telemetry::close_cause> ended;
+  std::vector<std::byte> last_word;
+  bool reset_client = false;
+  int cancels = 0;
+};
+
+std::vector<std::byte> random_messages(std::mt19937_64& random, std::size_t about, std::string_view types) {
+  std::vector<std::byte> all;
+  while (all.size() < about) {
+    const char type = types[random() % types.size()];
+    std::size_t body = random() % 4 == 0 ? random() % 70'000 : random() % 60;
+    if (type == 'Z') body = 1;
+    std::byte header[5];
+    header[0] = static_cast<std::byte>(type);
+    store_u32(header + 1, static_cast<std::uint32_t>(body + 4));
+    all.insert(all.end(), header, header + 5);
+    for (std::size_t i = 0; i < body; ++i)
+      all.push_back(static_cast<std::byte>(type == 'Z' ? 'I' : random()));
+  }
+  return all;
+}
+
+TEST_F(RelayTest, BytesArriveExactlyAsTheyWereSentWhateverThePieces) {
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    std::mt19937_64 random(seed);
+    client = {};
+    server = {};
+    begin(seed, 1 + random() % 50'000);
+    loop->set_largest_piece(seed % 3 == 0 ? 1 + random() % 7 : random() % 20'000);
+    const std::size_t about = seed % 3 == 0 ? 20'000 : 400'000;
+    const auto up = random_messages(random, about, "QPBDESCHdcFp\x7f");
+    const auto down = random_messages(random, about, "TDC12sntIGHdcNAZ\x01");
+    send(client, up);
+    send(server, down);
+    loop->settle();
+    EXPECT_EQ(server.received, up) << "seed " << seed;
+    EXPECT_EQ(client.received, down) << "seed " << seed;
+    EXPECT_EQ(facts.bytes_from_client, up.size());
+    EXPECT_FALSE(ended);
+    EXPECT_EQ(loop->buffers().lent(), 0u) << "an idle session holds no buffer";
+    facts = {};
+    TearDown();
+  }
+}
+
+TEST_F(RelayTest, HalfAMessageArrivesAsHalfAMessage) {
+  begin();
+  std::vector<std::byte> query;
+  protocol::append_query(query, "select 1");
+  send(client, byte_span(query).first(7));
+  loop->settle();
+  EXPECT_EQ(server.received.size(), 7u);
+  send(client, byte_span(query).subspan(7));
+  loop->settle();
+  EXPECT_EQ(server.received, query);
+}
+
+TEST_F(RelayTest, ASlowReaderStopsItsWriterAndNothingIsLost) {
+  begin(1, 1000);
+  server.stream->pause_receiving();
+  std::mt19937_64 random(7);
+  const auto up = random_messages(random, 300'000, "d");
+  send(client, up);
+  loop->settle();
+  EXPECT_LT(server.received.size(), 3'000u);
+  EXPECT_LE(loop->buffers().lent(), 3u);
+  server.stream->resume_receiving();
+  loop->settle();
+  EXPECT_EQ(server.received, up);
+}
+
+TEST_F(RelayTest, AnIllegalLengthEndsTheSessionAndIsTold) {
+  begin();
+  const std::byte bad[] = {std::byte{'Q'}, std::byte{0}, std::byte{0}, std::byte{0}, std::byte{3}};
+  send(client, bad);
+  loop->settle();
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->what, cause::protocol_client);
+  EXPECT_FALSE(last_word.empty());
+  EXPECT_TRUE(server.received.empty());
+}
+
+TEST_F(RelayTest, NonsenseFromTheServerEndsTheSession) {
+  begin();
+  std::byte bad[] = {std::byte{'D'}, std::byte{0xff}, std::byte{0xff}, std::byte{0xff}, std::byte{0xff}};
+  send(server, bad);
+  loop->settle();
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->what, cause::protocol_server);
+}
+
+TEST_F(RelayTest, AHalfCloseIsCarriedAndTheAnswerStillArrives) {
+  begin();
+  std::vector<std::byte> query;
+  protocol::append_query(query, "select 1");
+  send(client, query);
+  client.stream->finish_sending();
+  loop->settle();
+  ASSERT_EQ(server.ends.size(), 1u);
+  EXPECT_EQ(server.ends[0], stream_end::kind::fin);
+  std::vector<std::byte> answer;
+  protocol::append_ready_for_query(answer, protocol::transaction_status::idle);
+  send(server, answer);
+  server.stream->finish_sending();
+  loop->settle();
+  EXPECT_EQ(client.received, answer);
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->what, cause::client_eof);
+  EXPECT_EQ(cancels, 0);
+}
+
+TEST_F(RelayTest, AClientThatVanishesWhileItsStatementRunsIsCancelled) {
+  begin();
+  std::vector<std::byte> query;
+  protocol::append_query(query, "select pg_sleep(1000)");
+  send(client, query);
+  client.stream->finish_sending();
+  loop->settle();
+  EXPECT_EQ(cancels, 0);
+  loop->advance(999ms);
+  EXPECT_EQ(cancels, 1);
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->what, cause::client_eof);
+  EXPECT_EQ(server.ends.back(), stream_end::kind::reset);
+}
+
+TEST_F(RelayTest, AResetIsPassedOnAsAReset) {
+  begin();
+  client.stream->reset();
+  loop->settle();
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->what, cause::client_reset);
+  EXPECT_EQ(server.ends.back(), stream_end::kind::reset);
+}
+
+TEST_F(RelayTest, DrainEndsAtTheMomentOfRest) {
+  begin();
+  std::vector<std::byte> query;
+  protocol::append_query(query, "begin");
+  send(client, query);
+  loop->settle();
+  road->on_event(relay_event::drain);
+  EXPECT_FALSE(ended);
+  std::vector<std::byte> ready;
+  protocol::append_ready_for_query(ready, protocol::transaction_status::in_transaction);
+  send(server, ready);
+  loop->settle();
+  EXPECT_FALSE(ended) << "a transaction is open";
+  send(client, query);
+  loop->settle();
+  ready.clear();
+  protocol::append_ready_for_query(ready, protocol::transaction_status::idle);
+  send(server, ready);
+  loop->settle();
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->what, cause::drain);
+  EXPECT_EQ(server.received.back(), std::byte{4}) << "Terminate was said";
+}
+
+}  // namespace
+}  // namespace trunkline::session
