@@ -150,6 +150,7 @@ step engine::encrypt(byte_span plain_in, mutable_byte_span cipher_out) {
 
 /// See record_layer::encrypt: records as large as the space allows, and only the first may spill.
 step engine::encrypt_by_openssl(byte_span plain_in, mutable_byte_span cipher_out) {
+  const std::size_t largest = server_ ? record_plaintext_to_client : record_plaintext;
   std::size_t consumed = 0;
   span_io io{{}, cipher_out, pending_};
   point_callbacks_here();
@@ -158,7 +159,7 @@ step engine::encrypt_by_openssl(byte_span plain_in, mutable_byte_span cipher_out
     const std::size_t room = io.out.size() - io.given;
     const bool fits = room > record_overhead;
     if (!fits && (room == 0 || io.given > 0)) break;
-    const std::size_t most = fits ? std::min(record_plaintext, room - record_overhead) : 64;
+    const std::size_t most = fits ? std::min(largest, room - record_overhead) : 64;
     const std::size_t size = std::min(plain_in.size() - consumed, most);
     std::size_t count = 0;
     ERR_clear_error();

@@ -191,6 +191,7 @@ std::size_t record_layer::hand_out(mutable_byte_span out) {
 }
 
 step record_layer::encrypt(byte_span plain, mutable_byte_span out, spill& output) {
+  const std::size_t largest = server_ ? record_plaintext_to_client : record_plaintext;
   std::size_t consumed = 0;
   std::size_t produced = 0;
   while (consumed < plain.size() && output == nullptr) {
@@ -203,7 +204,7 @@ step record_layer::encrypt(byte_span plain, mutable_byte_span out, spill& output
     const std::size_t room = out.size() - produced;
     const bool fits = room > writer_->overhead();
     if (!fits && (room == 0 || produced > 0)) break;
-    const std::size_t most = fits ? std::min(record_plaintext, room - writer_->overhead()) : 64;
+    const std::size_t most = fits ? std::min(largest, room - writer_->overhead()) : 64;
     const byte_span part = plain.subspan(consumed, std::min(plain.size() - consumed, most));
     if (!seal_into(content::application_data, part, out, produced, output)) {
       return {status::failed, consumed, produced};

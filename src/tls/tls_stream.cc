@@ -135,7 +135,7 @@ sending tls_stream::send(buffer data) {
   if (closed_) return sending::broken;
   sending outcome = sending::done;
   while (!data.empty()) {
-    const std::size_t records = data.size() / record_plaintext + 1;
+    const std::size_t records = data.size() / record_plaintext_to_client + 1;
     buffer out = lend(data.size() + records * record_overhead);
     const step done = engine_.encrypt(data.bytes(), out.room());
     data.consume(done.consumed);
