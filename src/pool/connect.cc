@@ -50,24 +50,27 @@ void send_proxy_header(const connect_request& request, net::channel& channel) {
 }
 
 /// 'S' true, 'N' false.
-runtime::task<result<bool>> ask_for_tls(net::channel* channel, runtime::deadline* deadline) {
+runtime::task<std::expected<bool, connect_failure>> ask_for_tls(net::channel* channel,
+                                                                runtime::deadline* deadline) {
   std::vector<std::byte> request;
   protocol::append_ssl_request(request);
   channel->write(request);
   while (channel->unread().empty() && !channel->ended() && !deadline->passed())
     co_await channel->changed().wait();
   if (channel->unread().empty()) {
-    co_return fail(
-        unreachable(channel->ended() ? describe(channel->end()) : "no answer to SSLRequest in time"));
+    co_return std::unexpected(connect_failure{
+        unreachable(channel->ended() ? describe(channel->end()) : "no answer to SSLRequest in time")});
   }
   const char answer = static_cast<char>(channel->unread().front());
   channel->consume(1);
   if (answer != 'S' && answer != 'N') {
-    co_return fail(unreachable("the answer to SSLRequest is neither S nor N: is this a Postgres server?"));
+    co_return std::unexpected(connect_failure{
+        unreachable("the answer to SSLRequest is neither S nor N: is this a Postgres server?"), true});
   }
   if (answer == 'S' && !channel->unread().empty()) {
     // Plaintext behind the S could pass for decrypted data (CVE-2021-23222).
-    co_return fail(unreachable("unencrypted bytes came after the answer to SSLRequest"));
+    co_return std::unexpected(
+        connect_failure{unreachable("unencrypted bytes came after the answer to SSLRequest"), true});
   }
   co_return answer == 'S';
 }
@@ -80,7 +83,7 @@ runtime::task<std::expected<const tls::tls_stream*, connect_failure>> negotiate_
   const auto how = request.upstream->tls.direct ? tls::negotiation::direct : tls::negotiation::ssl_request;
   if (how == tls::negotiation::ssl_request) {
     auto accepted = co_await ask_for_tls(channel, deadline);
-    if (!accepted) co_return std::unexpected(connect_failure{accepted.error(), false});
+    if (!accepted) co_return std::unexpected(accepted.error());
     if (!*accepted) {
       if (request.upstream->tls.mode == config::upstream_tls_mode::prefer) co_return nullptr;
       auto why = unreachable("the server does not speak TLS");

@@ -31,10 +31,15 @@ struct session_facts {
 
   runtime::time_point started{};
   runtime::time_point last_bytes{};
+  runtime::time_point bytes_before{};  ///< the time of the chunk before the last one
   std::uint64_t bytes_from_client = 0;
   std::uint64_t bytes_from_server = 0;
   bool logged_in = false;
 
+  void note_bytes(runtime::time_point now) {
+    bytes_before = last_bytes;
+    last_bytes = now;
+  }
   const config::listener& listener() const { return setup->settings->listeners[listener_index]; }
 };
 
@@ -43,6 +48,7 @@ struct session_end {
   telemetry::close_cause cause;
   std::string detail = {};  ///< in words, may be empty
   char transaction_status = '-';
+  runtime::time_point idle_since{};
   int client_socket = -1;
   int server_socket = -1;
 };

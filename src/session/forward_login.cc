@@ -54,6 +54,11 @@ step<bool> pass_server_messages(login_context& context, server_messages& message
     step<bool> done = false;
     if (whole->type == 'R') {
       done = take_authentication(context, *whole, out);
+    } else if (std::string_view("ENv").find(whole->type) == std::string_view::npos) {
+      done = std::unexpected(violation_by(
+          error_source::server, {.source = error_source::server,
+                                 .code = sqlstates::protocol_violation,
+                                 .message = "unexpected message from the server before authentication"}));
     } else if (auto taken = messages.take(*whole, out); !taken) {
       done = std::unexpected(std::move(taken.error()));
     }

@@ -68,7 +68,7 @@ void relay::start(std::optional<stream_end> client_end, std::optional<stream_end
 
 void relay::client_received(buffer data) {
   if (ended_) return;
-  facts_.last_bytes = loop_.now();
+  facts_.note_bytes(loop_.now());
   facts_.bytes_from_client += data.size();
   if (!opaque_ && tracker_.client_bytes(data.bytes()) == walk_result::bad) {
     return on_event(relay_event::protocol_client);
@@ -78,7 +78,7 @@ void relay::client_received(buffer data) {
 
 void relay::server_received(buffer data) {
   if (ended_) return;
-  facts_.last_bytes = loop_.now();
+  facts_.note_bytes(loop_.now());
   facts_.bytes_from_server += data.size();
   if (!opaque_) {
     client_boundary_ = tracker_.at_message_boundary(protocol::direction::server_to_client);

@@ -47,7 +47,11 @@ class relay {
   /// When the open transaction began; nothing outside of one. Kept only where the route has a
   /// transactionTimeout.
   std::optional<runtime::time_point> transaction_began() const { return transaction_began_; }
-  bool busy() const { return tracker_.busy(); }
+  /// Outside of a transaction, with nothing outstanding: what PostgreSQL's idle_session_timeout means by
+  /// idle.
+  bool idle() const { return opaque_ || (!tracker_.busy() && transaction_status() == 'I'); }
+  /// The last chunk was somebody's last word (Terminate, or a FATAL): it does not count as activity.
+  bool last_word_said() const { return tracker_.terminate_seen() || tracker_.fatal_sqlstate(); }
 
  private:
   struct client_leg final : runtime::stream_handler {

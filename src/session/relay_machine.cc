@@ -88,7 +88,7 @@ relay_actions relay_machine::on(relay_event event, const relay_view& view) {
 close_cause relay_machine::orderly_cause(const relay_view& view) const {
   if (view.fatal) return {cause::server_fatal, *view.fatal};
   if (view.terminate_seen) return {cause::client_terminate};
-  return {client_fin_ ? cause::client_eof : cause::server_eof};
+  return {server_was_first_ ? cause::server_eof : cause::client_eof};
 }
 
 relay_actions relay_machine::client_finished(const relay_view& view) {
@@ -133,13 +133,14 @@ relay_actions relay_machine::client_lost(const relay_view& view, cause why) {
   actions.reset_server = true;
   // psql and others close with answers unread after Terminate, which resets: that was still an orderly
   // goodbye.
-  const bool orderly = server_fin_ || view.fatal || (view.terminate_seen && !view.busy);
+  const bool orderly = server_was_first_ || view.fatal || (view.terminate_seen && !view.busy);
   actions.end = orderly ? orderly_cause(view) : close_cause{client_fin_ ? cause::client_eof : why};
   return actions;
 }
 
 relay_actions relay_machine::server_finished(const relay_view& view) {
   server_fin_ = true;
+  server_was_first_ = !client_fin_;
   relay_actions actions;
   if (client_fin_) {
     actions.finish_client = true;

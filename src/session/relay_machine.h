@@ -14,13 +14,13 @@ namespace trunkline::session {
 
 /// What the relay knows at the moment of the event.
 struct relay_view {
-  bool busy = false;              ///< an answer is outstanding
-  bool idle = false;              ///< nothing under way, no transaction: safe to end
-  bool terminate_seen = false;    ///< the client sent Terminate
-  bool client_boundary = false;   ///< the client has only whole messages: an ErrorResponse may follow
-  bool progress = false;          ///< bytes flowed since the last `wait` was armed
-  bool server_unsent = false;     ///< the server's socket has not taken all bytes yet
-  bool client_unsent = false;     ///< the client's neither
+  bool busy = false;                   ///< an answer is outstanding
+  bool idle = false;                   ///< nothing under way, no transaction: safe to end
+  bool terminate_seen = false;         ///< the client sent Terminate
+  bool client_boundary = false;        ///< the client has only whole messages: an ErrorResponse may follow
+  bool progress = false;               ///< bytes flowed since the last `wait` was armed
+  bool server_unsent = false;          ///< the server's socket has not taken all bytes yet
+  bool client_unsent = false;          ///< the client's neither
   std::optional<sqlstate> fatal = {};  ///< the server said why it ends
 };
 
@@ -71,6 +71,7 @@ class relay_machine {
 
   bool client_fin_ = false;
   bool server_fin_ = false;
+  bool server_was_first_ = false;
   bool cancelled_ = false;
   bool draining_ = false;
 };

@@ -24,7 +24,7 @@ session::session(session_host& host, session_facts facts, half_open_places half_
 session::~session() = default;
 
 void session::start(int socket, const net::socket_address& peer) {
-  facts_.started = facts_.last_bytes = host_.where().now();
+  facts_.started = facts_.last_bytes = facts_.bytes_before = host_.where().now();
   login_ = std::make_unique<login>(host_.where(), host_.shared(), facts_);
   timer_.arm(facts_.started + facts_.listener().login_timeout);
   login_->start(host_.where().adopt(socket), peer, &login_done, this);
@@ -60,6 +60,7 @@ void session::end_login(login_end why) {
   facts_.bytes_from_server = context.server.bytes_received();
   if (!why.silent) {
     session_end end{.cause = why.cause, .detail = std::move(why.detail)};
+    end.idle_since = facts_.last_bytes;
     if (context.client.stream() != nullptr) end.client_socket = context.client.stream()->native_handle();
     if (context.server.stream() != nullptr) end.server_socket = context.server.stream()->native_handle();
     log_session_end(host_.shared().log, facts_, end, host_.where().now());
@@ -116,6 +117,7 @@ void session::cancel_statement() {
 void session::relay_ended(telemetry::close_cause why, std::vector<std::byte> last_word, bool reset_client) {
   timer_.disarm();
   session_end end{.cause = why, .transaction_status = relay_->transaction_status()};
+  end.idle_since = relay_->last_word_said() ? facts_.bytes_before : facts_.last_bytes;
   end.client_socket = relay_->client()->native_handle();
   end.server_socket = relay_->server()->native_handle();
   log_session_end(host_.shared().log, facts_, end, host_.where().now());
@@ -155,8 +157,8 @@ std::optional<runtime::time_point> session::next_limit(relay_event& which) const
     consider(facts_.started + limits.session_timeout, relay_event::session_timeout);
   }
   if (limits.idle_timeout.count() > 0) {
-    // Running statements are not idle, however silent: look again later.
-    const auto since = relay_->busy() ? host_.where().now() : facts_.last_bytes;
+    // A running statement, or an open transaction, is not idle, however silent: look again later.
+    const auto since = relay_->idle() ? facts_.last_bytes : host_.where().now();
     consider(since + limits.idle_timeout, relay_event::idle_timeout);
   }
   if (limits.transaction_timeout.count() > 0) {

@@ -55,7 +55,7 @@ void log_session_end(telemetry::logger& log, const session_facts& facts, const s
   fields.push_back({"loggedIn", facts.logged_in});
   fields.push_back({"txState", status});
   fields.push_back({"seconds", seconds_between(facts.started, now)});
-  fields.push_back({"idleSeconds", seconds_between(facts.last_bytes, now)});
+  fields.push_back({"idleSeconds", seconds_between(end.idle_since, now)});
   fields.push_back({"bytesIn", static_cast<std::int64_t>(facts.bytes_from_client)});
   fields.push_back({"bytesOut", static_cast<std::int64_t>(facts.bytes_from_server)});
   add_tcp(fields, end.client_socket, true);

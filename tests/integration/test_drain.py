@@ -54,7 +54,8 @@ def test_a_transaction_finishes(before, server):
         within.simple("commit")
         assert within.read_error()["C"] == "57P01"
     assert gateway.wait(10) == 0
-    assert [line["cause"] for line in gateway.ends() if line["loggedIn"]] == ["drain", "drain"]
+    # A probe of `refuses` may have logged in before the signal was taken: it was drained too.
+    assert {line["cause"] for line in gateway.ends() if line["loggedIn"]} == {"drain"}
 
 
 def test_the_grace_time_ends(before, server):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import struct
 import threading
 import time
@@ -65,6 +66,7 @@ def test_bytes_are_counted_exactly(before):
             client.send(packet)
             seen = client.receive(len(_greeting()) + 5005)
             client.send(message("f", b"y" * 3000) + TERMINATE)
+            client.socket.shutdown(socket.SHUT_WR)
             client.receive_to_end()
         line = one_end(gateway, "client_terminate")
         assert line["bytesIn"] == len(packet) + 3005 + len(TERMINATE)
@@ -314,7 +316,7 @@ def test_protocol_server(before, length):
         one_end(gateway, "protocol_server", leg="server")
 
 
-@pytest.mark.parametrize("word", [b"HTTP/1.1 200 OK\r\n\r\n", b"R\0\0\0\4", message("R", b"\0\0\0\x63"), b"\0" * 100,
+@pytest.mark.parametrize("word", [b"HTTP/1.1 200 OK\r\n\r\n", b"R\0\0\0\4", b"\0" * 100,
                                   message("Z", b"I"), b"R\x7f\xff\xff\xff"])
 def test_protocol_server_during_login(before, word):
     def serve(connection, _server):
