@@ -90,8 +90,8 @@ run_stage() {
     fuzz) fuzz_smoke ;;
     tidy) pytest_stage tidy tests/tidy ;;
     integration) integration_tests dev "${short[@]}" ;;
-    integration-asan) integration_tests asan --quick ;;
-    integration-tsan) integration_tests tsan --quick ;;
+    integration-asan) integration_tests asan --quick --servers 18 ;;
+    integration-tsan) integration_tests tsan --quick --servers 15 ;;
   esac
 }
 
