@@ -32,7 +32,7 @@ def suite_results(road, servers, workplace, pytestconfig):
         if (mode, client.name) not in known:
             schema = f"{client.name}_{mode}".replace("-", "_")
             for version in versions:
-                servers[version].query(f'create schema "{schema}" authorization app')
+                servers[version].query(f'create schema if not exists "{schema}" authorization app')
             targets = [road(mode, version, schema) for version in versions]
             known[mode, client.name] = clients.run(client, targets, workplace / f"clients-{mode}",
                                                    ONE_TARGET_SECONDS * len(targets))

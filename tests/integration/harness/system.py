@@ -32,7 +32,8 @@ def as_unprivileged(command: list) -> list[str]:
     if not IS_ROOT:
         return words
     user = unprivileged_user()
-    return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--"] + words
+    return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--",
+            "env", "HOME=/nonexistent"] + words  # libpq inside the server looks for certificates there
 
 
 def give_to_unprivileged(path: Path) -> None:
