@@ -40,6 +40,8 @@ inline constexpr std::size_t key_cache_entries = 10'000;
 inline constexpr std::size_t sessions_per_listener = 10'000;
 inline constexpr std::size_t half_open_logins = 4'000;
 inline constexpr std::size_t half_open_logins_per_source = 1'000;
+/// Out of descriptors or memory: a listener rests this long before it accepts again.
+inline constexpr std::chrono::milliseconds accept_retry = 250ms;
 inline constexpr std::chrono::milliseconds connect_timeout = 5s;
 inline constexpr std::chrono::milliseconds drain_grace = 30s;
 /// A client that sent FIN while its statement runs silently is taken for gone after this time.

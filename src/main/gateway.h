@@ -1,5 +1,5 @@
-// The gateway of one process: every shared object, the workers, the listening sockets, and the change from one
-// configuration to the next. Owner: `serve`; all calls on its thread.
+// The gateway of one process: every shared object, the workers, the listening sockets, and the change from
+// one configuration to the next. Owner: `serve`; all calls on its thread.
 #pragma once
 
 #include <array>

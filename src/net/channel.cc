@@ -12,6 +12,19 @@ namespace {
 /// Receiving pauses while this much waits to be read: one whole message of a login, and what came with it.
 constexpr std::size_t unread_limit = 2 * limits::login_message_bytes;
 
+std::vector<runtime::buffer> copy_to_buffers(runtime::loop& loop, byte_span bytes) {
+  std::vector<runtime::buffer> parts;
+  while (!bytes.empty()) {
+    const bool small = bytes.size() <= limits::buffer_bytes_small;
+    parts.push_back(loop.buffers().lend(small ? runtime::buffer_size::small : runtime::buffer_size::large));
+    const std::size_t count = std::min(bytes.size(), parts.back().room().size());
+    std::memcpy(parts.back().room().data(), bytes.data(), count);
+    parts.back().commit(count);
+    bytes = bytes.subspan(count);
+  }
+  return parts;
+}
+
 }  // namespace
 
 channel::~channel() {
@@ -80,14 +93,8 @@ std::vector<std::byte> channel::take_unread() {
   return std::exchange(unread_, {});
 }
 
-runtime::buffer channel::take_unread_buffer() {
-  const auto bytes = unread();
-  if (bytes.empty()) return {};
-  const bool fits = bytes.size() <= limits::buffer_bytes_small;
-  runtime::buffer taken =
-      loop_->buffers().lend(fits ? runtime::buffer_size::small : runtime::buffer_size::large);
-  std::memcpy(taken.room().data(), bytes.data(), bytes.size());
-  taken.commit(bytes.size());
+std::vector<runtime::buffer> channel::take_unread_buffers() {
+  std::vector<runtime::buffer> taken = copy_to_buffers(*loop_, unread());
   unread_ = {};
   start_ = 0;
   return taken;
@@ -95,13 +102,8 @@ runtime::buffer channel::take_unread_buffer() {
 
 void channel::write(byte_span bytes) {
   written_ += bytes.size();
-  while (!bytes.empty() && !broken()) {
-    runtime::buffer part = loop_->buffers().lend(runtime::buffer_size::small);
-    const std::size_t count = std::min(bytes.size(), part.room().size());
-    std::memcpy(part.room().data(), bytes.data(), count);
-    part.commit(count);
-    bytes = bytes.subspan(count);
-    if (stream_->send(std::move(part)) == runtime::sending::broken) return;
+  for (runtime::buffer& part : copy_to_buffers(*loop_, bytes)) {
+    if (broken() || stream_->send(std::move(part)) == runtime::sending::broken) return;
   }
 }
 

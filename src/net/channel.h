@@ -43,8 +43,8 @@ class channel final : public runtime::stream_handler {
   void consume(std::size_t count);
   /// The unread bytes, for whoever takes the stream; `unread` is empty afterwards and its memory is free.
   std::vector<std::byte> take_unread();
-  /// The same as a lent buffer. Precondition: at most limits::buffer_bytes_large.
-  runtime::buffer take_unread_buffer();
+  /// The same in lent buffers.
+  std::vector<runtime::buffer> take_unread_buffers();
 
   /// Sends a copy.
   void write(byte_span bytes);

@@ -73,13 +73,18 @@ void apply_options(int socket, const socket_options& options) {
   }
 }
 
+void set_user_timeout(int socket, std::chrono::milliseconds timeout) {
+  if (socket >= 0) set(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(timeout.count()));
+}
+
 std::optional<tcp_facts> read_tcp_facts(int socket) {
   tcp_info info{};
   socklen_t length = sizeof info;
   if (socket < 0 || ::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return std::nullopt;
   return tcp_facts{.rtt = std::chrono::microseconds(info.tcpi_rtt),
                    .retransmits = info.tcpi_total_retrans,
-                   .unacked = info.tcpi_unacked};
+                   .unacked = info.tcpi_unacked,
+                   .probes = info.tcpi_probes};
 }
 
 }  // namespace trunkline::net

@@ -27,11 +27,15 @@ result<runtime::unique_fd> listen_on(const socket_address& where);
 /// TCP_NODELAY always (G2), keepalive and TCP_USER_TIMEOUT as told. Does nothing to a unix socket.
 void apply_options(int socket, const socket_options& options);
 
+/// TCP_USER_TIMEOUT alone; 0 leaves it to the system.
+void set_user_timeout(int socket, std::chrono::milliseconds timeout);
+
 /// From TCP_INFO (Linux, tcp(7)).
 struct tcp_facts {
   std::chrono::microseconds rtt{0};
   std::uint32_t retransmits = 0;  ///< segments, over the connection's whole life
   std::uint32_t unacked = 0;      ///< segments in flight
+  std::uint32_t probes = 0;       ///< window and keepalive probes in a row that nobody answered
 };
 /// Nothing for a unix or a closed socket.
 std::optional<tcp_facts> read_tcp_facts(int socket);

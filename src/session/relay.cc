@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "net/socket.h"
 #include "protocol/error_response.h"
 #include "protocol/query_messages.h"
 
@@ -37,6 +38,8 @@ relay::relay(runtime::loop& where, session_facts& facts, relay_owner& owner, leg
       wait_(
           where.timers(), [](void* self) { static_cast<relay*>(self)->on_event(relay_event::wait_over); },
           this),
+      stall_(
+          where.timers(), [](void* self) { static_cast<relay*>(self)->look_at_stalls(); }, this),
       from_client_(std::move(with.from_client)),
       from_server_(std::move(with.from_server)),
       opaque_(opaque),
@@ -56,8 +59,10 @@ relay::~relay() {
 void relay::start(std::optional<stream_end> client_end, std::optional<stream_end> server_end) {
   client_.stream->set_handler(&client_);
   server_.stream->set_handler(&server_);
-  if (!from_client_.empty()) client_received(std::move(from_client_));
-  if (!ended_ && !from_server_.empty()) server_received(std::move(from_server_));
+  for (buffer& each : std::exchange(from_client_, {}))
+    client_received(std::move(each));
+  for (buffer& each : std::exchange(from_server_, {}))
+    server_received(std::move(each));
   if (ended_) return;
   // What the login has written may still wait: its reader resumes when it is gone.
   if (server_.stream->unsent() == 0) client_.stream->resume_receiving();
@@ -73,7 +78,7 @@ void relay::client_received(buffer data) {
   if (!opaque_ && tracker_.client_bytes(data.bytes()) == walk_result::bad) {
     return on_event(relay_event::protocol_client);
   }
-  if (server_.stream->send(std::move(data)) == sending::held) client_.stream->pause_receiving();
+  if (server_.stream->send(std::move(data)) == sending::held) held(server_.stall, client_.stream);
 }
 
 void relay::server_received(buffer data) {
@@ -86,8 +91,43 @@ void relay::server_received(buffer data) {
       return on_event(relay_event::protocol_server);
     client_boundary_ = tracker_.at_message_boundary(protocol::direction::server_to_client);
   }
-  if (client_.stream->send(std::move(data)) == sending::held) server_.stream->pause_receiving();
+  if (client_.stream->send(std::move(data)) == sending::held) held(client_.stall, server_.stream);
   if (watching_rest_) watch_rest();
+}
+
+void relay::held(stall_watch& stall, stream_owner& source) {
+  source->pause_receiving();
+  const auto user_timeout = facts_.setup->socket_options.user_timeout;
+  if (stall.since || user_timeout.count() == 0) return;
+  stall.since = loop_.now();
+  if (!stall_.armed()) stall_.arm(loop_.now() + user_timeout / 2);
+}
+
+void relay::drained(stall_watch& stall, stream_owner& drained, stream_owner& source) {
+  source->resume_receiving();
+  stall.since.reset();
+  if (!stall.patient) return;
+  stall.patient = false;
+  net::set_user_timeout(drained->native_handle(), facts_.setup->socket_options.user_timeout);
+}
+
+void relay::look_at_stalls() {
+  if (is_gone(client_.stall, client_.stream)) return on_event(relay_event::client_timeout);
+  if (is_gone(server_.stall, server_.stream)) return on_event(relay_event::server_timeout);
+  if (client_.stall.since || server_.stall.since) {
+    stall_.arm(loop_.now() + facts_.setup->socket_options.user_timeout / 2);
+  }
+}
+
+bool relay::is_gone(stall_watch& stall, const stream_owner& stream) {
+  const auto& options = facts_.setup->socket_options;
+  if (!stall.since || loop_.now() - *stall.since < options.user_timeout / 2) return false;
+  if (!stall.patient) {
+    stall.patient = true;
+    net::set_user_timeout(stream->native_handle(), std::chrono::milliseconds(0));
+  }
+  const auto facts = net::read_tcp_facts(stream->native_handle());
+  return facts && facts->probes >= static_cast<std::uint32_t>(std::max(options.keepalive_probes, 3));
 }
 
 void relay::watch_rest() {
@@ -144,6 +184,7 @@ void relay::perform(relay_actions actions) {
 void relay::end(relay_actions actions) {
   ended_ = true;
   wait_.disarm();
+  stall_.disarm();
   if (actions.terminate_server) {
     std::vector<std::byte> goodbye;
     protocol::append_terminate(goodbye);

@@ -29,8 +29,8 @@ class relay {
   struct legs {
     std::unique_ptr<runtime::byte_stream> client;
     std::unique_ptr<runtime::byte_stream> server;
-    runtime::buffer from_client;  ///< received during the login, not yet sent on
-    runtime::buffer from_server;
+    std::vector<runtime::buffer> from_client;  ///< received during the login, not yet sent on
+    std::vector<runtime::buffer> from_server;
   };
 
   relay(runtime::loop& where, session_facts& facts, relay_owner& owner, legs with, bool opaque);
@@ -54,26 +54,40 @@ class relay {
   bool last_word_said() const { return tracker_.terminate_seen() || tracker_.fatal_sqlstate(); }
 
  private:
+  using stream_owner = std::unique_ptr<runtime::byte_stream>;
+  /// A peer that takes nothing for a while is slow, not gone: TCP_USER_TIMEOUT, which does not tell the two
+  /// apart where the window is closed, is lifted in time, and unanswered probes decide (docs/decisions/0007).
+  struct stall_watch {
+    std::optional<runtime::time_point> since;  ///< held bytes wait for this leg
+    bool patient = false;                      ///< TCP_USER_TIMEOUT is lifted
+  };
   struct client_leg final : runtime::stream_handler {
     explicit client_leg(relay& of) : owner(of) {}
     void on_received(runtime::buffer data) override { owner.client_received(std::move(data)); }
-    void on_drained() override { owner.server_.stream->resume_receiving(); }
+    void on_drained() override { owner.drained(stall, stream, owner.server_.stream); }
     void on_end(runtime::stream_end end) override;
     relay& owner;
     std::unique_ptr<runtime::byte_stream> stream;
+    stall_watch stall;
   };
   struct server_leg final : runtime::stream_handler {
     explicit server_leg(relay& of) : owner(of) {}
     void on_received(runtime::buffer data) override { owner.server_received(std::move(data)); }
-    void on_drained() override { owner.client_.stream->resume_receiving(); }
+    void on_drained() override { owner.drained(stall, stream, owner.client_.stream); }
     void on_end(runtime::stream_end end) override;
     relay& owner;
     std::unique_ptr<runtime::byte_stream> stream;
+    stall_watch stall;
   };
 
   void client_received(runtime::buffer data);
   void server_received(runtime::buffer data);
   void watch_rest();
+  void held(stall_watch& stall, stream_owner& source);
+  void drained(stall_watch& stall, stream_owner& drained, stream_owner& source);
+  void look_at_stalls();
+  /// True: the peer no longer answers.
+  bool is_gone(stall_watch& stall, const stream_owner& stream);
   relay_view view() const;
   void perform(relay_actions actions);
   void end(relay_actions actions);
@@ -86,8 +100,9 @@ class relay {
   client_leg client_;
   server_leg server_;
   runtime::timer wait_;
-  runtime::buffer from_client_;
-  runtime::buffer from_server_;
+  runtime::timer stall_;
+  std::vector<runtime::buffer> from_client_;
+  std::vector<runtime::buffer> from_server_;
   std::optional<runtime::time_point> transaction_began_;
   std::uint64_t bytes_when_armed_ = 0;
   const bool opaque_;

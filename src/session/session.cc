@@ -83,8 +83,8 @@ void session::begin_relay(established made) {
   listener_place_ = std::move(made.listener_place);
   route_place_ = std::move(made.route_place);
   relay::legs legs;
-  legs.from_client = context.client.take_unread_buffer();
-  legs.from_server = context.server.take_unread_buffer();
+  legs.from_client = context.client.take_unread_buffers();
+  legs.from_server = context.server.take_unread_buffers();
   const auto client_end = context.client.ended() ? std::optional(context.client.end()) : std::nullopt;
   const auto server_end = context.server.ended() ? std::optional(context.server.end()) : std::nullopt;
   legs.client = context.client.release();

@@ -19,9 +19,20 @@ constexpr int accepts_per_turn = 16;
 
 }  // namespace
 
-worker::acceptor::acceptor(worker& owner, open_listener listener, std::size_t index)
-    : owner_(owner), listener_(std::move(listener)), index_(index) {
-  watch_ = owner.loop_->watch_listener(listener_.socket->get(), *this);
+worker::acceptor::acceptor(worker& owner, open_listener listener)
+    : owner_(owner),
+      listener_(std::move(listener)),
+      retry_(owner.loop_->timers(), [](void* self) { static_cast<acceptor*>(self)->watch(); }, this) {
+  watch();
+}
+
+void worker::acceptor::pause() {
+  watch_.reset();
+  retry_.arm(owner_.loop_->now() + limits::accept_retry);
+}
+
+void worker::acceptor::watch() {
+  watch_ = owner_.loop_->watch_listener(listener_.socket->get(), *this);
 }
 
 void worker::acceptor::on_acceptable() {
@@ -58,9 +69,8 @@ void worker::configure(std::shared_ptr<const deployment> setup, std::vector<open
   loop_->post([this, setup = std::move(setup), listeners = std::move(listeners)]() mutable {
     setup_ = std::move(setup);
     acceptors_.clear();
-    for (std::size_t i = 0; i < listeners.size(); ++i) {
-      acceptors_.push_back(std::make_unique<acceptor>(*this, std::move(listeners[i]), i));
-    }
+    for (open_listener& each : listeners)
+      acceptors_.push_back(std::make_unique<acceptor>(*this, std::move(each)));
   });
 }
 
@@ -90,7 +100,7 @@ void worker::for_each_session(Visit&& visit) {
   }
 }
 
-bool worker::accept_one(const acceptor& from) {
+bool worker::accept_one(acceptor& from) {
   sockaddr_storage storage;
   socklen_t length = sizeof storage;
   const int socket = ::accept4(from.listener().socket->get(), reinterpret_cast<sockaddr*>(&storage), &length,
@@ -99,6 +109,8 @@ bool worker::accept_one(const acceptor& from) {
     if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
       shared_.log.write(telemetry::log_level::error, "accept", std::strerror(errno),
                         {{"listener", std::string_view(from.listener().name)}});
+      from.pause();
+      return false;
     }
     return errno == EINTR || errno == ECONNABORTED;
   }

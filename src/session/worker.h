@@ -44,16 +44,18 @@ class worker final : session_host {
  private:
   class acceptor final : public runtime::accept_handler {
    public:
-    acceptor(worker& owner, open_listener listener, std::size_t index);
+    acceptor(worker& owner, open_listener listener);
     void on_acceptable() override;
+    /// The process is out of descriptors or memory: accepting at once again would only spin.
+    void pause();
+    void watch();
     const open_listener& listener() const { return listener_; }
-    std::size_t index() const { return index_; }
 
    private:
     worker& owner_;
     open_listener listener_;
-    std::size_t index_;
     std::unique_ptr<runtime::accept_watch> watch_;
+    runtime::timer retry_;
   };
 
   runtime::loop& where() override { return *loop_; }
@@ -61,7 +63,7 @@ class worker final : session_host {
   void run_cancel(std::shared_ptr<const cancel_target> target) override;
   void session_over(session& which) override;
 
-  bool accept_one(const acceptor& from);
+  bool accept_one(acceptor& from);
   worker& least_loaded();
   void take(int socket, net::socket_address peer, std::string listener);
   void begin(int socket, const net::socket_address& peer, const std::string& listener);

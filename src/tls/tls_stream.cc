@@ -27,8 +27,9 @@ buffer tls_stream::lend(std::size_t wanted) {
   return loop_->buffers().lend(fits ? buffer_size::small : buffer_size::large);
 }
 
-void tls_stream::start(buffer already_received) {
-  cipher_ = std::move(already_received);
+void tls_stream::start(std::vector<buffer> already_received) {
+  behind_ = std::move(already_received);
+  drop_taken();
   lower_->resume_receiving();
   later_.schedule();
 }

@@ -22,7 +22,7 @@ class tls_stream final : public runtime::byte_stream, private runtime::stream_ha
 
   /// `already_received`: ciphertext that was read before TLS was known to begin (direct TLS). `on_connected`
   /// says that the handshake is complete; `on_end` that it failed.
-  void start(runtime::buffer already_received);
+  void start(std::vector<runtime::buffer> already_received);
   const engine& session() const { return engine_; }
 
   void resume_receiving() override;

@@ -10,11 +10,11 @@ namespace trunkline::tls {
 /// The channel is `connected` when the handshake is complete, and `ended` with `stream_end::kind::tls` when
 /// it failed. The stream returned belongs to the channel.
 inline const tls_stream* upgrade(runtime::loop& where, net::channel& channel, engine session) {
-  runtime::buffer first = channel.take_unread_buffer();
+  auto received = channel.take_unread_buffers();
   auto stream = std::make_unique<tls_stream>(where, channel.release(), std::move(session));
   tls_stream* made = stream.get();
   channel.attach(std::move(stream), false);
-  made->start(std::move(first));
+  made->start(std::move(received));
   return made;
 }
 
