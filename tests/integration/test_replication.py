@@ -216,7 +216,7 @@ def test_the_protocol_by_hand(road, servers, mode):
         client.send(query(f"START_REPLICATION {system[2]} TIMELINE {system[1]}"))
         kind, _ = client.read()
         assert kind == "W"
-        servers[servers.versions[-1]].query("select pg_switch_wal()")
+        servers[servers.versions[-1]].query("select pg_logical_emit_message(true, 'by hand', repeat('x', 1000))")
         kind, body = client.read()
         assert kind == "d" and body[:1] in b"wk"
         now = int((time.time() - 946684800) * 1e6)
