@@ -8,11 +8,13 @@
 
 namespace trunkline::session {
 
-farewell::farewell(runtime::loop& where, std::unique_ptr<runtime::byte_stream> stream)
+farewell::farewell(runtime::loop& where, std::unique_ptr<runtime::byte_stream> stream, bool peer_finished)
     : loop_(&where),
       stream_(std::move(stream)),
       done_(where, nullptr, nullptr),
-      timer_(where.timers(), [](void* self) { static_cast<farewell*>(self)->done_.schedule(); }, this) {}
+      timer_(
+          where.timers(), [](void* self) { static_cast<farewell*>(self)->done_.schedule(); }, this),
+      peer_finished_(peer_finished) {}
 
 farewell::~farewell() {
   stream_->close();
@@ -38,6 +40,7 @@ void farewell::start(byte_span last_word, ending how, void (*on_done)(void*), vo
 void farewell::leave() {
   if (how_ == ending::orderly) {
     stream_->finish_sending();
+    if (peer_finished_ && stream_->unsent() == 0) return done_.schedule();
     stream_->resume_receiving();
   } else if (stream_->unsent() == 0) {
     stream_->reset();
@@ -46,7 +49,7 @@ void farewell::leave() {
 }
 
 void farewell::on_drained() {
-  if (how_ == ending::reset) leave();
+  if (how_ == ending::reset || peer_finished_) leave();
 }
 
 }  // namespace trunkline::session

@@ -15,7 +15,8 @@ class farewell final : public runtime::stream_handler {
   /// How the connection ends once the last word is out.
   enum class ending : std::uint8_t { orderly, reset };
 
-  farewell(runtime::loop& where, std::unique_ptr<runtime::byte_stream> stream);
+  /// `peer_finished`: the client's FIN has come already; there is nothing to wait for but our own bytes.
+  farewell(runtime::loop& where, std::unique_ptr<runtime::byte_stream> stream, bool peer_finished);
   ~farewell() override;
 
   /// `on_done` is called on the loop, never inside `start`; the farewell may be destroyed then.
@@ -32,6 +33,7 @@ class farewell final : public runtime::stream_handler {
   runtime::deferred done_;
   runtime::timer timer_;
   ending how_ = ending::orderly;
+  bool peer_finished_;
 };
 
 }  // namespace trunkline::session

@@ -43,6 +43,8 @@ class relay {
   std::unique_ptr<runtime::byte_stream> take_client() { return std::move(client_.stream); }
   const runtime::byte_stream* client() const { return client_.stream.get(); }
   const runtime::byte_stream* server() const { return server_.stream.get(); }
+  /// Its FIN has come.
+  bool client_finished() const { return machine_.client_finished(); }
   char transaction_status() const;
   /// When the open transaction began; nothing outside of one. Kept only where the route has a
   /// transactionTimeout.

@@ -58,6 +58,7 @@ class relay_machine {
  public:
   relay_actions on(relay_event event, const relay_view& view);
   bool draining() const { return draining_; }
+  bool client_finished() const { return client_fin_; }
 
  private:
   relay_actions client_finished(const relay_view& view);

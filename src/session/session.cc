@@ -68,9 +68,10 @@ void session::end_login(login_end why) {
   std::vector<std::byte> last_word;
   const bool listens = context.client.connected() && !context.opaque && !context.client.broken();
   if (why.tell && listens) last_word = protocol::error_response(*why.tell);
+  const bool client_finished = context.client.ended();
   auto client = context.client.release();
   login_.reset();
-  leave(std::move(client), std::move(last_word), farewell::ending::orderly);
+  leave(std::move(client), client_finished, std::move(last_word), farewell::ending::orderly);
 }
 
 void session::begin_relay(established made) {
@@ -121,15 +122,15 @@ void session::relay_ended(telemetry::close_cause why, std::vector<std::byte> las
   end.client_socket = relay_->client()->native_handle();
   end.server_socket = relay_->server()->native_handle();
   log_session_end(host_.shared().log, facts_, end, host_.where().now());
-  leave(relay_->take_client(), std::move(last_word),
+  leave(relay_->take_client(), relay_->client_finished(), std::move(last_word),
         reset_client ? farewell::ending::reset : farewell::ending::orderly);
 }
 
-void session::leave(std::unique_ptr<runtime::byte_stream> client, std::vector<std::byte> last_word,
-                    farewell::ending how) {
+void session::leave(std::unique_ptr<runtime::byte_stream> client, bool client_finished,
+                    std::vector<std::byte> last_word, farewell::ending how) {
   if (client != nullptr && client->native_handle() >= 0 &&
       (!last_word.empty() || client->unsent() > 0 || how == farewell::ending::reset)) {
-    farewell_ = std::make_unique<farewell>(host_.where(), std::move(client));
+    farewell_ = std::make_unique<farewell>(host_.where(), std::move(client), client_finished);
     return farewell_->start(last_word, how, &farewell_done, this);
   }
   if (client != nullptr) {

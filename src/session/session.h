@@ -58,8 +58,8 @@ class session final : public relay_owner {
   void finish_login();
   void begin_relay(established made);
   void end_login(login_end why);
-  void leave(std::unique_ptr<runtime::byte_stream> client, std::vector<std::byte> last_word,
-             farewell::ending how);
+  void leave(std::unique_ptr<runtime::byte_stream> client, bool client_finished,
+             std::vector<std::byte> last_word, farewell::ending how);
   void watch_limits();
   std::optional<runtime::time_point> next_limit(relay_event& which) const;
 

@@ -1,6 +1,5 @@
 #include "session/worker.h"
 
-#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -53,12 +52,7 @@ worker::~worker() {
 }
 
 void worker::start() {
-  thread_ = std::thread([this] {
-    // Waking a peer shall not take the core from us in the middle of a batch: fewer, fuller waits.
-    const sched_param priority{};
-    ::sched_setscheduler(0, SCHED_BATCH, &priority);
-    loop_->run();
-  });
+  thread_ = std::thread([this] { loop_->run(); });
 }
 
 void worker::join() {
