@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import select
 import ssl
 import struct
 import threading
@@ -52,6 +53,33 @@ def read_digest(receive, total: int, size: int = 65536, pause: float = 0.0) -> s
     return digest.hexdigest()
 
 
+class Shared:
+    """A TLS socket that one thread reads while another writes: OpenSSL's sessions are not made for both at once."""
+
+    def __init__(self, connection, timeout: float = 60):
+        self.connection, self.timeout, self.lock = connection, timeout, threading.Lock()
+        connection.setblocking(False)
+
+    def _until(self, step, reading: bool):
+        limit = time.monotonic() + self.timeout
+        while time.monotonic() < limit:
+            with self.lock:
+                try:
+                    return step()
+                except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                    pass
+            select.select([self.connection] if reading else [], [] if reading else [self.connection], [], 0.05)
+        raise TimeoutError("timed out")
+
+    def recv(self, size: int) -> bytes:
+        return self._until(lambda: self.connection.recv(size), True)
+
+    def sendall(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._until(lambda: self.connection.send(rest), False):]
+
+
 class Recorder:
     """A fake server that sends `data`, expects `expected` bytes, and keeps their digest."""
 
@@ -61,6 +89,8 @@ class Recorder:
         self.done = threading.Event()
 
         def serve(connection, _server):
+            if isinstance(connection, ssl.SSLSocket):
+                connection = Shared(connection)
             sender = threading.Thread(target=send_in_pieces, args=(connection, data, seed, largest), daemon=True)
             sender.start()
             self.digest = read_digest(connection.recv, expected, size, pause)
@@ -80,9 +110,13 @@ def exchange(port: int, up: bytes, recorder: Recorder, down: bytes, *, tls=None,
             assert client.ssl_request() == b"S"
             client.tls(tls)
         client.login()
-        sender = threading.Thread(target=send_in_pieces, args=(client.socket, up, 7, largest), daemon=True)
+        connection = Shared(client.socket) if tls else client.socket
+        sender = threading.Thread(target=send_in_pieces, args=(connection, up, 7, largest), daemon=True)
         sender.start()
-        seen = read_digest(client.receive_some, len(down), size, pause)
+        # What came with the login waits in the client.
+        receive = (lambda n: client.receive_some(n) if client.has_unread() else connection.recv(n)) if tls else \
+            client.receive_some
+        seen = read_digest(receive, len(down), size, pause)
         sender.join(60)
         assert recorder.done.wait(60), f"the server did not get everything: {recorder.server.failures}"
     assert seen == hashlib.sha256(down).hexdigest(), "the client received other bytes than the server sent"

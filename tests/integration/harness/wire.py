@@ -91,6 +91,9 @@ class RawClient:
     def send(self, data: bytes) -> None:
         self.socket.sendall(data)
 
+    def has_unread(self) -> bool:
+        return bool(self._unread)
+
     def receive_some(self, size: int = 65536) -> bytes:
         """What one read gives; b"" at the end."""
         if self._unread:
