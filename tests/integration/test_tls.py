@@ -89,7 +89,7 @@ def test_route_by_server_name(before, server, authority):
 
 def test_passthrough_routes_by_name(start_gateway, servers, authority):
     """The gateway reads the ClientHello and hands everything on unopened; so the certificate is the server's."""
-    majors = [servers.versions[0], servers.versions[-1]]
+    majors = sorted({servers.versions[0], servers.versions[-1]})
     config = simple_config("127.0.0.1:1", tls={"mode": "passthrough"})
     config["routes"] = [{"name": f"r{major}", "match": {"serverName": f"pg{major}.example.org"}, "upstream": f"u{major}"}
                         for major in majors]
@@ -106,7 +106,7 @@ def test_passthrough_routes_by_name(start_gateway, servers, authority):
         if major >= 17:
             with RawClient(port_of(config, "main")) as client:
                 client.tls(context, f"pg{major}.example.org").login(USER, PASSWORD)
-    lines = gateway.wait_end(count=2)
+    lines = gateway.wait_end(count=len(majors))
     assert lines[0]["serverName"] == f"pg{majors[0]}.example.org"
 
 
