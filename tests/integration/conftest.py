@@ -72,6 +72,13 @@ def long(pytestconfig) -> bool:
 
 
 @pytest.fixture(scope="session")
+def not_sanitized(pytestconfig) -> None:
+    """For tests of figures: a sanitizer keeps freed memory and makes everything larger."""
+    if b"__sanitizer_" in Path(pytestconfig.getoption("--bin")).read_bytes():
+        pytest.skip("built with a sanitizer")
+
+
+@pytest.fixture(scope="session")
 def workplace():
     """A folder for this run that the user who runs PostgreSQL can enter; kept when TRUNKLINE_KEEP is set."""
     folder = Path(tempfile.mkdtemp(prefix="trunkline-"))

@@ -188,7 +188,7 @@ def test_a_server_cut_off_at_every_byte_of_its_greeting(before):
         gateway.wait_end(count=len(greeting))
 
 
-def test_memory_stays_flat(before, server, long, quick):
+def test_memory_stays_flat(not_sanitized, before, server, long, quick):
     """Over many bad connections of every kind (100,000 with --long)."""
     gateway, port = before(server)
     count = 100_000 if long else 1_000 if quick else 5_000
@@ -228,7 +228,7 @@ def test_memory_stays_flat(before, server, long, quick):
         client.login()
 
 
-def test_an_idle_session_is_small(before):
+def test_an_idle_session_is_small(not_sanitized, before):
     """At most 2 KiB of process memory for each plain idle session; a burst of traffic beforehand does not stay."""
     def serve(connection, _server):
         connection.recv(100)
@@ -256,7 +256,7 @@ def test_an_idle_session_is_small(before):
         assert per_session <= 2.5, f"{per_session:.2f} KiB for each session"
 
 
-def test_idle_sessions_cost_no_cpu(before):
+def test_idle_sessions_cost_no_cpu(not_sanitized, before):
     with FakeServer(lambda connection, _: connection.recv(1)) as fake:
         gateway, port = before(fake.endpoint)
         clients = [RawClient(port).login() for _ in range(200)]
