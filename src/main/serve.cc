@@ -58,12 +58,14 @@ class control {
   /// The next control signal, or 0 after a second.
   static int next_signal();
   void drain();
+  void tell_dropped_lines();
 
   const serve_options& options_;
   telemetry::logger log_;
   gateway gateway_;
   config::loaded current_;
   reload_watch watch_;
+  std::uint64_t dropped_lines_ = 0;
 };
 
 void control::log_warnings(const config::loaded& loaded) {
@@ -118,6 +120,14 @@ void control::drain() {
   }
 }
 
+void control::tell_dropped_lines() {
+  const auto dropped = log_.dropped();
+  if (dropped == dropped_lines_) return;
+  log_.write(log_level::warning, "log", "lines were lost: standard error takes them too slowly",
+             {{"lines", static_cast<std::int64_t>(dropped - dropped_lines_)}});
+  dropped_lines_ = dropped;
+}
+
 int control::run() {
   log_warnings(current_);
   if (auto started = gateway_.start(current_.value); !started) {
@@ -136,6 +146,7 @@ int control::run() {
     if (which == SIGHUP) reload("SIGHUP");
     if (which == 0 && watch_.poll()) reload("a file changed");
     gateway_.tick(std::chrono::steady_clock::now());
+    tell_dropped_lines();
   }
   gateway_.stop();
   log_.write(log_level::info, "stopped", "",

@@ -151,6 +151,10 @@ logger::~logger() {
   sink_->thread.reset();  // joins, with everything written
 }
 
+std::uint64_t logger::dropped() const {
+  return sink_->thread->overrun_counter();
+}
+
 void logger::write(log_level level, std::string_view event, std::string_view message,
                    std::span<const field> fields) {
   if (!enabled(level)) return;

@@ -29,6 +29,8 @@ class logger {
   /// Writes out what is queued.
   ~logger();
 
+  /// Lines lost so far because the queue was full. Whoever has a clock tells of it now and then.
+  std::uint64_t dropped() const;
   bool enabled(log_level level) const { return level >= lowest_; }
   /// `event` is a dotted name ("session.end"); `message` is for humans and may be empty.
   void write(log_level level, std::string_view event, std::string_view message,
