@@ -44,7 +44,8 @@ class Gateway:
         self.write_config()
         environment = os.environ | {
             "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:halt_on_error=1:exitcode=99",
-            "UBSAN_OPTIONS": "print_stacktrace=1", "TSAN_OPTIONS": "halt_on_error=0:exitcode=99:second_deadlock_stack=1:suppressions="
+            "UBSAN_OPTIONS": "print_stacktrace=1",
+            "TSAN_OPTIONS": "halt_on_error=0:exitcode=99:second_deadlock_stack=1:suppressions="
                             f"{Path(__file__).with_name('tsan.suppressions')}",
         } | self._environment
         with open(self.stderr_file, "ab") as stderr:
