@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154 # variables of ./dev
+# shellcheck shell=bash disable=SC2154,SC2034 # variables of ./dev
 # `./dev test`, sourced by ./dev. Every stage adds to the totals; a stage that cannot even be built counts
 # as one failure and the others still run. The last line is `N passed, M failed[, K skipped]`.
 
