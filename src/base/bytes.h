@@ -39,9 +39,17 @@ void store_big_endian(std::byte* to, Integer value) {
   std::memcpy(to, &value, sizeof value);
 }
 
-inline std::uint16_t load_u16(const std::byte* from) { return load_big_endian<std::uint16_t>(from); }
-inline std::uint32_t load_u32(const std::byte* from) { return load_big_endian<std::uint32_t>(from); }
-inline void store_u16(std::byte* to, std::uint16_t value) { store_big_endian(to, value); }
-inline void store_u32(std::byte* to, std::uint32_t value) { store_big_endian(to, value); }
+inline std::uint16_t load_u16(const std::byte* from) {
+  return load_big_endian<std::uint16_t>(from);
+}
+inline std::uint32_t load_u32(const std::byte* from) {
+  return load_big_endian<std::uint32_t>(from);
+}
+inline void store_u16(std::byte* to, std::uint16_t value) {
+  store_big_endian(to, value);
+}
+inline void store_u32(std::byte* to, std::uint32_t value) {
+  store_big_endian(to, value);
+}
 
 }  // namespace trunkline

@@ -20,7 +20,8 @@ class sqlstate {
   constexpr sqlstate() = default;
   /// Characters past the fifth are dropped; missing ones stay '0'.
   constexpr explicit sqlstate(std::string_view code) {
-    for (std::size_t i = 0; i < code_.size() && i < code.size(); ++i) code_[i] = code[i];
+    for (std::size_t i = 0; i < code_.size() && i < code.size(); ++i)
+      code_[i] = code[i];
   }
   constexpr std::string_view view() const { return {code_.data(), code_.size()}; }
   constexpr bool operator==(const sqlstate&) const = default;
@@ -50,8 +51,8 @@ struct error {
   error_source source = error_source::gateway;
   error_reaction reaction = error_reaction::close;
   sqlstate code = sqlstates::internal_error;
-  std::string message;   ///< one sentence for a human, no secret in it
-  std::string hint = {}; ///< what to change; may be empty
+  std::string message;    ///< one sentence for a human, no secret in it
+  std::string hint = {};  ///< what to change; may be empty
 };
 
 }  // namespace trunkline

@@ -1,4 +1,5 @@
-// Every limit has a name and this one home; docs/limits.md says what happens at each (a test compares the two).
+// Every limit has a name and this one home; docs/limits.md says what happens at each (a test compares the
+// two).
 #pragma once
 
 #include <chrono>

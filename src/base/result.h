@@ -1,4 +1,5 @@
-// result<T>: a value or an `error`. Expected failures travel as values; exceptions do not cross a room's door.
+// result<T>: a value or an `error`. Expected failures travel as values; exceptions do not cross a room's
+// door.
 #pragma once
 
 #include <expected>
@@ -11,6 +12,8 @@ namespace trunkline {
 template <class T = void>
 using result = std::expected<T, error>;
 
-inline std::unexpected<error> fail(error why) { return std::unexpected<error>(std::move(why)); }
+inline std::unexpected<error> fail(error why) {
+  return std::unexpected<error>(std::move(why));
+}
 
 }  // namespace trunkline

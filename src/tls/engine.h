@@ -53,8 +53,8 @@ enum class negotiation : std::uint8_t {
 /// contexts allow (AEAD only: header 5, explicit nonce 8, content type 1, tag 16).
 inline constexpr std::size_t record_plaintext = 16 * 1024;
 /// What a record of ours to a client carries at most. PostgreSQL never sends more (its send buffer), and the
-/// non-blocking interface of libpq relies on that: with room for 8 KiB it reads a part of a larger record, and
-/// no wait for the socket shows the rest.
+/// non-blocking interface of libpq relies on that: with room for 8 KiB it reads a part of a larger record,
+/// and no wait for the socket shows the rest.
 inline constexpr std::size_t record_plaintext_to_client = 8 * 1024;
 inline constexpr std::size_t record_overhead = 32;
 
