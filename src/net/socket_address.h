@@ -37,10 +37,10 @@ class socket_address {
 
  private:
   union {
+    sockaddr_un path;  // the largest comes first: `{}` zeroes the first member and no byte beyond it
     sockaddr any;
     sockaddr_in v4;
     sockaddr_in6 v6;
-    sockaddr_un path;
   } storage_{};
   socklen_t length_ = 0;
 };

@@ -72,9 +72,14 @@ def long(pytestconfig) -> bool:
 
 
 @pytest.fixture(scope="session")
-def not_sanitized(pytestconfig) -> None:
+def sanitized(pytestconfig) -> bool:
+    return b"__sanitizer_" in Path(pytestconfig.getoption("--bin")).read_bytes()
+
+
+@pytest.fixture(scope="session")
+def not_sanitized(sanitized) -> None:
     """For tests of figures: a sanitizer keeps freed memory and makes everything larger."""
-    if b"__sanitizer_" in Path(pytestconfig.getoption("--bin")).read_bytes():
+    if sanitized:
         pytest.skip("built with a sanitizer")
 
 

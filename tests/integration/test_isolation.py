@@ -76,7 +76,7 @@ def half_a_password(port):
 
 @pytest.mark.parametrize("stuck", [half_a_startup, half_a_hello, half_a_password, stopped_reader],
                          ids=lambda each: each.__name__)
-def test_stuck_peers(before, server, authority, stuck, record_property, capsys):
+def test_stuck_peers(before, server, authority, stuck, sanitized, record_property, capsys):
     certificate = authority.issue("gateway")
     gateway, port = before(server, workers=2, tls={"mode": "allow", "certificates": [
         {"certFile": str(certificate.cert), "keyFile": str(certificate.key)}]})
@@ -101,6 +101,7 @@ def test_stuck_peers(before, server, authority, stuck, record_property, capsys):
         if along[key] > 3 * without[key] + 15:
             again = again or measure(port)
             assert again is not None and along[key] < 3 * again[key] + 15, f"{key}: {without[key]:.2f} | {along[key]:.2f}"
-    assert used / count < 600, f"{used / count:.0f} KiB for each stuck peer"
+    if not sanitized:  # a sanitizer keeps freed memory and makes everything larger
+        assert used / count < 600, f"{used / count:.0f} KiB for each stuck peer"
     with RawClient(port) as client:
         client.tls(trusting(authority.cert, alpn=True)).login()
