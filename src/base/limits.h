@@ -55,6 +55,8 @@ inline constexpr std::chrono::milliseconds farewell_timeout = 2s;
 // Buffers, lent by a worker while there are bytes in hand.
 inline constexpr std::size_t buffer_bytes_small = 16 * 1024;
 inline constexpr std::size_t buffer_bytes_large = 256 * 1024;
+/// Small writes that go out together at the end of a turn.
+inline constexpr std::size_t sends_per_batch = 64;
 
 // TLS.
 /// A key that seals session tickets is in use for so long; this many older ones still open theirs.

@@ -6,10 +6,12 @@
 
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 
 #include "config/load.h"
 #include "main/gateway.h"
 #include "main/reload_watch.h"
+#include "runtime/send_batch.h"
 
 namespace trunkline::main {
 
@@ -55,6 +57,7 @@ class control {
  private:
   void reload(const char* why);
   void log_warnings(const config::loaded& loaded);
+  void log_io_uring();
   /// The next control signal, or 0 after a second.
   static int next_signal();
   void drain();
@@ -128,8 +131,17 @@ void control::tell_dropped_lines() {
   dropped_lines_ = dropped;
 }
 
+void control::log_io_uring() {
+  const int refused = runtime::send_batch().open();
+  if (refused == 0) return;
+  log_.write(log_level::info, "io_uring",
+             "not available here: every write is a system call of its own, which costs more processor time",
+             {{"error", std::strerror(refused)}});
+}
+
 int control::run() {
   log_warnings(current_);
+  log_io_uring();
   if (auto started = gateway_.start(current_.value); !started) {
     log_.write(log_level::error, "serve", started.error().message);
     return exit_usage;

@@ -14,7 +14,7 @@ TEST(SocketAddress, StartsAllZeroWhateverTheMemoryHeld) {
   alignas(socket_address) std::array<std::byte, sizeof(socket_address)> memory;
   memory.fill(std::byte{0xaa});
   volatile std::byte* const seen = memory.data();  // keeps the compiler from dropping the fill
-  ASSERT_EQ(seen[sizeof(sockaddr_un) - 1], std::byte{0xaa});
+  ASSERT_TRUE(seen[sizeof(sockaddr_un) - 1] == std::byte{0xaa});
   const auto* made = new (memory.data()) socket_address();
   const auto* bytes = reinterpret_cast<const std::byte*>(made->get());
   EXPECT_TRUE(std::all_of(bytes, bytes + sizeof(sockaddr_un), [](std::byte b) { return b == std::byte{0}; }));

@@ -7,7 +7,7 @@
 namespace trunkline::runtime {
 namespace {
 
-constexpr std::size_t kept_small_blocks = 64;
+constexpr std::size_t kept_small_blocks = 128;
 constexpr std::size_t kept_large_blocks = 8;
 
 }  // namespace

@@ -33,14 +33,17 @@ class stream_handler {
   virtual void on_connected() {}
   /// Bytes arrived, never empty. Whoever takes the buffer owns it.
   virtual void on_received(buffer data) = 0;
-  /// `send` had answered `sending::held`; all of it is with the kernel now.
+  /// What `send` had taken as `done` is `held` after all: stop producing until `on_drained`.
+  virtual void on_held() {}
+  /// After `sending::held` or `on_held`: all of it is with the kernel now.
   virtual void on_drained() {}
   /// Called once per direction at most: no more bytes come (fin), or the stream is broken (everything else).
   virtual void on_end(stream_end end) = 0;
 };
 
-/// `done`: send more at once if you like. `held`: the bytes are kept and go out as soon as they can; stop
-/// producing until `on_drained`. `broken`: the stream has failed; `on_end` says why.
+/// `done`: send more at once if you like; it is with the kernel before the loop waits. `held`: the bytes are
+/// kept and go out as soon as they can; stop producing until `on_drained`. `broken`: the stream has failed;
+/// `on_end` says why.
 enum class sending : std::uint8_t { done, held, broken };
 
 class byte_stream {
@@ -58,8 +61,8 @@ class byte_stream {
   virtual void pause_receiving() = 0;
   /// In order, never merged with a later one, never held back for more.
   virtual sending send(buffer data) = 0;
-  /// Bytes taken by `send` that the kernel does not have yet.
-  virtual std::size_t unsent() const = 0;
+  /// Bytes taken by `send` that the kernel does not have yet, after another try where one had not been made.
+  virtual std::size_t unsent() = 0;
   /// FIN, once everything sent before has gone.
   virtual void finish_sending() = 0;
   /// Ends both directions now and discards what is unsent. No callback comes afterwards.

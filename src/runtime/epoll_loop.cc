@@ -40,10 +40,11 @@ class epoll_accept_watch final : public accept_watch, public epoll_target {
   accept_handler& handler_;
 };
 
-epoll_loop::epoll_loop()
+epoll_loop::epoll_loop(gathering sends)
     : epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wake_(checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
-      wake_target_(wake_.get()) {
+      wake_target_(wake_.get()),
+      gathering_(sends) {
   if (!add(wake_.get(), EPOLLIN, &wake_target_)) {
     throw std::system_error(errno, std::generic_category(), "epoll_ctl");
   }
@@ -111,12 +112,17 @@ std::unique_ptr<accept_watch> epoll_loop::watch_listener(int socket, accept_hand
 }
 
 void epoll_loop::poll(const time_point* deadline) {
+  if (gathering_ == gathering::when_possible) {  // first turn: the ring belongs to the thread that makes it
+    gathering_ = gathering::never;
+    batch_.open();
+  }
   const int wait = unfinished_.empty() ? wait_milliseconds(deadline, now()) : 0;
   event_count_ = ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), wait);
   read_clock();
   for (event_index_ = 0; event_index_ < event_count_;) {
     const epoll_event& event = events_[static_cast<std::size_t>(event_index_++)];
     if (event.data.ptr != nullptr) static_cast<epoll_target*>(event.data.ptr)->on_events(event.events);
+    if (batch_.full()) batch_.flush();
   }
   event_count_ = 0;
   if (unfinished_.empty()) return;

@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -107,10 +108,20 @@ void epoll_stream::receive() {
 
 sending epoll_stream::send(buffer data) {
   if (broken_ || fd_ < 0) return sending::broken;
+  if (gathered_) settle_gathered();  // in order
   if (!unsent_.empty() || connecting_) {
     keep(std::move(data));
     return sending::held;
   }
+  if (broken_) return sending::broken;
+  if (data.capacity() > limits::buffer_bytes_small || !loop_->batch_.has_room())
+    return send_now(std::move(data));
+  gathered_ = true;
+  loop_->batch_.add(*this, std::move(data));
+  return sending::done;
+}
+
+sending epoll_stream::send_now(buffer data) {
   const auto bytes = data.bytes();
   const ssize_t count = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
   if (count == static_cast<ssize_t>(bytes.size())) return sending::done;
@@ -123,6 +134,25 @@ sending epoll_stream::send(buffer data) {
   return sending::held;
 }
 
+/// What waits in the batch goes out before something else happens to the socket; what went out is counted.
+void epoll_stream::settle_gathered() {
+  gathered_ = false;
+  auto [data, outcome] = loop_->batch_.take(*this);
+  if (outcome == send_batch::not_sent) {
+    send_now(std::move(data));
+  } else if (outcome < 0 && outcome != -EAGAIN && outcome != -EINTR) {
+    fail_later(-outcome);
+  } else if (outcome != static_cast<int>(data.size())) {
+    data.consume(static_cast<std::size_t>(std::max(outcome, 0)));
+    keep(std::move(data));
+  }
+}
+
+void epoll_stream::on_flushed() {
+  settle_gathered();
+  if (!unsent_.empty()) handler_->on_held();
+}
+
 void epoll_stream::keep(buffer rest) {
   if (unsent_.empty()) {
     unsent_ = std::move(rest);
@@ -132,7 +162,8 @@ void epoll_stream::keep(buffer rest) {
   further_->push_back(std::move(rest));
 }
 
-std::size_t epoll_stream::unsent() const {
+std::size_t epoll_stream::unsent() {
+  if (gathered_) settle_gathered();
   std::size_t total = unsent_.size();
   if (further_ != nullptr) {
     for (const buffer& each : *further_)
@@ -163,6 +194,7 @@ void epoll_stream::flush() {
 }
 
 void epoll_stream::finish_sending() {
+  if (gathered_) settle_gathered();
   finish_ = true;
   if (unsent_.empty() && fd_ >= 0 && !connecting_) ::shutdown(fd_, SHUT_WR);
 }
@@ -188,6 +220,7 @@ void epoll_stream::fail_later(int code) {
 
 void epoll_stream::close() {
   if (fd_ < 0) return;
+  if (gathered_) settle_gathered();
   loop_->forget(this);
   if (queued_) loop_->forget_unfinished(this);
   ::close(std::exchange(fd_, -1));

@@ -8,7 +8,7 @@
 
 namespace trunkline::runtime {
 
-class epoll_stream final : public byte_stream, public epoll_target {
+class epoll_stream final : public byte_stream, public epoll_target, private batched_sender {
  public:
   epoll_stream(epoll_loop& owner, int socket, bool connecting)
       : loop_(&owner), fd_(socket), connecting_(connecting) {}
@@ -17,7 +17,7 @@ class epoll_stream final : public byte_stream, public epoll_target {
   void resume_receiving() override;
   void pause_receiving() override { receiving_ = false; }
   sending send(buffer data) override;
-  std::size_t unsent() const override;
+  std::size_t unsent() override;
   void finish_sending() override;
   void close() override;
   void reset() override;
@@ -30,6 +30,9 @@ class epoll_stream final : public byte_stream, public epoll_target {
   void fail_later(int code);
 
  private:
+  void on_flushed() override;
+  sending send_now(buffer data);
+  void settle_gathered();
   void finish_connecting();
   void receive();
   void queue();
@@ -47,6 +50,7 @@ class epoll_stream final : public byte_stream, public epoll_target {
   bool broken_ = false;                          // neither direction works any more
   bool finish_ = false;                          // FIN is to follow what is unsent
   bool bulk_ = false;                            // the last read filled its buffer
+  bool gathered_ = false;                        // a send of this stream is in the loop's batch
   bool queued_ = false;                          // stands in the loop's list of unfinished streams
   int failure_ = 0;                              // errno of a failed call, to be told from the loop
   buffer unsent_;                                // what the kernel did not take,

@@ -53,6 +53,7 @@ void loop::turn() {
   if (has_posted_.load(std::memory_order_acquire)) run_posted();
   if (!timers_.empty()) timers_.fire(now_);
   if (queue_.next_ != &queue_) run_deferred();
+  end_turn();
   if (!graveyard_.empty()) bury();
 }
 

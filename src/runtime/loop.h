@@ -105,6 +105,8 @@ class loop {
  protected:
   /// Waits for events until the deadline, or without one for ever, then handles them. `wake` interrupts it.
   virtual void poll(const time_point* deadline) = 0;
+  /// What a backend has gathered during a turn goes out.
+  virtual void end_turn() {}
   /// Any thread: makes a `poll` that waits, or the next one, return.
   virtual void wake() = 0;
   void read_clock();

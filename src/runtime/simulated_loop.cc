@@ -30,7 +30,7 @@ class simulated_stream final : public byte_stream {
     return held_ ? sending::held : sending::done;
   }
 
-  std::size_t unsent() const override { return outbox_.size(); }
+  std::size_t unsent() override { return outbox_.size(); }
   void finish_sending() override { finish_ = true; }
 
   void close() override { leave(stream_end::kind::fin); }

@@ -66,6 +66,7 @@ class relay {
   struct client_leg final : runtime::stream_handler {
     explicit client_leg(relay& of) : owner(of) {}
     void on_received(runtime::buffer data) override { owner.client_received(std::move(data)); }
+    void on_held() override { owner.held(stall, owner.server_.stream); }
     void on_drained() override { owner.drained(stall, stream, owner.server_.stream); }
     void on_end(runtime::stream_end end) override;
     relay& owner;
@@ -75,6 +76,7 @@ class relay {
   struct server_leg final : runtime::stream_handler {
     explicit server_leg(relay& of) : owner(of) {}
     void on_received(runtime::buffer data) override { owner.server_received(std::move(data)); }
+    void on_held() override { owner.held(stall, owner.client_.stream); }
     void on_drained() override { owner.drained(stall, stream, owner.client_.stream); }
     void on_end(runtime::stream_end end) override;
     relay& owner;

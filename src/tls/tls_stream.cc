@@ -175,6 +175,10 @@ void tls_stream::pause_receiving() {
   if (engine_.established()) lower_->pause_receiving();
 }
 
+void tls_stream::on_held() {
+  if (!closed_ && engine_.established()) handler_->on_held();
+}
+
 void tls_stream::on_drained() {
   if (!closed_ && engine_.established()) handler_->on_drained();
 }

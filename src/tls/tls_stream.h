@@ -28,7 +28,7 @@ class tls_stream final : public runtime::byte_stream, private runtime::stream_ha
   void resume_receiving() override;
   void pause_receiving() override;
   runtime::sending send(runtime::buffer data) override;
-  std::size_t unsent() const override { return lower_->unsent(); }
+  std::size_t unsent() override { return lower_->unsent(); }
   void finish_sending() override;
   void close() override;
   void reset() override;
@@ -37,6 +37,7 @@ class tls_stream final : public runtime::byte_stream, private runtime::stream_ha
 
  private:
   void on_received(runtime::buffer data) override;
+  void on_held() override;
   void on_drained() override;
   void on_end(runtime::stream_end end) override;
 
