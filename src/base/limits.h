@@ -32,6 +32,8 @@ inline constexpr std::size_t sasl_message_bytes = 1'024;
 /// A server may ask for as much PBKDF2 as it likes; above this the login fails instead (about half a second).
 inline constexpr std::uint32_t scram_iterations_max = 1'000'000;
 inline constexpr std::size_t scram_salt_bytes_max = 1'024;
+/// A bundle of all public roots has 0.25 MiB.
+inline constexpr std::size_t certificate_file_bytes = 4 * 1024 * 1024;
 inline constexpr std::size_t user_file_bytes = 64 * 1024 * 1024;
 inline constexpr std::size_t user_file_users = 200'000;
 inline constexpr std::size_t user_name_bytes_max = 1'024;

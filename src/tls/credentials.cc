@@ -7,13 +7,13 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/limits.h"
 #include "base/redacted.h"
 #include "tls/certificate.h"
 
 namespace trunkline::tls {
 namespace {
 
-constexpr std::size_t file_bytes_max = 4 * 1024 * 1024;  // a bundle of all public roots has 0.25 MiB
 constexpr auto expiry_notice = std::chrono::days(14);
 
 using file_ptr = std::unique_ptr<FILE, decltype([](FILE* file) { std::fclose(file); })>;
@@ -25,7 +25,8 @@ result<secret_text> read_file(const std::string& path) {
   char block[8192];
   for (std::size_t count = 0; (count = std::fread(block, 1, sizeof block, file.get())) > 0;) {
     text.append(block, count);
-    if (text.size() > file_bytes_max) return fail(configuration_error(path + ": is larger than 4 MiB"));
+    if (text.size() > limits::certificate_file_bytes)
+      return fail(configuration_error(path + ": is larger than 4 MiB"));
   }
   const bool broken = std::ferror(file.get()) != 0;
   const int reason = errno;
