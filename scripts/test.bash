@@ -72,7 +72,7 @@ integration_tests() {
   shift
   if [[ ! -d tests/integration ]]; then return 0; fi
   if [[ $preset != dev ]]; then name=integration-$preset; fi
-  build_preset "$preset" trunkline || { stage_fails "$name" "does not build"; return 0; }
+  build_preset "$preset" trunkline exchange_conformance || { stage_fails "$name" "does not build"; return 0; }
   TRUNKLINE_BIN=$root/build/$preset/trunkline pytest_stage "$name" tests/integration "$@"
 }
 

@@ -35,6 +35,7 @@ inline constexpr sqlstate connection_failure{"08006"};
 inline constexpr sqlstate cannot_connect{"08001"};
 inline constexpr sqlstate protocol_violation{"08P01"};
 inline constexpr sqlstate feature_not_supported{"0A000"};
+inline constexpr sqlstate bad_copy_file_format{"22P04"};
 inline constexpr sqlstate invalid_authorization{"28000"};
 inline constexpr sqlstate invalid_password{"28P01"};
 inline constexpr sqlstate too_many_connections{"53300"};

@@ -27,6 +27,11 @@ inline constexpr std::uint32_t message_length_max = 0x3fff'ffff + 4;
 /// While logging in, each message of either side is held whole.
 inline constexpr std::size_t login_message_bytes = 64 * 1024;
 
+/// Requests that a client has sent ahead of their answers; half a byte each.
+inline constexpr std::size_t pipelined_requests = 1'000'000;
+/// Syncs inside a COPY are remembered up to this many, in case that it fails before it reads.
+inline constexpr std::size_t syncs_in_copy = 1'024;
+
 // Authentication. A SASL message of a client is short (PostgreSQL: PG_MAX_SASL_MESSAGE_LENGTH is 1024).
 inline constexpr std::size_t sasl_message_bytes = 1'024;
 /// A server may ask for as much PBKDF2 as it likes; above this the login fails instead (about half a second).

@@ -11,18 +11,19 @@ using namespace test;
 using namespace std::string_view_literals;
 
 /// Feeds messages by their types: bodies do not matter, except that `I`, `T`, `E` behind a `Z` is its status.
+/// Errors say that the data of a COPY were being read.
 struct session {
   session_tracker tracker;
 
   void client(std::string_view types) {
     for (const char type : types)
-      ASSERT_EQ(tracker.client_bytes(message_of(type, 3)), walk_result::ok);
+      ASSERT_EQ(tracker.client_bytes(message_of(type, type == 'H' || type == 'S' ? 0 : 3)), walk_result::ok);
   }
   void server(std::string_view types) {
     for (std::size_t i = 0; i < types.size(); ++i) {
       const bool ready = types[i] == 'Z';
-      const byte_buffer message =
-          ready ? message_of('Z', types.substr(i + 1, 1)) : message_of(types[i], "SERROR\0\0"sv);
+      const byte_buffer message = ready ? message_of('Z', types.substr(i + 1, 1))
+                                        : message_of(types[i], "SERROR\0WCOPY t, line 1\0\0"sv);
       ASSERT_EQ(tracker.server_bytes(message), walk_result::ok);
       i += ready ? 1 : 0;
     }
@@ -221,8 +222,12 @@ TEST(SessionTracker, AsynchronousMessagesChangeNothing) {
   EXPECT_TRUE(s.tracker.idle());
   s.server("ZI");  // nobody asked
   EXPECT_TRUE(s.tracker.idle());
-  s.client("~");
   s.server("~");
+  EXPECT_TRUE(s.tracker.idle());
+  s.client("~");  // what the server does not know ends the session; one that knows it goes on
+  EXPECT_FALSE(s.tracker.idle());
+  s.client("Q");
+  s.server("CZI");
   EXPECT_TRUE(s.tracker.idle());
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/limits.h"
 #include "net/socket.h"
 #include "protocol/error_response.h"
 #include "protocol/query_messages.h"
@@ -79,6 +80,16 @@ void relay::client_received(buffer data) {
     return on_event(relay_event::protocol_client);
   }
   if (server_.stream->send(std::move(data)) == sending::held) held(server_.stall, client_.stream);
+  if (tracker_.exchanges().pipelined() > limits::pipelined_requests) [[unlikely]] {
+    crowded_ = true;
+    client_.stream->pause_receiving();
+  }
+}
+
+void relay::look_at_pipeline() {
+  if (tracker_.exchanges().pipelined() > limits::pipelined_requests / 2) return;
+  crowded_ = false;
+  if (server_.stream->unsent() == 0) client_.stream->resume_receiving();
 }
 
 void relay::server_received(buffer data) {
@@ -92,6 +103,8 @@ void relay::server_received(buffer data) {
     client_boundary_ = tracker_.at_message_boundary(protocol::direction::server_to_client);
   }
   if (client_.stream->send(std::move(data)) == sending::held) held(client_.stall, server_.stream);
+  if (crowded_) [[unlikely]]
+    look_at_pipeline();
   if (watching_rest_) watch_rest();
 }
 
@@ -104,7 +117,7 @@ void relay::held(stall_watch& stall, stream_owner& source) {
 }
 
 void relay::drained(stall_watch& stall, stream_owner& drained, stream_owner& source) {
-  source->resume_receiving();
+  if (!crowded_ || &source != &client_.stream) source->resume_receiving();
   stall.since.reset();
   if (!stall.patient) return;
   stall.patient = false;

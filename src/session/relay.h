@@ -89,6 +89,7 @@ class relay {
   void watch_rest();
   void held(stall_watch& stall, stream_owner& source);
   void drained(stall_watch& stall, stream_owner& drained, stream_owner& source);
+  void look_at_pipeline();
   void look_at_stalls();
   /// True: the peer no longer answers.
   bool is_gone(stall_watch& stall, const stream_owner& stream);
@@ -112,6 +113,7 @@ class relay {
   const bool opaque_;
   bool watching_rest_ = false;   ///< draining, or a transactionTimeout: look at the state after each chunk
   bool client_boundary_ = true;  ///< as of the last chunk that was sent to the client
+  bool crowded_ = false;         ///< too many requests wait for their answers: the client is not read
   bool ended_ = false;
 };
 
