@@ -45,6 +45,7 @@ inline constexpr sqlstate cannot_connect_now{"57P03"};
 inline constexpr sqlstate idle_session_timeout{"57P05"};
 inline constexpr sqlstate query_canceled{"57014"};
 inline constexpr sqlstate transaction_timeout{"25P04"};
+inline constexpr sqlstate io_error{"58030"};
 inline constexpr sqlstate internal_error{"XX000"};
 }  // namespace sqlstates
 

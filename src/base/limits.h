@@ -82,6 +82,127 @@ inline constexpr std::chrono::seconds keepalive_interval = 10s;
 inline constexpr int keepalive_probes = 3;
 inline constexpr std::chrono::seconds tcp_user_timeout = 30s;
 
+// Audit.
+/// One for each worker, between its loop and the audit thread.
+inline constexpr std::size_t audit_ring_bytes = 8 * 1024 * 1024;
+/// Kept of one message's body; of a longer one, its length and its SHA-256.
+inline constexpr std::size_t audit_message_bytes = 64 * 1024;
+/// What is written goes to the disk in groups, at most this long apart.
+inline constexpr std::chrono::milliseconds audit_commit = 10ms;
+inline constexpr std::size_t audit_segment_bytes = 256 * 1024 * 1024;
+inline constexpr std::chrono::milliseconds audit_segment_age = 24h;
+/// `onFailure: block`: a session that cannot be audited for so long is ended.
+inline constexpr std::chrono::milliseconds audit_stall = 5s;
+/// A worker goes on reading while its ring has so much room; below it waits, or counts what is lost.
+inline constexpr std::size_t audit_ring_spare = 256 * 1024;
+/// `onFailure: block`: records that a worker keeps beside its full ring; more are lost, counted and told.
+inline constexpr std::size_t audit_records_beside = 100'000;
+/// How often a worker that waits looks again.
+inline constexpr std::chrono::milliseconds audit_retry = 5ms;
+/// A sink that failed is tried again so often.
+inline constexpr std::chrono::milliseconds audit_sink_retry = 500ms;
+/// What one session's exchange may keep before its end; of a longer one a part is told at once.
+inline constexpr std::size_t audit_exchange_bytes = 1024 * 1024;
+/// A line that has become so long ends with the statement it is at.
+inline constexpr std::size_t audit_event_bytes = 1024 * 1024;
+/// Lines that wait for their group commit; with more, it comes early.
+inline constexpr std::size_t audit_batch_bytes = 4 * 1024 * 1024;
+/// Sessions that the audit thread knows. Only those whose end was lost in a gap stay behind.
+inline constexpr std::size_t audit_sessions = 250'000;
+/// Prepared statements that are known by name: of one session, and what they take in all.
+inline constexpr std::size_t audit_statements_per_session = 5'000;
+inline constexpr std::size_t audit_statement_bytes = 256 * 1024 * 1024;
+/// Texts that are looked up instead of parsed again.
+inline constexpr std::size_t audit_cache_bytes = 64 * 1024 * 1024;
+/// A longer text is not shown to the grammar, which takes quadratic time on some, nor one nested more deeply.
+inline constexpr std::size_t audit_grammar_bytes = 16 * 1024;
+inline constexpr std::size_t audit_grammar_depth = 4'000;
+/// Statements of one text that are told apart; the last holds all the rest.
+inline constexpr std::size_t audit_statements = 1'000;
+/// Kept of one bind parameter, and of all parameters of one Bind as JSON.
+inline constexpr std::size_t audit_parameter_bytes = 1'024;
+inline constexpr std::size_t audit_parameter_list_bytes = 64 * 1024;
+/// Lines for each row of the index, and values (sessions, fingerprints...) that such a row remembers.
+inline constexpr std::size_t audit_block_lines = 2'048;
+inline constexpr std::size_t audit_block_keys = 12'000;
+/// Statements whose normalised text the index keeps, in one run of the gateway, and how much of each.
+inline constexpr std::size_t audit_index_statements = 100'000;
+inline constexpr std::size_t audit_index_text_bytes = 4 * 1024;
+/// A longer line is not one of ours.
+inline constexpr std::size_t audit_line_bytes = 256 * 1024 * 1024;
+
+// Observation.
+/// Exchanges whose requests wait behind each other in one session; further ones are told as one.
+inline constexpr std::size_t exchanges_in_flight = 1'024;
+/// Of the statement of a slow or failed exchange.
+inline constexpr std::size_t statement_head_bytes = 1'024;
+/// Prepared statements that a session's observer knows by name; with one more it forgets them all.
+inline constexpr std::size_t statement_names = 256;
+/// For each worker: the slowest of a window and of the one before, and the last failed ones.
+inline constexpr std::size_t slow_exchanges = 64;
+inline constexpr std::size_t failed_exchanges = 64;
+/// State of exchanges that are over, kept by a worker to be used again.
+inline constexpr std::size_t spare_exchanges = 1'024;
+inline constexpr std::chrono::minutes slow_window = 10min;
+/// Of each name that such an exchange carries.
+inline constexpr std::size_t flight_text_bytes = 256;
+/// A loop turns at least this often, so that it can tell when it was late.
+inline constexpr std::chrono::milliseconds loop_pulse = 50ms;
+/// What a loop does later than this it accounts for: the time is the gateway's, not the server's.
+inline constexpr std::chrono::milliseconds loop_late = 4ms;
+/// Whoever looks at a worker waits at most so long for it.
+inline constexpr std::chrono::milliseconds observe_timeout = 2s;
+
+/// A loop that has not turned for so long hangs: `/healthz` says so.
+inline constexpr std::chrono::milliseconds loop_silence = 5s;
+/// `worker_busy_ratio` is the share of this much time.
+inline constexpr std::chrono::seconds busy_window = 10s;
+
+// Admin HTTP.
+inline constexpr std::size_t admin_connections = 64;
+inline constexpr std::size_t admin_request_bytes = 8 * 1024;
+inline constexpr std::size_t admin_request_fields = 64;
+/// From accept to the last byte of the request; and for the answer to be taken.
+inline constexpr std::chrono::milliseconds admin_request_timeout = 5s;
+inline constexpr std::chrono::milliseconds admin_response_timeout = 10s;
+/// Requests that wait for a thread, for each of the two that answer.
+inline constexpr std::size_t admin_waiting_requests = 16;
+/// Sessions in one answer.
+inline constexpr std::size_t admin_sessions = 1'000;
+inline constexpr std::size_t admin_statement_cache_bytes = 1024 * 1024;
+
+// The console.
+/// Sessions that have logged in to it, at a time.
+inline constexpr std::size_t console_sessions = 32;
+/// A query's text, and every other message to it.
+inline constexpr std::size_t console_message_bytes = 64 * 1024;
+/// Prepared statements, and portals, of one session.
+inline constexpr std::size_t console_statements = 256;
+inline constexpr std::size_t console_answer_bytes = 32 * 1024 * 1024;
+inline constexpr std::chrono::milliseconds console_idle_timeout = 1h;
+/// The console's averages cover at least this time.
+inline constexpr std::chrono::seconds console_stats_period = 60s;
+/// Normalised statements that are remembered, so that a look at slow exchanges costs little.
+inline constexpr std::size_t console_cache_bytes = 1024 * 1024;
+
+// Spans for OpenTelemetry. More wait in vain: the newest is lost and counted.
+inline constexpr std::size_t otlp_waiting_spans = 4'096;
+inline constexpr std::size_t otlp_batch_spans = 512;
+/// Of one attribute's value, or a name; what is longer is cut.
+inline constexpr std::size_t otlp_text_bytes = 4 * 1024;
+inline constexpr std::size_t otlp_attributes = 64;
+/// A batch goes out when it is full, or its first span has waited for so long.
+inline constexpr std::chrono::milliseconds otlp_delay = 1s;
+inline constexpr std::chrono::milliseconds otlp_timeout = 10s;
+/// A batch that the collector does not take is lost after so many attempts; between two, this time, doubled
+/// each time, or as long as the collector asks for, up to the bound.
+inline constexpr int otlp_attempts = 5;
+inline constexpr std::chrono::milliseconds otlp_retry = 1s;
+inline constexpr std::chrono::milliseconds otlp_retry_most = 30s;
+/// What still waits when the process ends may take so long to go.
+inline constexpr std::chrono::milliseconds otlp_farewell = 1s;
+inline constexpr std::size_t otlp_answer_bytes = 64 * 1024;
+
 // The configuration's text.
 inline constexpr std::size_t config_file_bytes = 1024 * 1024;
 /// Values in all, aliases counted as what they stand for.

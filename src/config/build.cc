@@ -146,6 +146,41 @@ keepalive build_keepalive(load_state& state, const node& root, section from) {
   return made;
 }
 
+audit_sink build_audit_sink(section from) {
+  audit_sink made;
+  made.type = from.choice("type", audit_sink_types);
+  made.path = from.folder("path");
+  made.segment_bytes = from.size("segmentSize");
+  made.segment_age = from.duration("segmentAge");
+  return made;
+}
+
+audit build_audit(section from) {
+  audit made;
+  if (!from.present()) return made;
+  for (auto& entry : from.children("sinks"))
+    made.sinks.push_back(build_audit_sink(entry));
+  made.query_text = from.boolean("queryText");
+  made.parameters = from.choice("parameters", audit_parameter_modes);
+  made.on_failure = from.choice("onFailure", audit_failures);
+  return made;
+}
+
+console build_console(section from) {
+  console made;
+  if (!from.present()) return made;
+  made.users = from.texts("users");
+  made.verifier_file = from.file("verifierFile");
+  return made;
+}
+
+admin build_admin(section from) {
+  admin made;
+  if (from.present()) made.address = from.listen_address("address");
+  made.console = build_console(from.child("console"));
+  return made;
+}
+
 }  // namespace
 
 settings build_settings(load_state& state, const node& root) {
@@ -162,6 +197,9 @@ settings build_settings(load_state& state, const node& root) {
   made.keepalive = build_keepalive(state, root, top.child("keepalive"));
   made.workers = top.workers("workers");
   made.drain_grace = top.child("drain").duration("grace");
+  made.audit = build_audit(top.child("audit"));
+  made.admin = build_admin(top.child("admin"));
+  made.tracing.endpoint = top.child("tracing").url("endpoint");
   return made;
 }
 

@@ -59,15 +59,6 @@ bool is_wildcard(const address& at) {
   return at.host == "0.0.0.0" || at.host == "::";
 }
 
-bool same_place(const address& a, const address& b) {
-  if (a.is_unix() || b.is_unix()) return a.path == b.path;
-  if (a.port != b.port || a.port == 0) return false;
-  const auto left = ip_address::parse(a.host);
-  const auto right = ip_address::parse(b.host);
-  if (!left || !right || left->v6 != right->v6) return false;
-  return *left == *right || is_wildcard(a) || is_wildcard(b);
-}
-
 void check_overlap(const check_input& in, std::size_t index) {
   const auto& mine = in.value.listeners[index].address;
   for (std::size_t other = 0; other < index; ++other) {
@@ -80,6 +71,15 @@ void check_overlap(const check_input& in, std::size_t index) {
 }
 
 }  // namespace
+
+bool same_place(const address& a, const address& b) {
+  if (a.is_unix() || b.is_unix()) return a.path == b.path;
+  if (a.port != b.port || a.port == 0) return false;
+  const auto left = ip_address::parse(a.host);
+  const auto right = ip_address::parse(b.host);
+  if (!left || !right || left->v6 != right->v6) return false;
+  return *left == *right || is_wildcard(a) || is_wildcard(b);
+}
 
 void check_listeners(const check_input& in) {
   for (std::size_t i = 0; i < in.value.listeners.size(); ++i) {

@@ -127,8 +127,11 @@ void check_settings(load_state& state, const node& root, settings& value) {
   resolve_upstreams(in, value);
   check_listeners(in);
   check_upstreams(in);
+  check_admin(in);
+  check_audit(in);
   for (std::size_t i = 0; i < value.routes.size(); ++i)
     check_route(in, i);
+  check_console(in);
   if (state.problems.empty()) check_reach(in);
 }
 

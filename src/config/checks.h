@@ -23,14 +23,21 @@ struct check_input {
 void check_settings(load_state& state, const node& root, settings& value);
 
 void check_listeners(const check_input& in);
+void check_admin(const check_input& in);
+void check_audit(const check_input& in);
 void check_upstreams(const check_input& in);
 void check_route(const check_input& in, std::size_t index);
+/// Routes that the console hides, and those who could never log in to it.
+void check_console(const check_input& in);
 /// Routes that an earlier one hides, listeners that no route serves.
 void check_reach(const check_input& in);
 
 /// Whether every client that may reach `to` does so through a passthrough listener, so that `to.tls` is never
 /// used.
 bool tls_passes_through(const settings& value, const upstream& to);
+
+/// Whether both cannot be listened on at once.
+bool same_place(const address& a, const address& b);
 
 /// Whether a client of `from` could fit `match`, as far as the listener alone decides.
 bool may_come_from(const route_match& match, const listener& from);

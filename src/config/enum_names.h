@@ -39,6 +39,15 @@ inline constexpr std::array<enum_name<upstream_tls_mode>, 5> upstream_tls_modes{
 inline constexpr std::array<enum_name<proxy_header>, 3> proxy_headers{
     {{"off", proxy_header::off}, {"v1", proxy_header::v1}, {"v2", proxy_header::v2}}};
 
+inline constexpr std::array<enum_name<audit_sink_type>, 2> audit_sink_types{
+    {{"file", audit_sink_type::file}, {"stdout", audit_sink_type::standard_output}}};
+inline constexpr std::array<enum_name<audit_parameters>, 3> audit_parameter_modes{
+    {{"off", audit_parameters::off},
+     {"redacted", audit_parameters::redacted},
+     {"full", audit_parameters::full}}};
+inline constexpr std::array<enum_name<audit_failure>, 2> audit_failures{
+    {{"block", audit_failure::block}, {"continue", audit_failure::go_on}}};
+
 template <class Names, class Enum>
 constexpr std::string_view name_of(const Names& names, Enum value) {
   for (const auto& entry : names) {

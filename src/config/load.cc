@@ -101,6 +101,7 @@ std::vector<std::string> referenced_files(const settings& value) {
     note(list, one.tls.cert_file);
     note(list, one.tls.key_file);
   }
+  note(list, value.admin.console.verifier_file);
   return list;
 }
 

@@ -54,5 +54,7 @@ std::vector<std::string> referenced_files(const settings& value);
 
 /// The effective configuration as YAML: defaults filled in, secrets as `<redacted>`.
 std::string render_yaml(const settings& value);
+/// The same as one JSON object: durations as the file has them ("30s", or the number 0), counts as numbers.
+std::string render_json(const settings& value);
 
 }  // namespace trunkline::config

@@ -130,12 +130,16 @@ std::optional<std::string> load_state::expand(const node& scalar, const std::str
   return value;
 }
 
+std::string load_state::absolute(const std::string& path) const {
+  return (std::filesystem::path(folder_) / path).lexically_normal().string();
+}
+
 std::string load_state::resolve_file(place where, const std::string& key, const std::string& path) {
   if (path.empty() || path.find('\0') != std::string::npos) {
     problem(where, key, "is not a path", "the path of a readable file");
     return {};
   }
-  const auto resolved = (std::filesystem::path(folder_) / path).lexically_normal().string();
+  const auto resolved = absolute(path);
   if (std::find(referenced.begin(), referenced.end(), resolved) == referenced.end())
     referenced.push_back(resolved);
   if (!options_.check_files) return resolved;

@@ -31,17 +31,28 @@ TEST(Load, KeysAreKnownOrRefused) {
   EXPECT_THAT(
       with_rest("worker: 4\n"),
       ElementsAre("7:1: worker: unknown key, did you mean `workers`? (expected listeners, routes, upstreams, "
-                  "keepalive, workers or drain)"));
+                  "keepalive, workers, drain, audit, tracing or admin)"));
   EXPECT_THAT(with_rest("drain: {grace: 1s, banana: 2}\n"),
               ElementsAre("7:20: drain.banana: unknown key (expected grace)"));
   EXPECT_THAT(with_rest("workers: 1\nworkers: 2\n"),
               ElementsAre("8:1: workers: stands here again, after line 7 (expected the key once)"));
-  EXPECT_THAT(with_rest("audit: {}\nadmin: {}\n"),
-              ElementsAre("7:1: audit: not supported by this version (expected to be left out)",
-                          "8:1: admin: not supported by this version (expected to be left out)"));
+  EXPECT_THAT(with_rest("access: {}\n"),
+              ElementsAre("7:1: access: not supported by this version (expected to be left out)"));
   EXPECT_THAT(
       with_upstream("{name: db, endpoints: ['db:5432'], pool: {size: 20}}"),
       ElementsAre("6:38: upstreams[0].pool: not supported by this version (expected to be left out)"));
+}
+
+TEST(Load, TheAuditIsChecked) {
+  EXPECT_THAT(with_rest("audit: {sinks: [{type: file, path: /a}], parameters: full, onFailure: continue}\n"),
+              ElementsAre());
+  EXPECT_THAT(with_rest("audit: {sinks: [{}]}\n"),
+              ElementsAre(HasSubstr("audit.sinks[0]: a file sink needs a path")));
+  EXPECT_THAT(with_rest("audit: {sinks: [{path: /a}, {path: /a}]}\n"),
+              ElementsAre(HasSubstr("audit.sinks[1]: is the same as an earlier sink")));
+  EXPECT_THAT(with_rest("audit: {sinks: [{path: /a, segmentSize: 1KiB}]}\n"),
+              ElementsAre(HasSubstr("out of range (expected a size such as 64KiB or 256MiB, at least 64KiB)")));
+  EXPECT_THAT(with_rest("tracing: {endpoint: 'ftp://x'}\n"), ElementsAre(HasSubstr("is not a URL")));
 }
 
 TEST(Load, TypesAreStrict) {
@@ -105,8 +116,7 @@ TEST(Load, EveryProblemIsReportedInTheOrderOfTheFile) {
           "addresses "
           "such as db.example.org:5432, [2001:db8::1]:5432 or unix:/path)",
           "7:1: wokers: unknown key, did you mean `workers`? (expected listeners, routes, upstreams, "
-          "keepalive, workers or "
-          "drain)"));
+          "keepalive, workers, drain, audit, tracing or admin)"));
 }
 
 TEST(Load, EnvironmentVariablesStandAnywhere) {

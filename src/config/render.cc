@@ -212,6 +212,32 @@ void write_upstream(writer& out, const upstream& one, bool tls_is_used) {
   out.flag("allowCleartextPassword", one.allow_cleartext_password);
 }
 
+void write_audit(writer& out, const audit& one) {
+  out.mapping("audit", [&] {
+    out.mappings("sinks", one.sinks, [&](const audit_sink& each) {
+      out.line("type", name_of(audit_sink_types, each.type));
+      if (each.type != audit_sink_type::file) return;
+      out.text("path", each.path);
+      out.line("segmentSize", format_size(each.segment_bytes));
+      out.time("segmentAge", each.segment_age);
+    });
+    out.flag("queryText", one.query_text);
+    out.text("parameters", name_of(audit_parameter_modes, one.parameters));
+    out.line("onFailure", name_of(audit_failures, one.on_failure));
+  });
+}
+
+void write_admin(writer& out, const admin& one) {
+  out.mapping("admin", [&] {
+    if (one.address) out.text("address", one.address->text());
+    if (one.console.users.empty()) return;
+    out.mapping("console", [&] {
+      out.texts_if("users", one.console.users);
+      out.text("verifierFile", one.console.verifier_file);
+    });
+  });
+}
+
 }  // namespace
 
 std::string render_yaml(const settings& value) {
@@ -228,6 +254,10 @@ std::string render_yaml(const settings& value) {
   });
   out.line("workers", value.workers == 0 ? "auto" : std::to_string(value.workers));
   out.mapping("drain", [&] { out.time("grace", value.drain_grace); });
+  if (!value.audit.sinks.empty()) write_audit(out, value.audit);
+  if (value.admin.address) write_admin(out, value.admin);
+  if (!value.tracing.endpoint.empty())
+    out.mapping("tracing", [&] { out.text("endpoint", value.tracing.endpoint); });
   return out.take();
 }
 

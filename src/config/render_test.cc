@@ -48,6 +48,13 @@ upstreams:
 keepalive: {idle: 1m, interval: 20s, probes: 5, userTimeout: 45s}
 workers: 3
 drain: {grace: 90s}
+audit:
+  sinks: [{path: /c/audit, segmentSize: 1MiB, segmentAge: 1h}, {type: stdout}]
+  queryText: false
+  parameters: 'off'
+  onFailure: continue
+tracing: {endpoint: 'http://collector:4318/v1/traces'}
+admin: {address: '[::]:9631', console: {users: [ops, 'metrics-*'], verifierFile: /c/console}}
 )";
 
 settings load_everything() {
@@ -72,11 +79,28 @@ TEST(Render, LeavesOutNoKey) {
   }
 }
 
+TEST(Render, SaysTheSameInJson) {
+  const auto json = render_json(load_everything());
+  for (const char* part :
+       {R"({"listeners":[{"name":"main","address":"[::]:6432","tls":{"mode":"allow","certificates":[{"certFile":)",
+        R"("minVersion":"1.3")", R"("maxSessions":7,"loginTimeout":"1500ms")", R"("match":{"listener":["main"])",
+        R"("app.name":"a \"quoted\" $${x} name")", R"("direct":true)", R"("workers":3)",
+        R"("admin":{"address":"[::]:9631",)"}) {
+    EXPECT_THAT(json, testing::HasSubstr(part));
+  }
+  settings value = load_everything();
+  value.routes[0].login->password_file.clear();
+  value.routes[0].login->password = secret_text("hunter2");
+  EXPECT_THAT(render_json(value), testing::HasSubstr(R"("user":"app","password":"<redacted>")"));
+  EXPECT_THAT(render_json(value), testing::Not(testing::HasSubstr("hunter2")));
+}
+
 TEST(Render, NamesEveryFileForTheWatch) {
   EXPECT_THAT(
       referenced_files(load_everything()),
       testing::ElementsAre(testing::EndsWith("/t"), "/c/a.crt", "/c/a.key", "/c/b.crt", "/c/b.key",
-                           "/c/ca.crt", "/c/pw", "/c/app", "/c/verifiers", "/c/ca", "/c/crt", "/c/key"));
+                           "/c/ca.crt", "/c/pw", "/c/app", "/c/verifiers", "/c/ca", "/c/crt", "/c/key",
+                           "/c/console"));
 }
 
 RC_GTEST_PROP(Render, AnyValueOfASettingSurvives, ()) {

@@ -191,9 +191,42 @@ void add_rest(std::vector<schema_key>& to) {
     {.path = "drain.grace", .kind = kind::duration,
      .doc = "How long transactions may go on before their sessions are ended.",
      .default_text = shown(limits::drain_grace), .most = 24 * hour_ms},
-    {.path = "audit", .kind = kind::later, .doc = "The audit of sessions and statements."},
+    {.path = "audit", .kind = kind::mapping, .doc = "The audit of sessions and statements. Left out: none."},
+    {.path = "audit.sinks", .kind = kind::mappings, .doc = "Where the events go. At least one.", .required = true},
+    {.path = "audit.sinks[].type", .kind = kind::choice,
+     .doc = "`file`: JSON lines in segments, with an index beside them. `stdout`: the same lines to standard output.",
+     .default_text = "file", .choices = words(audit_sink_types)},
+    {.path = "audit.sinks[].path", .kind = kind::folder,
+     .doc = "For `file`, and needed there: the folder of the segments, for nobody else to use."},
+    {.path = "audit.sinks[].segmentSize", .kind = kind::size, .doc = "A segment of that size is closed.",
+     .default_text = format_size(limits::audit_segment_bytes), .least = 64 * 1024},
+    {.path = "audit.sinks[].segmentAge", .kind = kind::duration, .doc = "A segment of that age is closed.",
+     .default_text = shown(limits::audit_segment_age), .least = 1'000},
+    {.path = "audit.queryText", .kind = kind::boolean,
+     .doc = "Keep the texts of statements; passwords in them are never kept. Without it only fingerprints.",
+     .default_text = "true"},
+    {.path = "audit.parameters", .kind = kind::choice,
+     .doc = "Of bind parameters: nothing, their types and lengths, or their values.", .default_text = "redacted",
+     .choices = words(audit_parameter_modes)},
+    {.path = "audit.onFailure", .kind = kind::choice,
+     .doc = "Where events cannot be kept: `block` ends sessions and takes no new ones until they can; `continue` goes on, "
+            "counts what is lost and tells of the gap.",
+     .default_text = "block", .choices = words(audit_failures)},
+    {.path = "tracing", .kind = kind::mapping, .doc = "Spans of exchanges that carry a sampled `traceparent`."},
+    {.path = "tracing.endpoint", .kind = kind::url, .doc = "Where an OpenTelemetry collector takes OTLP/HTTP with JSON.",
+     .required = true},
     {.path = "access", .kind = kind::later, .doc = "Just-in-time access."},
-    {.path = "admin", .kind = kind::later, .doc = "Metrics, health and API over HTTP."},
+    {.path = "admin", .kind = kind::mapping, .doc = "Metrics, health and API over HTTP. Left out: none of them."},
+    {.path = "admin.address", .kind = kind::listen_address,
+     .doc = "Where they are served, without TLS and without a password: on an address that others reach, they read it too. "
+            "Port 0 lets the kernel choose; the log says which.",
+     .default_text = "127.0.0.1:9630"},
+    {.path = "admin.console", .kind = kind::mapping,
+     .doc = "The console: clients of database `trunkline` or `pgbouncer`, on any listener, are served by the gateway "
+            "itself."},
+    {.path = "admin.console.users", .kind = kind::texts, .doc = "Who may log in to it.", .required = true},
+    {.path = "admin.console.verifierFile", .kind = kind::file,
+     .doc = "One line `\"user\" \"SCRAM-SHA-256$…\"` for each user, as for routes.", .required = true},
   });
 }
 
@@ -280,6 +313,13 @@ std::string expectation(const schema_key& key) {
       return (key.least > 0 ? "a duration such as 250ms, 30s, 5m or 1h"
                             : "a duration such as 250ms, 30s, 5m, 1h or 0") +
              expected_range(key, true);
+    case kind::size:
+      return "a size such as 64KiB or 256MiB" +
+             (key.least > 0 ? ", at least " + format_size(static_cast<std::uint64_t>(key.least)) : "");
+    case kind::folder:
+      return "the path of a folder";
+    case kind::url:
+      return "an address such as http://127.0.0.1:4318/v1/traces";
     case kind::choice:
       return enumerate(key.choices);
     case kind::listen_address:

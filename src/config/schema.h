@@ -20,10 +20,13 @@ enum class value_kind {
   integer,
   boolean,
   duration,
+  size,  ///< bytes
   choice,
   listen_address,
   endpoints,   ///< a list of addresses of servers
   ranges,      ///< one CIDR range or a list of them
+  folder,      ///< made where it is not there; relative to the configuration's folder
+  url,         ///< http:// or https://
   file,        ///< a readable file; relative to the configuration's folder
   secret,      ///< only as ${NAME} of an environment variable
   parameters,  ///< free keys with texts as values

@@ -214,6 +214,38 @@ milliseconds section::duration(std::string_view key) {
   return fallback;
 }
 
+std::size_t section::size(std::string_view key) {
+  const auto& described = describe(key);
+  const auto fallback = static_cast<std::size_t>(parse_size(described.default_text).value_or(0));
+  const auto value = scalar_of(key);
+  if (!value) return fallback;
+  const auto read = parse_size(value->text);
+  if (read && *read >= static_cast<std::uint64_t>(described.least)) return static_cast<std::size_t>(*read);
+  wrong(value->where, path_of(key), described,
+        quote(value->shown) + (read ? " is out of range" : " is not a size"));
+  return fallback;
+}
+
+std::string section::folder(std::string_view key) {
+  const auto value = scalar_of(key);
+  if (!value) return {};
+  if (!value->text.empty() && value->text.find('\0') == std::string::npos) return state_->absolute(value->text);
+  wrong(value->where, path_of(key), describe(key), quote(value->shown) + " is not a path");
+  return {};
+}
+
+std::string section::url(std::string_view key) {
+  const auto value = scalar_of(key);
+  if (!value) return {};
+  const std::string_view text = value->text;
+  const auto host = text.starts_with("http://") ? text.substr(7) : text.starts_with("https://") ? text.substr(8) : "";
+  const bool fits = !host.empty() && host.front() != '/' &&
+                    std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
+  if (fits) return value->text;
+  wrong(value->where, path_of(key), describe(key), quote(value->shown) + " is not a URL");
+  return {};
+}
+
 unsigned section::workers(std::string_view key) {
   const auto value = scalar_of(key);
   if (!value || value->text == "auto") return 0;

@@ -38,6 +38,8 @@ class load_state {
   std::optional<std::string> expand(const node& scalar, const std::string& key);
   /// Absolute, and noted as referenced; a problem where it cannot be read.
   std::string resolve_file(place where, const std::string& key, const std::string& path);
+  /// Absolute, against the configuration's folder.
+  std::string absolute(const std::string& path) const;
   /// The content without its last line end; a problem where it is empty, too large or not one line.
   secret_text read_secret(place where, const std::string& key, const std::string& path);
 
@@ -72,6 +74,10 @@ class section {
   bool boolean(std::string_view key);
   std::int64_t integer(std::string_view key);
   milliseconds duration(std::string_view key);
+  std::size_t size(std::string_view key);
+  /// Absolute; it need not be there.
+  std::string folder(std::string_view key);
+  std::string url(std::string_view key);
   /// 0 for `auto`.
   unsigned workers(std::string_view key);
   std::vector<network_range> ranges(std::string_view key);

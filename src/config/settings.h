@@ -180,6 +180,50 @@ struct keepalive {
   bool operator==(const keepalive&) const = default;
 };
 
+// ---- audit, admin, tracing ----
+
+/// What of bind parameters is kept: nothing, their types and lengths, or their values.
+enum class audit_parameters : std::uint8_t { off, redacted, full };
+/// Sessions stop while events cannot be kept, or go on and the gap is counted and marked (product.md G10).
+enum class audit_failure : std::uint8_t { block, go_on };
+enum class audit_sink_type : std::uint8_t { file, standard_output };
+
+struct audit_sink {
+  audit_sink_type type = audit_sink_type::file;
+  std::string path;  ///< absolute folder of the segments and their index; for `file` only
+  /// A segment is closed when it has reached this size, or this age.
+  std::size_t segment_bytes = limits::audit_segment_bytes;
+  milliseconds segment_age = limits::audit_segment_age;
+  bool operator==(const audit_sink&) const = default;
+};
+
+struct audit {
+  std::vector<audit_sink> sinks;  ///< empty: no audit
+  bool query_text = true;         ///< false: fingerprints and tags, without the text
+  audit_parameters parameters = audit_parameters::redacted;
+  audit_failure on_failure = audit_failure::block;
+  bool operator==(const audit&) const = default;
+};
+
+/// The console: database `trunkline` (or `pgbouncer`) on every listener, SCRAM from its own file.
+struct console {
+  std::vector<std::string> users;  ///< globs; empty: there is no console
+  std::string verifier_file;
+  bool operator==(const console&) const = default;
+};
+
+struct admin {
+  std::optional<config::address> address;  ///< none: no admin HTTP
+  config::console console;
+  bool operator==(const admin&) const = default;
+};
+
+/// Spans of exchanges that carry a sampled `traceparent`, over OTLP/HTTP JSON.
+struct tracing {
+  std::string endpoint;  ///< such as http://127.0.0.1:4318/v1/traces; empty: none
+  bool operator==(const tracing&) const = default;
+};
+
 struct settings {
   std::uint64_t generation = 0;  ///< 1 for the first snapshot of a process, then one more with each reload
   std::string file;              ///< where it came from
@@ -189,7 +233,12 @@ struct settings {
   config::keepalive keepalive;
   unsigned workers = 0;  ///< 0: `auto`, one per core this process may use
   milliseconds drain_grace = limits::drain_grace;
+  config::audit audit;
+  config::admin admin;
+  config::tracing tracing;
 
+  /// Somebody wants to know of every exchange.
+  bool is_audited() const { return !audit.sinks.empty() || !tracing.endpoint.empty(); }
   bool operator==(const settings&) const = default;
 };
 

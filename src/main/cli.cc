@@ -12,6 +12,7 @@
 #include <CLI/Formatter.hpp>
 
 #include "config/reference.h"
+#include "main/audit_command.h"
 #include "main/check.h"
 #include "main/demo.h"
 #include "main/options.h"
@@ -41,10 +42,12 @@ void add_log_options(CLI::App& to, serve_options& options, std::string& format, 
 
 /// The libraries on the road may still be told to allocate; what leaves here is a defect and ends with its
 /// text.
-int run_guarded(const CLI::App& app, const serve_options& serving, const demo_options& showing) {
+int run_guarded(const CLI::App& app, const serve_options& serving, const demo_options& showing,
+                const audit_options& auditing) {
   try {
     if (app.got_subcommand("serve")) return serve(serving);
     if (app.got_subcommand("check")) return check(serving.config_file);
+    if (app.got_subcommand("audit")) return run_audit(app, auditing);
     if (app.got_subcommand("demo")) return demo(showing);
     fmt::print("{}", app.got_subcommand("reference") ? config::render_reference() : version_text());
     return std::fflush(stdout) == 0 ? exit_good : exit_failure;
@@ -59,6 +62,7 @@ int run_guarded(const CLI::App& app, const serve_options& serving, const demo_op
 int run_command_line(int argc, const char* const* argv) {
   serve_options serving;
   demo_options showing;
+  audit_options auditing;
   std::string format;
   std::string level;
   std::uint16_t port = 0;
@@ -77,6 +81,7 @@ int run_command_line(int argc, const char* const* argv) {
                           ->check(CLI::Range(1, 65535));
   demo_command->add_flag("--keep", showing.keep, "leave the folder with the data behind");
   add_log_options(*demo_command, serving, format, level);
+  add_audit_command(app, auditing);
   app.add_subcommand("version", "version, build and libraries");
   app.add_subcommand("reference", "the tables of docs/configuration.md")->group("");
 
@@ -90,7 +95,7 @@ int run_command_line(int argc, const char* const* argv) {
   if (port_option->count() > 0) showing.port = port;
   showing.format = serving.format;
   showing.level = serving.level;
-  return run_guarded(app, serving, showing);
+  return run_guarded(app, serving, showing, auditing);
 }
 
 }  // namespace trunkline::main

@@ -170,8 +170,11 @@ std::string config_text(const demo_server& server, std::uint16_t port) {
       "    upstream: postgres\n"
       "upstreams:\n"
       "  - name: postgres\n"
-      "    endpoints: [\"unix:{}\"]\n",
-      port, server.socket_file());
+      "    endpoints: [\"unix:{}\"]\n"
+      "admin:\n"
+      "  address: 127.0.0.1:0\n"
+      "  console: {{users: {}, verifierFile: console.users}}\n",
+      port, server.socket_file(), server.user);
 }
 
 result<child_process> start_gateway(const std::string& folder, const demo_options& options,
@@ -202,9 +205,12 @@ void print_welcome(const demo_server& server, std::uint16_t port) {
       "sslrootcert={}/ca.crt\"\n\n"
       "Directly, for comparison:\n\n"
       "  psql \"host={} user={} password={} dbname=postgres\"\n\n"
+      "The gateway's own console, where SHOW HELP lists what it shows:\n\n"
+      "  psql \"host=localhost hostaddr=127.0.0.1 port={} user={} password={} dbname=trunkline "
+      "sslmode=verify-full sslrootcert={}/ca.crt\"\n\n"
       "The gateway's configuration is {}/trunkline.yaml. Ctrl-C ends and removes everything.\n",
       port, server.user, server.password.reveal(), server.folder, server.folder, server.user,
-      server.password.reveal(), server.folder);
+      server.password.reveal(), port, server.user, server.password.reveal(), server.folder, server.folder);
   std::fflush(stdout);
 }
 
@@ -253,6 +259,8 @@ int run_in(const std::string& folder, const demo_options& options, const stop_si
   auto database = start_database(server);
   if (!database) return complain(database.error());
   if (auto done = write_certificates(folder); !done) return complain(done.error());
+  const auto users = fmt::format("\"{}\" \"{}\"\n", server.user, server.password.reveal());
+  if (auto done = tls::write_private(folder + "/console.users", users); !done) return complain(done.error());
   if (auto done = tls::write_private(folder + "/trunkline.yaml", config_text(server, *port)); !done) {
     return complain(done.error());
   }

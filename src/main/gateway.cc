@@ -8,6 +8,8 @@
 #include <thread>
 #include <utility>
 
+#include "main/gateway_observer.h"
+#include "main/version.h"
 #include "net/socket.h"
 #include "runtime/epoll_loop.h"
 #include "runtime/random.h"
@@ -50,13 +52,17 @@ gateway::gateway(telemetry::logger& log)
       cancels_(replica_number, cancel_secret_),
       tickets_(std::make_shared<tls::ticket_keys>()),
       tickets_rotated_(std::chrono::steady_clock::now()),
-      work_(std::clamp(usable_cores(), 1u, 4u), waiting_jobs) {
+      work_(std::clamp(usable_cores(), 1u, 4u), waiting_jobs),
+      own_tap_(audit_.add_worker()) {
   services_.reset(new session::services{.log = log_,
                                         .work = work_,
                                         .keys = keys_,
                                         .cancels = cancels_,
                                         .admissions = admissions_,
                                         .fake_salt_secret = fake_salt_secret_});
+  for_console_ = std::make_unique<gateway_observer>(*this);
+  console_ = std::make_unique<console::desk>(*for_console_, std::string(version_number()));
+  services_->console = console_.get();
 }
 
 gateway::~gateway() {
@@ -67,16 +73,21 @@ result<> gateway::start(const config::snapshot& settings) {
   auto setup = session::build_deployment(settings, tickets_);
   if (!setup) return fail(setup.error());
   if (auto opened = open_sockets(**setup, sockets_); !opened) return opened;
+  if (auto opened = audit_.configure(settings->audit, settings->tracing); !opened) return opened;
   const unsigned count = settings->workers != 0 ? settings->workers : usable_cores();
   for (unsigned i = 0; i < count; ++i) {
     workers_.push_back(
         std::make_unique<session::worker>(i, std::make_unique<runtime::epoll_loop>(), *services_));
   }
-  for (auto& each : workers_)
+  for (auto& each : workers_) {
     each->set_peers(workers_);
+    each->audit_into(audit_.add_worker(), audit_);
+  }
+  audit_.start();
   publish(std::move(*setup));
   for (auto& each : workers_)
     each->start();
+  listens_.store(true);
   return {};
 }
 
@@ -92,9 +103,29 @@ result<> gateway::reload(const config::snapshot& settings) {
     }
   }
   if (auto opened = open_sockets(**setup, next); !opened) return opened;
+  if (auto opened = audit_.configure(settings->audit, settings->tracing); !opened) return opened;
   sockets_ = std::move(next);
   publish(std::move(*setup));
+  tell_reload(true, "");
   return {};
+}
+
+void gateway::reload_failed(const std::string& problem) {
+  reload_failures_.fetch_add(1, std::memory_order_relaxed);
+  tell_reload(false, problem);
+}
+
+/// There is little to tell: where even this ring is full, the log has it.
+void gateway::tell_reload(bool ok, const std::string& problem) {
+  const auto setup = current();
+  if (!setup->settings->is_audited() || !own_tap_.has_room(audit::tap::cost(sizeof(void*)))) return;
+  auto event = std::make_unique<audit::rare_event>();
+  event->when = std::chrono::steady_clock::now();
+  event->what = audit::config_reloaded{
+      .generation = setup->settings->generation, .reason = "", .ok = ok, .problem = problem};
+  own_tap_.write(std::move(event));
+  own_tap_.publish();
+  audit_.notify();
 }
 
 result<> gateway::open_sockets(const session::deployment& setup, sockets& into) {
@@ -119,6 +150,10 @@ result<> gateway::open_sockets(const session::deployment& setup, sockets& into) 
 void gateway::publish(std::shared_ptr<const session::deployment> setup) {
   for (const auto& warning : setup->warnings)
     log_.write(telemetry::log_level::warning, "config", warning);
+  {
+    std::lock_guard lock(current_mutex_);
+    current_ = setup;
+  }
   std::vector<session::open_listener> open;
   for (const auto& each : setup->settings->listeners)
     open.push_back({each.name, sockets_[each.name].fd});
@@ -139,16 +174,41 @@ void gateway::drain() {
 }
 
 void gateway::stop() {
+  listens_.store(false);
   services_->draining.store(true);
   for (auto& each : workers_)
     each->stop();
   for (auto& each : workers_)
     each->join();
+  audit_.stop();
+  console_.reset();  // what it still works out is handed to a loop
   workers_.clear();
   for (auto& [name, entry] : sockets_) {
     if (entry.address.is_unix()) ::unlink(entry.address.path.c_str());
   }
   sockets_.clear();
+}
+
+std::shared_ptr<const session::deployment> gateway::current() const {
+  std::lock_guard lock(current_mutex_);
+  return current_;
+}
+
+session::audit_view gateway::audit_state() const {
+  const audit::audit_state seen = audit_.state();
+  return {.enabled = seen.enabled,
+          .blocked = seen.blocked,
+          .problem = seen.problem,
+          .events = seen.events,
+          .dropped = seen.dropped,
+          .lag_seconds = seen.lag_seconds};
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> gateway::cancels() const {
+  const auto& counts = services_->cancel_requests;
+  return {{"forwarded", counts.forwarded.load()},
+          {"no_such_session", counts.no_such_session.load()},
+          {"server_unreachable", counts.server_unreachable.load()}};
 }
 
 std::size_t gateway::sessions() const {

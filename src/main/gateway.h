@@ -3,13 +3,20 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "audit/pipeline.h"
 #include "base/result.h"
+#include "console/desk.h"
 #include "runtime/unique_fd.h"
+#include "session/observer.h"
 #include "session/services.h"
 #include "session/worker.h"
 
@@ -32,6 +39,17 @@ class gateway {
   void stop();
   std::size_t sessions() const;
   std::size_t worker_count() const { return workers_.size(); }
+  /// Between `start` and `stop`; for those who look.
+  std::span<const std::unique_ptr<session::worker>> workers() const { return workers_; }
+  /// What new sessions begin with. Any thread, as everything up to `cancels`.
+  std::shared_ptr<const session::deployment> current() const;
+  bool draining() const { return services_->draining.load(std::memory_order_relaxed); }
+  bool listens() const { return listens_.load(std::memory_order_relaxed); }
+  /// A reload that came to nothing, with why: counted, and on record.
+  void reload_failed(const std::string& problem);
+  std::uint64_t reload_failures() const { return reload_failures_.load(std::memory_order_relaxed); }
+  session::audit_view audit_state() const;
+  std::vector<std::pair<std::string, std::uint64_t>> cancels() const;
   std::uint64_t not_postgres() const { return services_->not_postgres.load(); }
   /// "name address" of each open listener, the port filled in where the kernel chose it.
   std::vector<std::string> listening() const;
@@ -45,6 +63,7 @@ class gateway {
 
   result<> open_sockets(const session::deployment& setup, sockets& into);
   void publish(std::shared_ptr<const session::deployment> setup);
+  void tell_reload(bool ok, const std::string& problem);
 
   telemetry::logger& log_;
   std::array<std::byte, 32> key_cache_secret_;
@@ -56,9 +75,17 @@ class gateway {
   std::shared_ptr<tls::ticket_keys> tickets_;
   runtime::time_point tickets_rotated_;
   runtime::work_pool work_;
+  audit::pipeline audit_;
+  audit::tap& own_tap_;  // for what this thread has to tell
   std::unique_ptr<session::services> services_;
+  std::unique_ptr<session::observer> for_console_;
+  std::unique_ptr<console::desk> console_;
   sockets sockets_;
   std::vector<std::unique_ptr<session::worker>> workers_;
+  mutable std::mutex current_mutex_;
+  std::shared_ptr<const session::deployment> current_;
+  std::atomic<bool> listens_{false};
+  std::atomic<std::uint64_t> reload_failures_{0};
 };
 
 }  // namespace trunkline::main

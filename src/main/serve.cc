@@ -7,9 +7,12 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 
 #include "config/load.h"
+#include "main/admin_wiring.h"
 #include "main/gateway.h"
+#include "main/gateway_observer.h"
 #include "main/reload_watch.h"
 #include "runtime/send_batch.h"
 
@@ -50,7 +53,9 @@ void print_problems(const config::loaded& loaded) {
 class control {
  public:
   control(const serve_options& options, config::loaded first)
-      : options_(options), log_(options.format, options.level), gateway_(log_), current_(std::move(first)) {}
+      : options_(options), log_(options.format, options.level), gateway_(log_), current_(std::move(first)) {
+    admin_.emplace(observer_, log_);
+  }
 
   int run();
 
@@ -66,6 +71,8 @@ class control {
   const serve_options& options_;
   telemetry::logger log_;
   gateway gateway_;
+  gateway_observer observer_{gateway_};
+  std::optional<admin_server> admin_;
   config::loaded current_;
   reload_watch watch_;
   std::uint64_t dropped_lines_ = 0;
@@ -91,18 +98,23 @@ void control::reload(const char* why) {
   for (const auto& each : loaded.problems)
     log_.write(log_level::error, "config.reload", each.render());
   if (loaded.value == nullptr) {
+    gateway_.reload_failed(loaded.problems.empty() ? "" : loaded.problems.front().render());
     log_.write(log_level::error, "config.reload",
                "the new configuration is wrong: the old one stays in force",
                {{"generation", static_cast<std::int64_t>(current_.value->generation)}});
     return;
   }
   log_warnings(loaded);
-  if (auto done = gateway_.reload(loaded.value); !done) {
+  auto done = admin_->prepare(loaded.value->admin);
+  if (done) done = gateway_.reload(loaded.value);
+  if (!done) {
+    gateway_.reload_failed(done.error().message);
     log_.write(log_level::error, "config.reload",
                done.error().message + ": the old configuration stays in force",
                {{"generation", static_cast<std::int64_t>(current_.value->generation)}});
     return;
   }
+  admin_->apply();
   current_ = std::move(loaded);
   log_.write(log_level::info, "config.reload", "a new configuration is in force",
              {{"generation", static_cast<std::int64_t>(current_.value->generation)},
@@ -146,11 +158,16 @@ int control::run() {
     log_.write(log_level::error, "serve", started.error().message);
     return exit_usage;
   }
+  if (auto opened = admin_->prepare(current_.value->admin); !opened) {
+    log_.write(log_level::error, "serve", opened.error().message);
+    return exit_usage;
+  }
   watch_.watch(current_.referenced_files);
   for (const auto& each : gateway_.listening()) {
     log_.write(log_level::info, "listening", each,
                {{"workers", static_cast<std::int64_t>(gateway_.worker_count())}});
   }
+  admin_->apply();
   for (;;) {
     const int which = next_signal();
     if (which == SIGTERM) drain();
@@ -160,6 +177,7 @@ int control::run() {
     gateway_.tick(std::chrono::steady_clock::now());
     tell_dropped_lines();
   }
+  admin_.reset();  // whoever looks is gone before there is nothing to see
   gateway_.stop();
   log_.write(log_level::info, "stopped", "",
              {{"notPostgres", static_cast<std::int64_t>(gateway_.not_postgres())}});

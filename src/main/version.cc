@@ -48,4 +48,8 @@ std::string version_text() {
       gnu_get_libc_release());
 }
 
+std::string_view version_number() {
+  return TRUNKLINE_VERSION;
+}
+
 }  // namespace trunkline::main

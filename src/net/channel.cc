@@ -44,6 +44,18 @@ void channel::attach(std::unique_ptr<runtime::byte_stream> stream, bool connecte
   if (connected) stream_->resume_receiving();
 }
 
+void channel::take_over(channel& from) {
+  stream_ = std::move(from.stream_);
+  if (stream_ != nullptr) stream_->set_handler(this);
+  unread_ = from.take_unread();
+  start_ = 0;
+  received_ = from.received_;
+  written_ = from.written_;
+  end_ = from.end_;
+  connected_ = from.connected_;
+  paused_ = from.paused_;
+}
+
 std::unique_ptr<runtime::byte_stream> channel::release() {
   if (stream_ != nullptr) stream_->pause_receiving();
   return std::move(stream_);

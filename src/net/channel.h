@@ -26,6 +26,8 @@ class channel final : public runtime::stream_handler {
 
   /// Takes over a stream; `connected` says whether it is ready or whether `on_connected` is still to come.
   void attach(std::unique_ptr<runtime::byte_stream> stream, bool connected);
+  /// Takes over everything of another channel: stream, unread bytes, counts and end. That one is left empty.
+  void take_over(channel& from);
   /// Gives the stream away, paused. Unread bytes stay until `take_unread`.
   std::unique_ptr<runtime::byte_stream> release();
   runtime::byte_stream* stream() const { return stream_.get(); }

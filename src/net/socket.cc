@@ -84,6 +84,7 @@ std::optional<tcp_facts> read_tcp_facts(int socket) {
   return tcp_facts{.rtt = std::chrono::microseconds(info.tcpi_rtt),
                    .retransmits = info.tcpi_total_retrans,
                    .unacked = info.tcpi_unacked,
+                   .since_last_data = std::chrono::milliseconds(info.tcpi_last_data_recv),
                    .probes = info.tcpi_probes};
 }
 

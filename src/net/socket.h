@@ -35,6 +35,8 @@ struct tcp_facts {
   std::chrono::microseconds rtt{0};
   std::uint32_t retransmits = 0;  ///< segments, over the connection's whole life
   std::uint32_t unacked = 0;      ///< segments in flight
+  /// Since a segment with data came in.
+  std::chrono::milliseconds since_last_data{0};
   std::uint32_t probes = 0;       ///< window and keepalive probes in a row that nobody answered
 };
 /// Nothing for a unix or a closed socket.

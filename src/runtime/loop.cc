@@ -1,6 +1,9 @@
 #include "runtime/loop.h"
 
+#include <algorithm>
 #include <utility>
+
+#include "base/limits.h"
 
 namespace trunkline::runtime {
 
@@ -23,6 +26,17 @@ void deferred::unlink() {
   previous_ = next_ = nullptr;
 }
 
+void turn_hook::schedule() {
+  if (place_ != 0) return;
+  loop_->hooks_.push_back(this);
+  place_ = loop_->hooks_.size();
+}
+
+void turn_hook::cancel() {
+  if (place_ != 0) loop_->hooks_[place_ - 1] = nullptr;
+  place_ = 0;
+}
+
 loop::loop() {
   queue_.previous_ = queue_.next_ = &queue_;
   read_clock();
@@ -33,7 +47,7 @@ loop::~loop() {
 }
 
 void loop::read_clock() {
-  now_ = std::chrono::steady_clock::now();
+  now_ = clock();
 }
 
 bool loop::has_immediate_work() const {
@@ -42,23 +56,44 @@ bool loop::has_immediate_work() const {
 
 void loop::turn() {
   const time_point* deadline = nullptr;
-  time_point next;
+  time_point next = now_;
   if (has_immediate_work()) {
-    deadline = &now_;
+    deadline = &next;
   } else if (!timers_.empty()) {
     next = timers_.next_deadline();
     deadline = &next;
   }
+  last_look_ = now_;
   poll(deadline);
   if (has_posted_.load(std::memory_order_acquire)) run_posted();
   if (!timers_.empty()) timers_.fire(now_);
   if (queue_.next_ != &queue_) run_deferred();
   end_turn();
+  run_hooks();
   if (!graveyard_.empty()) bury();
+}
+
+/// Late: the turn before took long, or the wait ended long after it should have.
+void loop::wait_is_over(const time_point* deadline) {
+  read_clock();
+  late_ = turn_over_ - last_look_ > limits::loop_late ||
+          (deadline != nullptr && now_ - std::max(*deadline, turn_over_) > limits::loop_late);
+}
+
+void loop::run_hooks() {
+  turn_over_ = clock();
+  busy_ += turn_over_ - now_;
+  for (std::size_t i = 0; i < hooks_.size(); ++i) {
+    if (hooks_[i] == nullptr) continue;
+    hooks_[i]->place_ = 0;
+    hooks_[i]->call_(hooks_[i]->context_, turn_over_);
+  }
+  hooks_.clear();
 }
 
 void loop::run() {
   read_clock();
+  turn_over_ = now_;
   while (!stopping_.load(std::memory_order_acquire))
     turn();
 }

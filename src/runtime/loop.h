@@ -54,6 +54,31 @@ class deferred {
   deferred* next_ = nullptr;
 };
 
+/// Called once at the end of the turn in which it was scheduled, when what that turn sent is with the kernel as
+/// far as it takes it, with the time that it is then: one look at the clock for all of a turn. It must not
+/// schedule, send or destroy anything on the loop. Destroying it takes it out of the queue.
+class turn_hook {
+ public:
+  using callback = void (*)(void* context, time_point now);
+
+  turn_hook(loop& where, callback call, void* context) : loop_(&where), call_(call), context_(context) {}
+  turn_hook(const turn_hook&) = delete;
+  turn_hook& operator=(const turn_hook&) = delete;
+  ~turn_hook() { cancel(); }
+
+  /// Idempotent while it waits.
+  void schedule();
+  void cancel();
+
+ private:
+  friend class loop;
+
+  loop* loop_;
+  callback call_;
+  void* context_;
+  std::size_t place_ = 0;  ///< in the loop's list, counted from 1
+};
+
 /// Told when a listening socket has connections to accept.
 class accept_handler {
  public:
@@ -84,6 +109,12 @@ class loop {
 
   /// The clock as of the start of this batch of events.
   time_point now() const { return now_; }
+  /// How long the loop has worked rather than waited, up to the end of the last turn.
+  duration busy() const { return busy_; }
+  /// The loop could not look at its sockets for a while (the turn before took long, or the process was not let
+  /// run): what is read in this turn may have arrived any time since `last_look`.
+  bool was_late() const { return late_; }
+  time_point last_look() const { return last_look_; }
   timer_queue& timers() { return timers_; }
   buffer_pool& buffers() { return buffers_; }
 
@@ -105,12 +136,15 @@ class loop {
  protected:
   /// Waits for events until the deadline, or without one for ever, then handles them. `wake` interrupts it.
   virtual void poll(const time_point* deadline) = 0;
+  /// For a backend that waits: the wait of this turn is over, events follow.
+  void wait_is_over(const time_point* deadline);
   /// What a backend has gathered during a turn goes out.
   virtual void end_turn() {}
   /// Any thread: makes a `poll` that waits, or the next one, return.
   virtual void wake() = 0;
   void read_clock();
-  /// For a backend with a time of its own.
+  /// What time it is; a backend may have a time of its own.
+  virtual time_point clock() const { return std::chrono::steady_clock::now(); }
   void set_clock(time_point now) { now_ = now; }
   /// What `run` does once; for backends that are driven by hand.
   void turn();
@@ -120,15 +154,22 @@ class loop {
 
  private:
   friend class deferred;
+  friend class turn_hook;
   using corpse = std::unique_ptr<void, void (*)(void*)>;
 
   void run_posted();
   void run_deferred();
+  void run_hooks();
 
   timer_queue timers_;
   buffer_pool buffers_;
   time_point now_;
   deferred queue_;  // the ring's fixed point
+  std::vector<turn_hook*> hooks_;  // null where one was cancelled
+  duration busy_{0};
+  time_point last_look_{};
+  time_point turn_over_{};
+  bool late_ = false;
   std::vector<corpse> graveyard_;
   std::atomic<bool> stopping_{false};
   std::mutex posted_mutex_;

@@ -39,6 +39,7 @@ class simulated_loop final : public loop {
  protected:
   void poll(const time_point* deadline) override;
   void wake() override {}
+  time_point clock() const override { return now(); }
 
  private:
   friend class simulated_stream;

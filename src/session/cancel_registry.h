@@ -17,6 +17,7 @@ namespace trunkline::session {
 
 /// How to cancel a session's statement: the server it is on and the key that server gave.
 struct cancel_target {
+  std::uint64_t session = 0;
   std::shared_ptr<const deployment> setup;
   std::size_t upstream = 0;
   pool::server_place place;

@@ -97,6 +97,11 @@ result<std::shared_ptr<const deployment>> build_deployment(config::snapshot sett
     if (!users) return fail(at("route \"" + each.name + "\"", users.error()));
     made->route_users.back() = std::move(*users);
   }
+  if (const auto& console = settings->admin.console; !console.users.empty()) {
+    auto users = read_users(console.verifier_file);
+    if (!users) return fail(at("admin.console", users.error()));
+    made->console_users = std::move(*users);
+  }
   const auto& keepalive = settings->keepalive;
   made->socket_options = {keepalive.idle, keepalive.interval, keepalive.probes, keepalive.user_timeout};
   made->settings = std::move(settings);

@@ -24,6 +24,7 @@ struct deployment {
   std::vector<std::shared_ptr<const tls::client_context>> upstream_tls;
   /// By index of settings->routes; null where the route has no verifier file.
   std::vector<std::shared_ptr<const auth::user_file>> route_users;
+  std::shared_ptr<const auth::user_file> console_users;  ///< null: there is no console
   net::socket_options socket_options;
   std::vector<std::string> warnings;
 };

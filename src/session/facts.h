@@ -2,14 +2,20 @@
 // session.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
+#include "net/socket.h"
 #include "net/socket_address.h"
 #include "runtime/timer.h"
 #include "session/deployment.h"
 #include "telemetry/close_cause.h"
+#include "telemetry/exchange.h"
+#include "telemetry/route_metrics.h"
 
 namespace trunkline::session {
 
@@ -32,13 +38,34 @@ struct session_facts {
   runtime::time_point started{};
   runtime::time_point last_bytes{};
   runtime::time_point bytes_before{};  ///< the time of the chunk before the last one
+  runtime::time_point last_from_client{};
+  runtime::time_point last_from_server{};
+  runtime::time_point first_to_server{};  ///< the first chunk since the server was heard last
+  runtime::time_point first_to_client{};  ///< the first chunk since the client was heard last
   std::uint64_t bytes_from_client = 0;
   std::uint64_t bytes_from_server = 0;
   bool logged_in = false;
+  bool announced = false;    ///< its session.start is in the audit
+  bool opaque = false;       ///< passthrough: its bytes cannot be read
+  bool replication = false;  ///< a walsender's session
+  std::string client_certificate;  ///< its subject; empty: none
+  std::string server_user;         ///< who the gateway's login at the server was for; empty: not logged in
+  std::uint32_t server_pid = 0;    ///< the server's process for this session; 0: not known
+  /// By telemetry::login_phase.
+  std::array<runtime::duration, telemetry::login_phase_count> login_times{};
 
-  void note_bytes(runtime::time_point now) {
-    bytes_before = last_bytes;
-    last_bytes = now;
+  void note_client_bytes(runtime::time_point now) {
+    bytes_before = std::exchange(last_bytes, now);
+    if (last_from_client <= last_from_server) first_to_server = now;
+    last_from_client = now;
+  }
+  void note_server_bytes(runtime::time_point now) {
+    bytes_before = std::exchange(last_bytes, now);
+    if (last_from_server <= last_from_client) first_to_client = now;
+    last_from_server = now;
+  }
+  runtime::duration& login_time(telemetry::login_phase which) {
+    return login_times[static_cast<std::size_t>(which)];
   }
   const config::listener& listener() const { return setup->settings->listeners[listener_index]; }
 };
@@ -49,8 +76,11 @@ struct session_end {
   std::string detail = {};  ///< in words, may be empty
   char transaction_status = '-';
   runtime::time_point idle_since{};
-  int client_socket = -1;
-  int server_socket = -1;
+  std::optional<net::tcp_facts> client_tcp = {};  ///< nothing: a unix socket, or gone
+  std::optional<net::tcp_facts> server_tcp = {};
+  std::uint64_t exchanges = 0;
+  const telemetry::exchange_facts* slowest = nullptr;  ///< where one was slow
+  std::string likely = {};                             ///< what is likely behind it, for a human
 };
 
 }  // namespace trunkline::session

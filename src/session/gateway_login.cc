@@ -5,9 +5,7 @@
 #include "auth/scram_server.h"
 #include "protocol/authentication.h"
 #include "runtime/random.h"
-#include "session/server_login.h"
 #include "session/server_start.h"
-#include "session/verifier_lookup.h"
 
 namespace trunkline::session {
 
@@ -45,11 +43,10 @@ step<auth::scram_server::step> take_answer(auth::scram_server& scram, byte_span 
   return std::unexpected(refused(done.error()));
 }
 
-/// Up to and with AuthenticationSASLFinal. The secret is what the gateway may then use towards the server.
-runtime::task<step<server_secret>> authenticate_client(login_context* context) {
-  auto user = co_await find_user(context);
-  if (!user) co_return std::unexpected(std::move(user.error()));
-  auth::scram_server scram = make_scram(*context, *user);
+}  // namespace
+
+runtime::task<step<server_secret>> authenticate_client(login_context* context, known_user user) {
+  auth::scram_server scram = make_scram(*context, user);
   std::vector<std::string_view> names;
   for (const auth::mechanism each : scram.offered())
     names.push_back(auth::name_of(each));
@@ -79,9 +76,11 @@ runtime::task<step<server_secret>> authenticate_client(login_context* context) {
     if (answer->finished) break;
   }
   co_return server_secret{.user = std::string(context->startup.user),
-                          .password = std::move(user->password),
+                          .password = std::move(user.password),
                           .recovered = scram.recovered_keys()};
 }
+
+namespace {
 
 /// `credentials` win; then a password that the file holds, which fits whatever salt the server has; then the
 /// keys.
@@ -102,12 +101,17 @@ std::vector<std::byte> authenticated_messages(const login_context& context) {
 }  // namespace
 
 runtime::task<step<cancel_registry::ticket>> gateway_login(login_context* context) {
+  const auto began = context->loop->now();
   server_secret proved{.user = std::string(context->startup.user)};
   if (context->facts->route->auth.method == config::auth_method::scram) {
-    auto authenticated = co_await authenticate_client(context);
+    auto user = co_await find_user(context);
+    if (!user) co_return std::unexpected(std::move(user.error()));
+    auto authenticated = co_await authenticate_client(context, std::move(*user));
     if (!authenticated) co_return std::unexpected(std::move(authenticated.error()));
     proved = std::move(*authenticated);
   }
+  const auto proved_at = context->loop->now();
+  context->facts->login_time(telemetry::login_phase::auth) = proved_at - began;
   auto connection = co_await reach_server(context, &context->server);
   if (!connection) co_return std::unexpected(std::move(connection.error()));
   context->connection = std::move(*connection);
@@ -117,10 +121,13 @@ runtime::task<step<cancel_registry::ticket>> gateway_login(login_context* contex
   request.local = context->upstream().endpoints[context->connection.place.endpoint].is_local();
   request.startup_packet = startup_packet_for_server(*context);
   request.secret = secret_for_server(*context, std::move(proved));
+  context->facts->server_user = request.secret.user;
   if (auto done = co_await log_in_to_server(std::move(request)); !done) {
     co_return std::unexpected(std::move(done.error()));
   }
-  co_return co_await finish_login(context, authenticated_messages(*context));
+  auto ticket = co_await finish_login(context, authenticated_messages(*context));
+  context->facts->login_time(telemetry::login_phase::server) = context->loop->now() - proved_at;
+  co_return ticket;
 }
 
 }  // namespace trunkline::session

@@ -4,10 +4,16 @@
 #pragma once
 
 #include "session/login_context.h"
+#include "session/server_login.h"
+#include "session/verifier_lookup.h"
 
 namespace trunkline::session {
 
 /// Connects to the server once the client is authenticated. Returns at the first ReadyForQuery.
 runtime::task<step<cancel_registry::ticket>> gateway_login(login_context* context);
+
+/// SCRAM with the client, up to and with AuthenticationSASLFinal. The secret is what the gateway may then use
+/// towards the server.
+runtime::task<step<server_secret>> authenticate_client(login_context* context, known_user user);
 
 }  // namespace trunkline::session

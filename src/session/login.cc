@@ -4,9 +4,11 @@
 #include <utility>
 
 #include "routing/route_match.h"
+#include "session/console_login.h"
 #include "session/forward_login.h"
 #include "session/gateway_login.h"
 #include "session/negotiate.h"
+#include "session/session_events.h"
 
 namespace trunkline::session {
 
@@ -34,11 +36,21 @@ step<> choose_route(login_context& context) {
                .hint = "The gateway's configuration decides which connections it takes."}));
 }
 
-login_end over_limit(const std::string& what) {
-  std::string message = "too many sessions " + what;
-  return {.cause = {cause::limit},
-          .detail = message,
-          .tell = error{.code = sqlstates::too_many_connections, .message = std::move(message)}};
+login_end no_audit() {
+  return {.cause = {cause::audit_blocked},
+          .detail = "the audit cannot be written",
+          .tell = error{.reaction = error_reaction::retry,
+                        .code = sqlstates::io_error,
+                        .message = "the gateway cannot write its audit and takes no sessions until it can",
+                        .hint = "It goes on by itself when the audit's storage works again."}};
+}
+
+/// From here on the audit knows of the session.
+void announce(login_context& context) {
+  context.facts->opaque = context.opaque;
+  context.facts->replication = context.startup.replication != protocol::replication_mode::off;
+  context.facts->announced = true;
+  if (context.gate != nullptr) context.gate->write(session_started_event(*context.facts));
 }
 
 step<> take_places(login_context& context, established& made) {
@@ -86,11 +98,17 @@ runtime::task<step<cancel_registry::ticket>> authenticate(login_context* context
   if (context->opaque) co_return co_await pass_through(context);
   if (context->facts->route->auth.method != config::auth_method::server)
     co_return co_await gateway_login(context);
+  const auto began = context->loop->now();
   auto connection = co_await reach_server(context, &context->server);
   if (!connection) co_return std::unexpected(std::move(connection.error()));
   context->connection = std::move(*connection);
   note_server(*context);
-  co_return co_await forward_login(context);
+  const auto reached = context->loop->now();
+  context->facts->login_time(telemetry::login_phase::server) = reached - began;
+  context->facts->server_user = context->startup.user;
+  auto ticket = co_await forward_login(context);
+  context->facts->login_time(telemetry::login_phase::auth) = context->loop->now() - reached;
+  co_return ticket;
 }
 
 }  // namespace
@@ -119,7 +137,16 @@ runtime::task<step<established>> login::run(login_context* context) {
   }
   established made;
   made.opaque = context->opaque;
-  if (auto chosen = choose_route(*context); !chosen) co_return std::unexpected(std::move(chosen.error()));
+  if (wants_console(*context)) {
+    // It works while the audit is blocked, since it shows why, and then goes without.
+    if (context->gate == nullptr || (!context->gate->blocked() && context->gate->open())) announce(*context);
+    co_return co_await console_login(context);
+  }
+  if (context->gate != nullptr && (context->gate->blocked() || !context->gate->open()))
+    co_return std::unexpected(no_audit());
+  auto chosen = choose_route(*context);
+  announce(*context);
+  if (!chosen) co_return std::unexpected(std::move(chosen.error()));
   if (auto taken = take_places(*context, made); !taken) co_return std::unexpected(std::move(taken.error()));
   auto ticket = co_await authenticate(context);
   if (!ticket) co_return std::unexpected(std::move(ticket.error()));

@@ -69,6 +69,13 @@ login_end refused(error why) {
   return {.cause = {cause::login_failed, why.code}, .detail = std::move(detail), .tell = std::move(why)};
 }
 
+login_end over_limit(const std::string& what) {
+  std::string message = "too many sessions " + what;
+  return {.cause = {cause::limit},
+          .detail = message,
+          .tell = error{.code = sqlstates::too_many_connections, .message = std::move(message)}};
+}
+
 runtime::task<step<protocol::frame>> read_message(net::channel* from, error_source who) {
   for (;;) {
     auto read = protocol::next_frame(from->unread(), limits::login_message_bytes, who);

@@ -14,6 +14,7 @@
 #include "protocol/startup_message.h"
 #include "runtime/task.h"
 #include "session/admission.h"
+#include "session/audit_gate.h"
 #include "session/cancel_registry.h"
 #include "session/facts.h"
 #include "session/services.h"
@@ -33,7 +34,8 @@ using step = std::expected<T, login_end>;
 
 /// Both legs are ready; bytes may flow.
 struct established {
-  bool opaque = false;  ///< passthrough: the bytes cannot be read
+  bool opaque = false;   ///< passthrough: the bytes cannot be read
+  bool console = false;  ///< there is no server leg: the gateway itself answers
   cancel_registry::ticket cancel;
   admission::place listener_place;
   admission::place route_place;
@@ -51,6 +53,7 @@ struct login_context {
   runtime::loop* loop;
   services* shared;
   session_facts* facts;
+  audit_gate* gate = nullptr;  ///< null: no audit
   runtime::signal changed;
   net::channel client;
   net::channel server;
@@ -85,6 +88,8 @@ login_end server_ended(const net::channel& server);
 login_end violation_by(error_source who, error why);
 /// The gateway refuses: `login_failed` with the error's SQLSTATE, and the error told.
 login_end refused(error why);
+/// One more than may be: "on listener ...".
+login_end over_limit(const std::string& what);
 
 /// Connects `into` to the route's upstream. `for_client`: the PROXY header names the client.
 runtime::task<step<pool::server_connection>> reach_server(login_context* context, net::channel* into);

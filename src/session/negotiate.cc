@@ -115,6 +115,7 @@ runtime::task<step<>> read_client_hello(login_context* context) {
 
 runtime::task<step<>> begin_tls(login_context* context, tls::negotiation how) {
   const auto& server = *context->facts->setup->listener_tls[context->facts->listener_index];
+  const auto began = context->loop->now();
   context->client_tls = tls::upgrade(*context->loop, context->client, server.accept(how));
   while (!context->client.connected() && !context->client.ended())
     co_await context->changed.wait();
@@ -127,6 +128,8 @@ runtime::task<step<>> begin_tls(login_context* context, tls::negotiation how) {
   const tls::engine& session = context->client_tls->session();
   context->facts->server_name = session.server_name();
   context->facts->tls = std::string(session.version()) + " " + std::string(session.cipher());
+  if (const auto shown = session.peer_certificate()) context->facts->client_certificate = shown->subject;
+  context->facts->login_time(telemetry::login_phase::tls) = context->loop->now() - began;
   co_return step<>();
 }
 
@@ -158,20 +161,35 @@ runtime::task<step<>> begin_direct_tls(login_context* context) {
   co_return co_await begin_tls(context, tls::negotiation::direct);
 }
 
+void note_cancel(login_context& context, std::uint64_t session, bool known, bool sent) {
+  auto& counts = context.shared->cancel_requests;
+  (sent ? counts.forwarded : known ? counts.server_unreachable : counts.no_such_session)
+      .fetch_add(1, std::memory_order_relaxed);
+  const char* result = sent ? "forwarded" : known ? "server_unreachable" : "no_such_session";
+  context.shared->log.write(telemetry::log_level::debug, "cancel", result,
+                            {{"client", std::string_view(context.facts->client)}});
+  if (context.gate == nullptr) return;
+  auto event = std::make_unique<audit::rare_event>();
+  event->session = session;
+  event->when = context.loop->now();
+  event->what = audit::cancel_served{.client = context.facts->client, .result = result};
+  context.gate->write(std::move(event));
+}
+
 /// Serves the request to its end, as the server would: no answer, closed when the server has closed.
 runtime::task<step<>> serve_cancel(login_context* context, std::uint32_t pid, std::vector<std::byte> key) {
-  login_end over{.cause = {cause::client_eof}, .silent = true};
+  login_end over{.cause = {cause::client_eof}, .detail = "cancel request", .silent = true};
   auto target = context->shared->cancels.find(pid, key);
+  const bool known = target != nullptr;
+  const std::uint64_t session = known ? target->session : 0;
   bool sent = false;
-  if (target != nullptr) {
-    over.detail = "cancel request";
+  if (known) {
     sent = co_await send_cancel(context->loop, &context->shared->work, std::move(target), &context->server);
   } else if (context->listener().tls.mode == listener_tls_mode::passthrough) {
     // The key is the server's own: only a server can tell whose it is.
     sent = co_await offer_cancel(context, pid, std::move(key));
   }
-  context->shared->log.write(telemetry::log_level::debug, "cancel", sent ? "forwarded" : "no such session",
-                             {{"client", std::string_view(context->facts->client)}});
+  note_cancel(*context, session, known, sent);
   co_return std::unexpected(std::move(over));
 }
 

@@ -30,10 +30,12 @@ relay_event event_of(stream_end::kind what, bool client) {
 
 }  // namespace
 
-relay::relay(runtime::loop& where, session_facts& facts, relay_owner& owner, legs with, bool opaque)
+relay::relay(runtime::loop& where, observation& into, audit_gate* gate, session_facts& facts,
+             relay_owner& owner, legs with, bool opaque)
     : loop_(where),
       facts_(facts),
       owner_(owner),
+      gate_(opaque ? nullptr : gate),
       client_(*this),
       server_(*this),
       wait_(
@@ -47,9 +49,13 @@ relay::relay(runtime::loop& where, session_facts& facts, relay_owner& owner, leg
       watching_rest_(!opaque && facts.route->limits.transaction_timeout.count() > 0) {
   client_.stream = std::move(with.client);
   server_.stream = std::move(with.server);
+  if (opaque) return;
+  observer_.emplace(where, into, gate, facts);
+  observer_->watch(*client_.stream, *server_.stream);
 }
 
 relay::~relay() {
+  observer_.reset();
   for (auto* stream : {&client_.stream, &server_.stream}) {
     if (*stream == nullptr) continue;
     (*stream)->close();
@@ -66,62 +72,152 @@ void relay::start(std::optional<stream_end> client_end, std::optional<stream_end
     server_received(std::move(each));
   if (ended_) return;
   // What the login has written may still wait: its reader resumes when it is gone.
-  if (server_.stream->unsent() == 0) client_.stream->resume_receiving();
-  if (client_.stream->unsent() == 0) server_.stream->resume_receiving();
+  resume_client();
+  resume_server();
   if (server_end) server_.on_end(*server_end);
   if (client_end) client_.on_end(*client_end);
 }
 
 void relay::client_received(buffer data) {
   if (ended_) return;
-  facts_.note_bytes(loop_.now());
+  if (must_park(client_.parked)) [[unlikely]]
+    return park(client_.parked, client_.stream, std::move(data));
+  carry_to_server(std::move(data));
+}
+
+void relay::carry_to_server(buffer data) {
+  facts_.note_client_bytes(loop_.now());
   facts_.bytes_from_client += data.size();
-  if (!opaque_ && tracker_.client_bytes(data.bytes()) == walk_result::bad) {
-    return on_event(relay_event::protocol_client);
+  if (!opaque_) {
+    if (gate_ != nullptr && gate_->blocked()) [[unlikely]]
+      return on_event(relay_event::audit_blocked);
+    if (walk_client(data.bytes()) == walk_result::bad) return on_event(relay_event::protocol_client);
   }
-  if (server_.stream->send(std::move(data)) == sending::held) held(server_.stall, client_.stream);
+  if (server_.stream->send(std::move(data)) == sending::held) server_held();
   if (tracker_.exchanges().pipelined() > limits::pipelined_requests) [[unlikely]] {
     crowded_ = true;
     client_.stream->pause_receiving();
   }
 }
 
+walk_result relay::walk_client(byte_span chunk) {
+  observer_->client_chunk(tracker_.at_message_boundary(protocol::direction::client_to_server));
+  const walk_result walked = tracker_.client_bytes(chunk, *observer_);
+  observer_->client_chunk_walked(chunk.size());
+  return walked;
+}
+
 void relay::look_at_pipeline() {
   if (tracker_.exchanges().pipelined() > limits::pipelined_requests / 2) return;
   crowded_ = false;
-  if (server_.stream->unsent() == 0) client_.stream->resume_receiving();
+  resume_client();
 }
 
 void relay::server_received(buffer data) {
   if (ended_) return;
-  facts_.note_bytes(loop_.now());
+  if (must_park(server_.parked)) [[unlikely]]
+    return park(server_.parked, server_.stream, std::move(data));
+  carry_to_client(std::move(data));
+}
+
+void relay::carry_to_client(buffer data) {
+  facts_.note_server_bytes(loop_.now());
   facts_.bytes_from_server += data.size();
   if (!opaque_) {
     client_boundary_ = tracker_.at_message_boundary(protocol::direction::server_to_client);
-    if (tracker_.server_bytes(data.bytes()) == walk_result::bad)
-      return on_event(relay_event::protocol_server);
+    if (walk_server(data.bytes()) == walk_result::bad) return on_event(relay_event::protocol_server);
     client_boundary_ = tracker_.at_message_boundary(protocol::direction::server_to_client);
   }
-  if (client_.stream->send(std::move(data)) == sending::held) held(client_.stall, server_.stream);
+  if (client_.stream->send(std::move(data)) == sending::held) client_held();
   if (crowded_) [[unlikely]]
     look_at_pipeline();
   if (watching_rest_) watch_rest();
 }
 
-void relay::held(stall_watch& stall, stream_owner& source) {
-  source->pause_receiving();
+walk_result relay::walk_server(byte_span chunk) {
+  observer_->server_chunk(chunk.size());
+  return tracker_.server_bytes(chunk, *observer_);
+}
+
+// ---- what a socket does not take ----
+
+void relay::client_held() {
+  server_.stream->pause_receiving();
+  if (observer_) observer_->client_held();
+  held(client_.stall);
+}
+
+void relay::server_held() {
+  client_.stream->pause_receiving();
+  if (observer_) observer_->server_held();
+  held(server_.stall);
+}
+
+void relay::client_drained() {
+  if (observer_) observer_->client_drained();
+  resume_server();
+  drained(client_.stall, client_.stream);
+}
+
+void relay::server_drained() {
+  if (observer_) observer_->server_drained();
+  resume_client();
+  drained(server_.stall, server_.stream);
+}
+
+void relay::resume_client() {
+  if (!crowded_ && client_.parked.chunks.empty() && server_.stream->unsent() == 0)
+    client_.stream->resume_receiving();
+}
+
+void relay::resume_server() {
+  if (server_.parked.chunks.empty() && client_.stream->unsent() == 0) server_.stream->resume_receiving();
+}
+
+void relay::held(stall_watch& stall) {
   const auto user_timeout = facts_.setup->socket_options.user_timeout;
   if (stall.since || user_timeout.count() == 0) return;
   stall.since = loop_.now();
   if (!stall_.armed()) stall_.arm(loop_.now() + user_timeout / 2);
 }
 
-void relay::drained(stall_watch& stall, stream_owner& drained, stream_owner& source) {
-  if (!crowded_ || &source != &client_.stream) source->resume_receiving();
+void relay::drained(stall_watch& stall, stream_owner& drained) {
   stall.since.reset();
   if (!stall.patient) return;
   stall.patient = false;
   net::set_user_timeout(drained->native_handle(), facts_.setup->socket_options.user_timeout);
+}
+
+// ---- what the audit has no room for ----
+
+bool relay::must_park(const parking& parked) {
+  return gate_ != nullptr && (!parked.chunks.empty() || !gate_->open());
+}
+
+void relay::park(parking& parked, stream_owner& source, buffer data) {
+  source->pause_receiving();
+  parked.chunks.push_back(std::move(data));
+  gate_->wait(*this);
+}
+
+void relay::gate_changed(bool open) {
+  if (ended_) return;
+  if (!open) return on_event(relay_event::audit_blocked);
+  const auto take = [](parking& from) {
+    buffer first = std::move(from.chunks.front());
+    from.chunks.erase(from.chunks.begin());
+    return first;
+  };
+  while (!ended_ && !server_.parked.chunks.empty() && gate_->open())
+    carry_to_client(take(server_.parked));
+  while (!ended_ && !client_.parked.chunks.empty() && gate_->open())
+    carry_to_server(take(client_.parked));
+  if (ended_) return;
+  if (!server_.parked.chunks.empty() || !client_.parked.chunks.empty()) gate_->wait(*this);
+  resume_client();
+  resume_server();
+  if (server_.parked.chunks.empty() && server_.parked.end) server_.on_end(*std::exchange(server_.parked.end, {}));
+  if (client_.parked.chunks.empty() && client_.parked.end) client_.on_end(*std::exchange(client_.parked.end, {}));
 }
 
 void relay::look_at_stalls() {
@@ -152,10 +248,18 @@ void relay::watch_rest() {
 }
 
 void relay::client_leg::on_end(stream_end end) {
+  if (!parked.chunks.empty()) [[unlikely]] {
+    parked.end = end;
+    return;
+  }
   owner.on_event(event_of(end.what, true));
 }
 
 void relay::server_leg::on_end(stream_end end) {
+  if (!parked.chunks.empty()) [[unlikely]] {
+    parked.end = end;
+    return;
+  }
   owner.on_event(event_of(end.what, false));
 }
 
@@ -196,6 +300,8 @@ void relay::perform(relay_actions actions) {
 
 void relay::end(relay_actions actions) {
   ended_ = true;
+  leave();
+  if (observer_) observer_->ended(tracker_.fatal_sqlstate(), transaction_status());
   wait_.disarm();
   stall_.disarm();
   if (actions.terminate_server) {

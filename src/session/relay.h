@@ -1,6 +1,7 @@
 // The road: what one side sends is walked in place, header by header, and written to the other side at once.
 // What the kernel does not take is kept, and nothing more is read from that side until it is gone: that is
-// all the back-pressure there is (product.md G1-G3). Owner: the session; one loop thread.
+// all the back-pressure there is (product.md G1-G3); only an audit that must not lose anything may hold a chunk
+// (G10). Owner: the session; one loop thread.
 #pragma once
 
 #include <memory>
@@ -9,6 +10,7 @@
 
 #include "protocol/session_tracker.h"
 #include "runtime/loop.h"
+#include "session/exchange_observer.h"
 #include "session/facts.h"
 #include "session/relay_machine.h"
 
@@ -24,7 +26,7 @@ class relay_owner {
                            bool reset_client) = 0;
 };
 
-class relay {
+class relay final : private audit_gate::waiter {
  public:
   struct legs {
     std::unique_ptr<runtime::byte_stream> client;
@@ -33,8 +35,10 @@ class relay {
     std::vector<runtime::buffer> from_server;
   };
 
-  relay(runtime::loop& where, session_facts& facts, relay_owner& owner, legs with, bool opaque);
-  ~relay();
+  /// `gate` null: not audited.
+  relay(runtime::loop& where, observation& into, audit_gate* gate, session_facts& facts, relay_owner& owner,
+        legs with, bool opaque);
+  ~relay() override;
 
   /// `client_end`, `server_end`: a FIN that came during the login.
   void start(std::optional<runtime::stream_end> client_end, std::optional<runtime::stream_end> server_end);
@@ -54,6 +58,8 @@ class relay {
   bool idle() const { return opaque_ || (!tracker_.busy() && transaction_status() == 'I'); }
   /// The last chunk was somebody's last word (Terminate, or a FATAL): it does not count as activity.
   bool last_word_said() const { return tracker_.terminate_seen() || tracker_.fatal_sqlstate(); }
+  /// Nothing for a session whose bytes cannot be read.
+  const exchange_observer* observer() const { return observer_ ? &*observer_ : nullptr; }
 
  private:
   using stream_owner = std::unique_ptr<runtime::byte_stream>;
@@ -63,32 +69,52 @@ class relay {
     std::optional<runtime::time_point> since;  ///< held bytes wait for this leg
     bool patient = false;                      ///< TCP_USER_TIMEOUT is lifted
   };
+  /// What was received while the audit had no room, and the end that came behind it.
+  struct parking {
+    std::vector<runtime::buffer> chunks;
+    std::optional<runtime::stream_end> end;
+  };
   struct client_leg final : runtime::stream_handler {
     explicit client_leg(relay& of) : owner(of) {}
     void on_received(runtime::buffer data) override { owner.client_received(std::move(data)); }
-    void on_held() override { owner.held(stall, owner.server_.stream); }
-    void on_drained() override { owner.drained(stall, stream, owner.server_.stream); }
+    void on_held() override { owner.client_held(); }
+    void on_drained() override { owner.client_drained(); }
     void on_end(runtime::stream_end end) override;
     relay& owner;
     std::unique_ptr<runtime::byte_stream> stream;
     stall_watch stall;
+    parking parked;
   };
   struct server_leg final : runtime::stream_handler {
     explicit server_leg(relay& of) : owner(of) {}
     void on_received(runtime::buffer data) override { owner.server_received(std::move(data)); }
-    void on_held() override { owner.held(stall, owner.client_.stream); }
-    void on_drained() override { owner.drained(stall, stream, owner.client_.stream); }
+    void on_held() override { owner.server_held(); }
+    void on_drained() override { owner.server_drained(); }
     void on_end(runtime::stream_end end) override;
     relay& owner;
     std::unique_ptr<runtime::byte_stream> stream;
     stall_watch stall;
+    parking parked;
   };
 
   void client_received(runtime::buffer data);
   void server_received(runtime::buffer data);
+  void carry_to_server(runtime::buffer data);
+  void carry_to_client(runtime::buffer data);
+  protocol::walk_result walk_client(byte_span chunk);
+  protocol::walk_result walk_server(byte_span chunk);
   void watch_rest();
-  void held(stall_watch& stall, stream_owner& source);
-  void drained(stall_watch& stall, stream_owner& drained, stream_owner& source);
+  void client_held();
+  void server_held();
+  void client_drained();
+  void server_drained();
+  void held(stall_watch& stall);
+  void drained(stall_watch& stall, stream_owner& drained);
+  void resume_client();
+  void resume_server();
+  bool must_park(const parking& parked);
+  void park(parking& parked, stream_owner& source, runtime::buffer data);
+  void gate_changed(bool open) override;
   void look_at_pipeline();
   void look_at_stalls();
   /// True: the peer no longer answers.
@@ -101,6 +127,8 @@ class relay {
   session_facts& facts_;
   relay_owner& owner_;
   protocol::session_tracker tracker_;
+  std::optional<exchange_observer> observer_;
+  audit_gate* const gate_;  // null: no audit
   relay_machine machine_;
   client_leg client_;
   server_leg server_;

@@ -24,6 +24,12 @@ error drain_error() {
           .hint = "Connect again: another replica or the restarted gateway will take the connection."};
 }
 
+error audit_error() {
+  return {.code = sqlstates::io_error,
+          .message = "terminating connection because the gateway cannot write its audit",
+          .hint = "It goes on by itself when the audit's storage works again; the gateway's log says what is wrong."};
+}
+
 error timeout_error(relay_event which) {
   switch (which) {
     case relay_event::idle_timeout:
@@ -81,6 +87,8 @@ relay_actions relay_machine::on(relay_event event, const relay_view& view) {
       return end_by_gateway(view, cause::transaction_timeout, timeout_error(event));
     case relay_event::session_timeout:
       return end_by_gateway(view, cause::session_timeout, timeout_error(event));
+    case relay_event::audit_blocked:
+      return end_by_gateway(view, cause::audit_blocked, audit_error());
   }
   return {};
 }

@@ -40,6 +40,7 @@ enum class relay_event : std::uint8_t {
   idle_timeout,
   transaction_timeout,
   session_timeout,
+  audit_blocked,  ///< what happens cannot be kept on record, and must be
 };
 
 struct relay_actions {

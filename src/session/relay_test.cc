@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <memory>
 #include <random>
 #include <string>
@@ -39,6 +40,13 @@ struct peer : runtime::stream_handler {
   std::vector<stream_end::kind> ends;
 };
 
+struct sleeping_reader final : audit::tap_reader {
+  void notify() override { ++notified; }
+  bool blocked() const override { return is_blocked; }
+  int notified = 0;
+  bool is_blocked = false;
+};
+
 class RelayTest : public ::testing::Test, public relay_owner {
  protected:
   void begin(std::uint64_t seed = 1, std::size_t capacity = 64 * 1024) {
@@ -52,12 +60,15 @@ class RelayTest : public ::testing::Test, public relay_owner {
       each->stream->set_handler(each);
       each->stream->resume_receiving();
     }
-    road = std::make_unique<relay>(*loop, facts, *this, std::move(legs), false);
+    seen = std::make_unique<observation>(*loop);
+    if (tap != nullptr) seen->audit_into(*tap, reader);
+    road = std::make_unique<relay>(*loop, *seen, seen->gate(), facts, *this, std::move(legs), false);
     road->start(std::nullopt, std::nullopt);
     loop->settle();
   }
   void TearDown() override {
     road.reset();
+    seen.reset();
     client.stream.reset();
     server.stream.reset();
     loop.reset();
@@ -85,6 +96,9 @@ class RelayTest : public ::testing::Test, public relay_owner {
   session_facts facts;
   peer client;
   peer server;
+  std::unique_ptr<audit::tap> tap;  // set before `begin`: everything is audited into it
+  sleeping_reader reader;
+  std::unique_ptr<observation> seen;
   std::unique_ptr<relay> road;
   std::optional<telemetry::close_cause> ended;
   std::vector<std::byte> last_word;
@@ -243,6 +257,123 @@ TEST_F(RelayTest, DrainEndsAtTheMomentOfRest) {
   ASSERT_TRUE(ended);
   EXPECT_EQ(ended->what, cause::drain);
   EXPECT_EQ(server.received.back(), std::byte{4}) << "Terminate was said";
+}
+
+std::vector<std::byte> queries(int count) {
+  std::vector<std::byte> all;
+  for (int i = 0; i < count; ++i)
+    protocol::append_query(all, "select 1 as a_column_with_a_name");
+  return all;
+}
+
+/// Takes out of the ring what is there, and counts the messages of the client.
+std::size_t read_requests(audit::tap& from) {
+  std::size_t count = 0;
+  from.publish();
+  while (!from.empty()) {
+    from.read(1u << 20, [&](const audit::tap_header& head, byte_span) {
+      if (head.kind == audit::tap_kind::client_message && head.last != 0) ++count;
+    });
+  }
+  return count;
+}
+
+TEST_F(RelayTest, AnAuditWithoutRoomHoldsTheSessionAndLosesNothing) {
+  tap = std::make_unique<audit::tap>(std::size_t{512} * 1024);
+  begin();
+  const auto up = queries(20'000);  // far more than the ring takes
+  send(client, up);
+  loop->settle();
+  ASSERT_LT(server.received.size(), up.size());
+  EXPECT_FALSE(ended);
+  std::size_t seen_requests = 0;
+  for (int i = 0; i < 2'000 && server.received.size() < up.size(); ++i) {
+    seen_requests += read_requests(*tap);
+    loop->advance(limits::audit_retry);
+  }
+  EXPECT_EQ(server.received, up);
+  for (int i = 0; i < 100; ++i) {
+    seen_requests += read_requests(*tap);
+    loop->advance(limits::audit_retry);
+  }
+  EXPECT_EQ(seen_requests, 20'000u);
+  EXPECT_FALSE(ended);
+}
+
+TEST_F(RelayTest, AnAuditThatStaysFullEndsTheSession) {
+  tap = std::make_unique<audit::tap>(std::size_t{512} * 1024);
+  begin();
+  send(client, queries(20'000));
+  loop->settle();
+  loop->advance(limits::audit_stall + 1s);
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->what, cause::audit_blocked);
+  EXPECT_NE(as_text(last_word).find("58030"), std::string_view::npos);
+}
+
+TEST_F(RelayTest, AFinBehindHeldBytesComesBehindThem) {
+  tap = std::make_unique<audit::tap>(std::size_t{512} * 1024);
+  begin();
+  const auto up = queries(20'000);
+  send(client, up);
+  client.stream->finish_sending();
+  loop->settle();
+  for (int i = 0; i < 2'000 && server.ends.empty(); ++i) {
+    read_requests(*tap);
+    loop->advance(limits::audit_retry);
+  }
+  EXPECT_EQ(server.received, up);
+  EXPECT_EQ(server.ends.size(), 1u);
+}
+
+TEST_F(RelayTest, AnAuditThatCannotBeWrittenEndsASessionAtItsNextRequest) {
+  tap = std::make_unique<audit::tap>(std::size_t{512} * 1024);
+  begin();
+  reader.is_blocked = true;
+  loop->advance(1s);
+  EXPECT_FALSE(ended) << "an idle session may see the audit recover";
+  send(client, queries(1));
+  loop->settle();
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->what, cause::audit_blocked);
+  EXPECT_TRUE(server.received.empty() || server.received.front() == std::byte{'X'}) << "nothing unaudited is run";
+}
+
+TEST_F(RelayTest, WhereGapsAreAllowedTheyAreCountedAndTold) {
+  tap = std::make_unique<audit::tap>(std::size_t{512} * 1024);
+  begin();
+  seen->gate()->set_block(false);
+  std::vector<std::byte> answer;
+  protocol::append_ready_for_query(answer, protocol::transaction_status::idle);
+  const auto up = queries(1);
+  constexpr int asked = 5'000;
+  for (int i = 0; i < asked; ++i) {
+    send(client, up);
+    loop->settle();
+    send(server, answer);
+    loop->settle();
+  }
+  EXPECT_EQ(server.received.size(), up.size() * asked) << "nothing is held";
+  std::uint64_t told = 0;
+  std::uint64_t ends = 0;
+  const auto read = [&] {
+    tap->publish();
+    while (!tap->empty()) {
+      tap->read(1u << 20, [&](const audit::tap_header& head, byte_span payload) {
+        if (head.kind == audit::tap_kind::exchange_end) ++ends;
+        if (head.kind != audit::tap_kind::gap) return;
+        audit::tap_gap gap;
+        std::memcpy(&gap, payload.data(), sizeof gap);
+        told += gap.exchanges;
+      });
+    }
+  };
+  read();
+  loop->advance(1s);
+  read();
+  EXPECT_GT(told, 0u);
+  EXPECT_EQ(ends + told, static_cast<std::uint64_t>(asked));
+  EXPECT_EQ(seen->gate()->lost_events(), told);
 }
 
 }  // namespace

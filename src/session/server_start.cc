@@ -39,10 +39,11 @@ step<> server_messages::take_key(byte_span body, std::vector<std::byte>& out) {
   auto key = protocol::decode_backend_key_data(body);
   if (!key) return std::unexpected(violation_by(error_source::server, key.error()));
   auto target = std::make_shared<cancel_target>();
+  target->session = context_.facts->id;
   target->setup = context_.facts->setup;
   target->upstream = context_.facts->route->upstream_index;
   target->place = context_.connection.place;
-  target->server_pid = key->pid;
+  target->server_pid = context_.facts->server_pid = key->pid;
   target->server_key.assign(key->key.begin(), key->key.end());
   cancel_ =
       context_.shared->cancels.add(context_.facts->id, std::move(target), context_.client_version_is_long());

@@ -10,6 +10,7 @@
 #include "runtime/work_pool.h"
 #include "session/admission.h"
 #include "session/cancel_registry.h"
+#include "session/console_desk.h"
 #include "telemetry/logger.h"
 
 namespace trunkline::session {
@@ -23,8 +24,16 @@ struct services {
   /// Makes the salts of users that do not exist stable and unguessable.
   const std::array<std::byte, 32>& fake_salt_secret;
   std::atomic<std::uint64_t> next_session{1};
+  /// Null: there is no console, whatever the configuration says.
+  console_desk* console = nullptr;
   /// Connections that were not Postgres at all: counted, not logged one by one.
   std::atomic<std::uint64_t> not_postgres{0};
+  /// CancelRequests by what became of them.
+  struct {
+    std::atomic<std::uint64_t> forwarded{0};
+    std::atomic<std::uint64_t> no_such_session{0};
+    std::atomic<std::uint64_t> server_unreachable{0};
+  } cancel_requests{};
   /// New sessions are refused; cancel requests are still served (wire.md 5).
   std::atomic<bool> draining{false};
 };

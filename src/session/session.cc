@@ -1,16 +1,37 @@
 #include "session/session.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "net/socket.h"
 #include "protocol/error_response.h"
+#include "session/session_events.h"
+#include "telemetry/diagnosis.h"
 
 namespace trunkline::session {
 
 using telemetry::cause;
 
+namespace {
+
+/// Silence ends where something was sent into it: an end that follows is the answer to that.
+telemetry::death death_of(const session_facts& facts, const session_end& end, bool busy, runtime::time_point now) {
+  telemetry::death how{.cause = end.cause, .transaction_status = end.transaction_status, .busy = busy};
+  const bool client = end.cause.ended_by() == telemetry::leg::client;
+  const auto heard = client ? facts.last_from_client : facts.last_from_server;
+  const auto first_try = client ? facts.first_to_client : facts.first_to_server;
+  how.found_on_write = first_try - heard > std::chrono::seconds(1);
+  const auto idle = how.found_on_write ? first_try - heard : now - end.idle_since;
+  how.idle = std::chrono::duration_cast<std::chrono::milliseconds>(idle);
+  return how;
+}
+
+}  // namespace
+
 session::session(session_host& host, session_facts facts, half_open_places half_open)
     : host_(host),
       facts_(std::move(facts)),
+      gate_(host.observe().gate()),
       half_open_(std::move(half_open)),
       timer_(host.where().timers(), &login_late, this),
       over_(
@@ -26,6 +47,7 @@ session::~session() = default;
 void session::start(int socket, const net::socket_address& peer) {
   facts_.started = facts_.last_bytes = facts_.bytes_before = host_.where().now();
   login_ = std::make_unique<login>(host_.where(), host_.shared(), facts_);
+  login_->context().gate = gate_;
   timer_.arm(facts_.started + facts_.listener().login_timeout);
   login_->start(host_.where().adopt(socket), peer, &login_done, this);
 }
@@ -36,9 +58,11 @@ void session::login_done(void* self) {
 
 void session::finish_login() {
   auto result = login_->take_result();
+  facts_.opaque = login_->context().opaque;
   half_open_ = {};
   timer_.disarm();
   if (!result) return end_login(std::move(result.error()));
+  if (result->console) return begin_console(std::move(*result));
   begin_relay(std::move(*result));
 }
 
@@ -59,11 +83,18 @@ void session::end_login(login_end why) {
   facts_.bytes_from_client = context.client.bytes_received();
   facts_.bytes_from_server = context.server.bytes_received();
   if (!why.silent) {
+    // Who is refused because nothing can be kept leaves nothing to be kept.
+    if (why.cause.what != cause::audit_blocked || facts_.announced) {
+      if (!std::exchange(facts_.announced, true)) tell(session_started_event(facts_));
+      tell(session_login_event(facts_, &why, host_.where().now()));
+    }
     session_end end{.cause = why.cause, .detail = std::move(why.detail)};
     end.idle_since = facts_.last_bytes;
-    if (context.client.stream() != nullptr) end.client_socket = context.client.stream()->native_handle();
-    if (context.server.stream() != nullptr) end.server_socket = context.server.stream()->native_handle();
-    log_session_end(host_.shared().log, facts_, end, host_.where().now());
+    if (context.client.stream() != nullptr)
+      end.client_tcp = net::read_tcp_facts(context.client.stream()->native_handle());
+    if (context.server.stream() != nullptr)
+      end.server_tcp = net::read_tcp_facts(context.server.stream()->native_handle());
+    ended(std::move(end));
   }
   std::vector<std::byte> last_word;
   const bool listens = context.client.connected() && !context.opaque && !context.client.broken();
@@ -79,7 +110,12 @@ void session::begin_relay(established made) {
   facts_.logged_in = true;
   facts_.bytes_from_client = context.client.bytes_received() - context.client.unread().size();
   facts_.bytes_from_server = context.server.bytes_received() - context.server.unread().size();
-  facts_.last_bytes = host_.where().now();
+  facts_.last_bytes = facts_.last_from_client = facts_.last_from_server = host_.where().now();
+  telemetry::route_metrics& counts = metrics();
+  counts.sessions_begun.add();
+  for (std::size_t i = 0; i < facts_.login_times.size(); ++i)
+    counts.login_seconds[i].record(facts_.login_times[i]);
+  tell(session_login_event(facts_, nullptr, facts_.last_bytes));
   cancel_ = std::move(made.cancel);
   listener_place_ = std::move(made.listener_place);
   route_place_ = std::move(made.route_place);
@@ -91,17 +127,45 @@ void session::begin_relay(established made) {
   legs.client = context.client.release();
   legs.server = context.server.release();
   login_.reset();
-  relay_ = std::make_unique<relay>(host_.where(), facts_, *this, std::move(legs), made.opaque);
+  relay_ = std::make_unique<relay>(host_.where(), host_.observe(), gate_, facts_, *this, std::move(legs), made.opaque);
   relay_->start(client_end, server_end);
   if (host_.shared().draining.load(std::memory_order_relaxed)) drain();
   watch_limits();
 }
 
+void session::begin_console(established made) {
+  facts_.logged_in = true;
+  facts_.last_bytes = facts_.last_from_client = facts_.last_from_server = host_.where().now();
+  metrics().sessions_begun.add();
+  tell(session_login_event(facts_, nullptr, facts_.last_bytes));
+  listener_place_ = std::move(made.listener_place);
+  route_place_ = std::move(made.route_place);
+  facts_.bytes_from_server = login_->context().client.bytes_written();
+  console_ = std::make_unique<console_session>(host_.where(), host_.shared(), facts_, *this,
+                                               login_->context().client);
+  login_.reset();
+  console_->start();
+  if (host_.shared().draining.load(std::memory_order_relaxed)) drain();
+}
+
+void session::console_ended(telemetry::close_cause why, std::string detail, std::vector<std::byte> last_word) {
+  session_end end{
+      .cause = why, .detail = std::move(detail), .transaction_status = console_->transaction_status()};
+  end.idle_since = facts_.last_bytes;
+  metrics().sessions_over.add();
+  if (console_->client() != nullptr) end.client_tcp = net::read_tcp_facts(console_->client()->native_handle());
+  ended(std::move(end));
+  leave(console_->take_client(), console_->client_finished(), std::move(last_word),
+        farewell::ending::orderly);
+}
+
 void session::drain() {
+  if (console_ != nullptr) return console_->drain();
   if (relay_ != nullptr) relay_->on_event(relay_event::drain);
 }
 
 void session::stop() {
+  if (console_ != nullptr) return console_->stop();
   if (relay_ != nullptr) return relay_->on_event(relay_event::drain_over);
   if (login_ == nullptr) return;
   login_->cancel();
@@ -119,11 +183,40 @@ void session::relay_ended(telemetry::close_cause why, std::vector<std::byte> las
   timer_.disarm();
   session_end end{.cause = why, .transaction_status = relay_->transaction_status()};
   end.idle_since = relay_->last_word_said() ? facts_.bytes_before : facts_.last_bytes;
-  end.client_socket = relay_->client()->native_handle();
-  end.server_socket = relay_->server()->native_handle();
-  log_session_end(host_.shared().log, facts_, end, host_.where().now());
+  end.client_tcp = net::read_tcp_facts(relay_->client()->native_handle());
+  end.server_tcp = net::read_tcp_facts(relay_->server()->native_handle());
+  if (const exchange_observer* seen = relay_->observer()) {
+    end.exchanges = seen->exchanges();
+    end.slowest = seen->slowest();
+  }
+  telemetry::route_metrics& counts = metrics();
+  counts.sessions_over.add();
+  if (telemetry::is_unasked(why.what)) {
+    const telemetry::death how = death_of(facts_, end, !relay_->idle(), host_.where().now());
+    const bool client = why.ended_by() == telemetry::leg::client;
+    counts.idle_before_death[client ? 0 : 1].record(how.idle);
+    end.likely = telemetry::explain(how);
+  }
+  ended(std::move(end));
   leave(relay_->take_client(), relay_->client_finished(), std::move(last_word),
         reset_client ? farewell::ending::reset : farewell::ending::orderly);
+}
+
+telemetry::route_metrics& session::metrics() {
+  if (facts_.route == nullptr) return host_.observe().of_route("", "");
+  return host_.observe().of_route(facts_.route->name, facts_.route->upstream);
+}
+
+void session::tell(std::unique_ptr<audit::rare_event> event) {
+  if (gate_ != nullptr) gate_->write(std::move(event));
+}
+
+/// Everybody who counts, writes or keeps ends hears of it here.
+void session::ended(session_end end) {
+  const auto now = host_.where().now();
+  metrics().closes[static_cast<std::size_t>(end.cause.what)].add();
+  if (facts_.announced) tell(session_ended_event(facts_, end, now));
+  log_session_end(host_.shared().log, facts_, end, now);
 }
 
 void session::leave(std::unique_ptr<runtime::byte_stream> client, bool client_finished,
@@ -142,6 +235,26 @@ void session::leave(std::unique_ptr<runtime::byte_stream> client, bool client_fi
 
 void session::farewell_done(void* self) {
   static_cast<session*>(self)->over_.schedule();
+}
+
+session_view session::view() const {
+  session_view seen = view_of(facts_, host_.where().now());
+  if (console_ != nullptr) {
+    seen.transaction_status = console_->transaction_status();
+    seen.state = "console";
+  }
+  if (relay_ == nullptr) return seen;
+  seen.transaction_status = relay_->transaction_status();
+  seen.state = state_name(seen.transaction_status, relay_->idle());
+  seen.local = net::socket_address::of_self(relay_->server()->native_handle()).text();
+  const exchange_observer* observer = relay_->observer();
+  if (observer == nullptr) return seen;
+  seen.exchanges = observer->exchanges();
+  if (const auto began = observer->exchange_began()) {
+    seen.exchange_seconds = std::chrono::duration<double>(host_.where().now() - *began).count();
+    seen.state = "active";
+  }
+  return seen;
 }
 
 // Limits of the route: one timer, moved lazily, so that a busy session never touches it.

@@ -5,9 +5,11 @@
 #include <memory>
 
 #include "session/cancel_registry.h"
+#include "session/console_session.h"
 #include "session/facts.h"
 #include "session/farewell.h"
 #include "session/login.h"
+#include "session/observer.h"
 #include "session/relay.h"
 #include "session/services.h"
 
@@ -21,6 +23,7 @@ class session_host {
   virtual ~session_host() = default;
   virtual runtime::loop& where() = 0;
   virtual services& shared() = 0;
+  virtual observation& observe() = 0;
   /// Runs a CancelRequest that outlives the session.
   virtual void run_cancel(std::shared_ptr<const cancel_target> target) = 0;
   /// The session is over; the host destroys it, not inside this call.
@@ -33,7 +36,7 @@ struct half_open_places {
   admission::place of_source;
 };
 
-class session final : public relay_owner {
+class session final : public relay_owner, public console_owner {
  public:
   session(session_host& host, session_facts facts, half_open_places half_open);
   ~session() override;
@@ -45,6 +48,7 @@ class session final : public relay_owner {
   void stop();
 
   const session_facts& facts() const { return facts_; }
+  session_view view() const;
   /// Links of the host's list.
   session* previous = nullptr;
   session* next = nullptr;
@@ -56,7 +60,11 @@ class session final : public relay_owner {
   static void farewell_done(void* self);
 
   void finish_login();
+  telemetry::route_metrics& metrics();
+  void tell(std::unique_ptr<audit::rare_event> event);
+  void ended(session_end end);
   void begin_relay(established made);
+  void begin_console(established made);
   void end_login(login_end why);
   void leave(std::unique_ptr<runtime::byte_stream> client, bool client_finished,
              std::vector<std::byte> last_word, farewell::ending how);
@@ -66,15 +74,19 @@ class session final : public relay_owner {
   void cancel_statement() override;
   void relay_ended(telemetry::close_cause cause, std::vector<std::byte> last_word,
                    bool reset_client) override;
+  void console_ended(telemetry::close_cause cause, std::string detail,
+                     std::vector<std::byte> last_word) override;
 
   session_host& host_;
   session_facts facts_;
+  audit_gate* const gate_;  // null: not audited
   half_open_places half_open_;
   admission::place listener_place_;
   admission::place route_place_;
   cancel_registry::ticket cancel_;
   std::unique_ptr<login> login_;
   std::unique_ptr<relay> relay_;
+  std::unique_ptr<console_session> console_;
   std::unique_ptr<farewell> farewell_;
   runtime::timer timer_;  ///< the login's deadline, then the route's limits
   runtime::deferred over_;

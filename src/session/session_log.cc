@@ -16,8 +16,7 @@ double seconds_between(runtime::time_point from, runtime::time_point to) {
   return std::chrono::duration<double>(to - from).count();
 }
 
-void add_tcp(std::vector<field>& fields, int socket, bool client) {
-  const auto facts = net::read_tcp_facts(socket);
+void add_tcp(std::vector<field>& fields, const std::optional<net::tcp_facts>& facts, bool client) {
   if (!facts) return;
   fields.push_back({client ? "clientRttMicros" : "serverRttMicros", facts->rtt.count()});
   fields.push_back({client ? "clientRetransmits" : "serverRetransmits", std::int64_t{facts->retransmits}});
@@ -58,9 +57,16 @@ void log_session_end(telemetry::logger& log, const session_facts& facts, const s
   fields.push_back({"idleSeconds", seconds_between(end.idle_since, now)});
   fields.push_back({"bytesIn", static_cast<std::int64_t>(facts.bytes_from_client)});
   fields.push_back({"bytesOut", static_cast<std::int64_t>(facts.bytes_from_server)});
-  add_tcp(fields, end.client_socket, true);
-  add_tcp(fields, end.server_socket, false);
-  log.write(telemetry::log_level::info, "session.end", end.detail, fields);
+  add_tcp(fields, end.client_tcp, true);
+  add_tcp(fields, end.server_tcp, false);
+  fields.push_back({"exchanges", static_cast<std::int64_t>(end.exchanges)});
+  std::string_view slowest_phase;
+  if (end.slowest != nullptr) {
+    slowest_phase = telemetry::phase_names[static_cast<std::size_t>(telemetry::dominant(*end.slowest))];
+    fields.push_back({"slowestSeconds", seconds_between({}, runtime::time_point(end.slowest->total))});
+    fields.push_back({"slowestPhase", slowest_phase});
+  }
+  log.write(telemetry::log_level::info, "session.end", end.likely.empty() ? end.detail : end.likely, fields);
 }
 
 }  // namespace trunkline::session

@@ -30,8 +30,10 @@ runtime::task<step<known_user>> from_password(login_context* context, secret_tex
                        .password = std::move(password)};
 }
 
-runtime::task<step<known_user>> from_file(login_context* context, const auth::user_file* users) {
-  const auth::user_secret* found = users->find(context->startup.user);
+}  // namespace
+
+runtime::task<step<known_user>> find_in_file(login_context* context, const auth::user_file* users, bool admitted) {
+  const auth::user_secret* found = admitted ? users->find(context->startup.user) : nullptr;
   if (found == nullptr) co_return unknown_user(*context, users->usual_iterations());
   if (const auto* verifier = std::get_if<auth::verifier>(found)) co_return known_user{.verifier = *verifier};
   if (const auto* plain = std::get_if<auth::plaintext_secret>(found)) {
@@ -43,6 +45,8 @@ runtime::task<step<known_user>> from_file(login_context* context, const auth::us
       {{"user", std::string_view(context->facts->user)}});
   co_return unknown_user(*context, users->usual_iterations());
 }
+
+namespace {
 
 std::vector<std::byte> query_messages(const config::auth_query& query, std::string_view user) {
   std::vector<std::byte> out;
@@ -130,7 +134,7 @@ runtime::task<step<known_user>> find_user(login_context* context) {
   const config::route& route = *context->facts->route;
   const auto index = static_cast<std::size_t>(&route - context->settings().routes.data());
   if (const auto* users = context->facts->setup->route_users[index].get()) {
-    co_return co_await from_file(context, users);
+    co_return co_await find_in_file(context, users, true);
   }
   if (route.auth.query) co_return co_await from_query(context, &*route.auth.query);
   // Only credentials: one user, whose password the gateway knows.

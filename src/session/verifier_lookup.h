@@ -3,6 +3,7 @@
 #pragma once
 
 #include "auth/scram_keys.h"
+#include "auth/user_file.h"
 #include "session/login_context.h"
 
 namespace trunkline::session {
@@ -14,5 +15,9 @@ struct known_user {
 };
 
 runtime::task<step<known_user>> find_user(login_context* context);
+
+/// `users` outlives the call. A user who is not `admitted` is treated as one that the file does not have.
+runtime::task<step<known_user>> find_in_file(login_context* context, const auth::user_file* users,
+                                             bool admitted);
 
 }  // namespace trunkline::session

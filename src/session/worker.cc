@@ -40,7 +40,12 @@ void worker::acceptor::on_acceptable() {
 }
 
 worker::worker(unsigned number, std::unique_ptr<runtime::loop> loop, services& shared)
-    : number_(number), loop_(std::move(loop)), shared_(shared) {}
+    : number_(number),
+      loop_(std::move(loop)),
+      shared_(shared),
+      observation_(*loop_),
+      pulse_(
+          loop_->timers(), [](void* self) { static_cast<worker*>(self)->pulse(); }, this) {}
 
 worker::~worker() {
   errands_.clear();
@@ -52,6 +57,7 @@ worker::~worker() {
 }
 
 void worker::start() {
+  loop_->post([this] { pulse(); });
   thread_ = std::thread([this] { loop_->run(); });
 }
 
@@ -62,10 +68,30 @@ void worker::join() {
 void worker::configure(std::shared_ptr<const deployment> setup, std::vector<open_listener> listeners) {
   loop_->post([this, setup = std::move(setup), listeners = std::move(listeners)]() mutable {
     setup_ = std::move(setup);
+    observation_.set_audited(setup_->settings->is_audited());
+    if (audit_gate* gate = observation_.gate())
+      gate->set_block(setup_->settings->audit.on_failure == config::audit_failure::block);
     acceptors_.clear();
     for (open_listener& each : listeners)
       acceptors_.push_back(std::make_unique<acceptor>(*this, std::move(each)));
   });
+}
+
+void worker::look(std::move_only_function<void(std::vector<session_view>)> take) {
+  loop_->post([this, take = std::move(take)]() mutable {
+    std::vector<session_view> all;
+    for_each_session([&](session& each) { all.push_back(each.view()); });
+    take(std::move(all));
+  });
+}
+
+/// Shows that the loop turns, and lets it notice when it was late.
+void worker::pulse() {
+  auto& metrics = observation_.metrics();
+  metrics.heartbeat_ns.store(loop_->now().time_since_epoch().count(), std::memory_order_relaxed);
+  const auto busy = loop_->busy();
+  metrics.busy_ns.add(static_cast<std::uint64_t>((busy - std::exchange(busy_told_, busy)).count()));
+  pulse_.arm(loop_->now() + limits::loop_pulse);
 }
 
 void worker::drain() {

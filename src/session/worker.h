@@ -27,6 +27,8 @@ class worker final : session_host {
   worker(unsigned number, std::unique_ptr<runtime::loop> loop, services& shared);
   ~worker() override;
 
+  /// Before `start`: everything is audited into `tap`.
+  void audit_into(audit::tap& tap, audit::tap_reader& reader) { observation_.audit_into(tap, reader); }
   /// Before `start`: the workers among which connections are spread, itself included.
   void set_peers(std::span<const std::unique_ptr<worker>> peers) { peers_ = peers; }
   void start();
@@ -40,6 +42,10 @@ class worker final : session_host {
   /// What is left ends now. The loop stops when all have said goodbye.
   void stop();
   std::size_t sessions() const { return count_.load(std::memory_order_relaxed); }
+  /// Calls `take` on the loop with what its sessions are at that moment.
+  void look(std::move_only_function<void(std::vector<session_view>)> take);
+  /// For reading: routes, metrics and recorder.
+  observation& seen() { return observation_; }
 
  private:
   class acceptor final : public runtime::accept_handler {
@@ -60,6 +66,7 @@ class worker final : session_host {
 
   runtime::loop& where() override { return *loop_; }
   services& shared() override { return shared_; }
+  observation& observe() override { return observation_; }
   void run_cancel(std::shared_ptr<const cancel_target> target) override;
   void session_over(session& which) override;
 
@@ -71,10 +78,14 @@ class worker final : session_host {
   template <class Visit>
   void for_each_session(Visit&& visit);
   void stop_when_empty();
+  void pulse();
 
   const unsigned number_;
   std::unique_ptr<runtime::loop> loop_;
   services& shared_;
+  observation observation_;
+  runtime::timer pulse_;
+  runtime::duration busy_told_{0};
   std::span<const std::unique_ptr<worker>> peers_;
   std::shared_ptr<const deployment> setup_;
   std::vector<std::unique_ptr<acceptor>> acceptors_;

@@ -48,6 +48,8 @@ std::string_view name_of(cause which) {
       return "drain";
     case cause::killed:
       return "killed";
+    case cause::audit_blocked:
+      return "audit_blocked";
     case cause::internal:
       return "internal";
   }

@@ -2,6 +2,7 @@
 // thread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -33,8 +34,10 @@ enum class cause : std::uint8_t {
   limit,
   drain,
   killed,
+  audit_blocked,
   internal,
 };
+inline constexpr std::size_t cause_count = static_cast<std::size_t>(cause::internal) + 1;
 
 /// Which side ended it: its own doing (client, server) or the gateway's decision.
 enum class leg : std::uint8_t { client, server, gateway };

@@ -123,6 +123,18 @@ SEEDS = {
     "user_file_fuzz": [
         f'"alice" "{VERIFIER}"\n; comment\n"bob" "secret"\n'.encode(), f"alice:{VERIFIER}\n".encode(), b'"md5user" "md5' + b"0" * 32 + b'"\n',
     ],
+    "redact_fuzz": [
+        b"DO $$ BEGIN ALTER ROLE x PASSWORD 'y'; END $$", b"create user mapping for u server s options (password 'x');",
+        b"select E'a\\'b', U&'x', $t$ ; $t$ /* /* */ */ -- x\n", b"alter role x password 'it's",
+    ],
+    "parameters_fuzz": [
+        b"\6" + BIND[5:], b"\x17\0\0\0\1\0\1\0\1" + struct.pack("!I", 10) + struct.pack("!hhHhh", 1, 0, 0, 2, 7),
+        b"\x1a\0\0\0\1\0\1\0\1" + struct.pack("!IIIIIIII", 28, 1, 0, 23, 1, 1, 4, 7),
+    ],
+    "line_view_fuzz": [
+        b'{"v":1,"seq":7,"time":"2026-11-25T14:00:00.123456Z","event":"exchange","session":"a-1","statements":[{"text":"select 1",'
+        b'"fingerprint":"0","sqlstate":"42501"}],"seconds":{"total":0.5},"prev":"0"}',
+    ],
 }
 CONFIG_SEEDS = [CONFIG.encode(), b"listeners: []\n", b"a: &x [1, 2]\nb: *x\n", b"workers: 2\ndrain: {grace: 5m}\n"]
 

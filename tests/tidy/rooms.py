@@ -12,9 +12,12 @@ ALLOWED = {
     "config": _FLOOR,
     "telemetry": _FLOOR,
     "auth": _FLOOR,
+    "audit": _FLOOR | {"runtime", "protocol", "config", "telemetry"},
     "routing": _FLOOR | {"config", "protocol"},
     "pool": _FLOOR | {"runtime", "net", "tls", "protocol", "auth", "config", "telemetry"},
-    "session": _FLOOR | {"runtime", "net", "tls", "protocol", "auth", "routing", "pool", "config", "telemetry"},
+    "session": _FLOOR | {"runtime", "net", "tls", "protocol", "auth", "routing", "pool", "audit", "config", "telemetry"},
+    "console": _FLOOR | {"runtime", "config", "telemetry", "audit", "session"},
+    "admin": _FLOOR | {"runtime", "net", "protocol", "config", "telemetry", "audit", "session"},
 }
 ALLOWED["main"] = set(ALLOWED)
 

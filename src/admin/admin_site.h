@@ -1,0 +1,32 @@
+// The pages of the admin server (docs/admin.md): health, metrics and the API. Everything here only shows.
+// Owner: main; what it shows outlives it.
+#pragma once
+
+#include <string>
+
+#include "admin/busy_window.h"
+#include "admin/site.h"
+#include "admin/statement_text.h"
+#include "session/observer.h"
+
+namespace trunkline::admin {
+
+class admin_site final : public site {
+ public:
+  admin_site(session::observer& seen, std::string version);
+
+  lane lane_of(const http_request& request) const override;
+  http_response answer(const http_request& request) override;
+  void tick() override;
+
+ private:
+  http_response metrics(const http_request& request);
+  http_response api(const http_request& request, std::string_view page);
+
+  session::observer& seen_;
+  std::string version_;
+  busy_window busy_;
+  statement_text statements_;
+};
+
+}  // namespace trunkline::admin

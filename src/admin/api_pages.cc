@@ -1,0 +1,185 @@
+#include "admin/api_pages.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "admin/json.h"
+#include "admin/query.h"
+#include "base/limits.h"
+#include "config/enum_names.h"
+#include "config/load.h"
+#include "config/values.h"
+#include "telemetry/dominant_phase.h"
+
+namespace trunkline::admin {
+namespace {
+
+constexpr std::size_t shown_by_default = 100;
+
+using seconds = std::chrono::duration<double>;
+
+/// A text that may be missing is null rather than empty.
+json known(const std::string& text) {
+  return text.empty() ? json(nullptr) : json(text);
+}
+
+json session_json(const session::session_view& of) {
+  return {{"id", of.id},
+          {"state", of.state},
+          {"route", known(of.route)},
+          {"upstream", known(of.upstream)},
+          {"user", known(of.user)},
+          {"database", known(of.database)},
+          {"applicationName", known(of.application_name)},
+          {"client", of.client},
+          {"listener", of.listener},
+          {"tls", known(of.tls)},
+          {"serverName", known(of.server_name)},
+          {"endpoint", known(of.endpoint)},
+          {"serverTls", known(of.server_tls)},
+          {"local", known(of.local)},
+          {"serverPid", of.server_pid == 0 ? json(nullptr) : json(of.server_pid)},
+          {"worker", of.worker},
+          {"transactionStatus", std::string(1, of.transaction_status)},
+          {"started", rfc3339(of.started)},
+          {"seconds", of.seconds},
+          {"idleSeconds", of.idle_seconds},
+          {"exchangeSeconds", of.exchange_seconds},
+          {"bytesIn", of.bytes_in},
+          {"bytesOut", of.bytes_out},
+          {"exchanges", of.exchanges}};
+}
+
+json exchange_json(const telemetry::flight_record& of, statement_text& statements) {
+  json times{{"total", seconds(of.facts.total).count()}};
+  for (std::size_t i = 0; i < telemetry::phase_count; ++i)
+    times[std::string(telemetry::phase_names[i])] = seconds(of.facts.phases[i]).count();
+  const auto most = telemetry::dominant_phase_of(of.facts);
+  const bool failed = of.facts.code != sqlstate();
+  return {{"session", of.session},
+          {"began", rfc3339(of.began)},
+          {"kind", telemetry::exchange_kind_names[static_cast<std::size_t>(of.facts.kind)]},
+          {"outcome", telemetry::outcome_names[static_cast<std::size_t>(of.facts.how)]},
+          {"sqlstate", failed ? json(of.facts.code.view()) : json(nullptr)},
+          {"route", known(of.route)},
+          {"user", known(of.user)},
+          {"database", known(of.database)},
+          {"applicationName", known(of.application_name)},
+          {"client", known(of.client)},
+          {"endpoint", known(of.endpoint)},
+          {"seconds", times},
+          {"dominant",
+           {{"phase", most.name},
+            {"seconds", seconds(most.time).count()},
+            {"share", most.share},
+            {"meaning", most.meaning}}},
+          {"bytesIn", of.facts.bytes_in},
+          {"bytesOut", of.facts.bytes_out},
+          {"transactionStatus", std::string(1, of.facts.transaction_status)},
+          {"statement", known(statements.normalised(of.statement))}};
+}
+
+json exchanges_json(const std::vector<telemetry::flight_record>& of, std::size_t most,
+                    statement_text& statements) {
+  json list = json::array();
+  for (std::size_t i = 0; i < std::min(of.size(), most); ++i)
+    list.push_back(exchange_json(of[i], statements));
+  return list;
+}
+
+http_response no_configuration() {
+  return error_response(503, "no configuration is in force yet");
+}
+
+}  // namespace
+
+http_response sessions_page(session::observer& seen, const http_request& request) {
+  query asked(request, {"route", "user", "database", "state", "limit"});
+  const std::size_t most = asked.count("limit", shown_by_default, limits::admin_sessions);
+  if (asked.refusal()) return *asked.refusal();
+  auto view = seen.sessions();
+  const auto differs = [&](std::string_view name, const std::string& value) {
+    const auto wanted = asked.text(name);
+    return wanted && *wanted != value;
+  };
+  std::erase_if(view.sessions, [&](const session::session_view& each) {
+    return differs("route", each.route) || differs("user", each.user) || differs("database", each.database) ||
+           differs("state", each.state);
+  });
+  std::sort(view.sessions.begin(), view.sessions.end(),
+            [](const auto& a, const auto& b) { return a.id < b.id; });
+  json list = json::array();
+  for (std::size_t i = 0; i < std::min(view.sessions.size(), most); ++i)
+    list.push_back(session_json(view.sessions[i]));
+  return json_response({{"matching", view.sessions.size()}, {"complete", view.complete}, {"sessions", list}});
+}
+
+http_response session_page(session::observer& seen, std::string_view id) {
+  const auto number = config::parse_integer(id);
+  if (!number) return error_response(404, "a session has a number");
+  const auto view = seen.sessions();
+  for (const auto& each : view.sessions) {
+    if (each.id == static_cast<std::uint64_t>(*number)) return json_response(session_json(each));
+  }
+  if (!view.complete)
+    return error_response(503, "a worker did not answer in time; the session may be one of its");
+  return error_response(404, "there is no such session now");
+}
+
+http_response upstreams_page(session::observer& seen) {
+  const auto settings = seen.settings();
+  if (settings == nullptr) return no_configuration();
+  std::map<std::string_view, std::uint64_t> open;
+  for (const auto* each : seen.routes())
+    open[each->upstream] += each->open_sessions();
+  json list = json::array();
+  for (const auto& each : settings->upstreams) {
+    json endpoints = json::array();
+    for (const auto& at : each.endpoints)
+      endpoints.push_back(at.text());
+    const auto count = open.find(each.name);
+    list.push_back({{"name", each.name},
+                    {"endpoints", endpoints},
+                    {"tls", config::name_of(config::upstream_tls_modes, each.tls.mode)},
+                    {"sessions", count == open.end() ? 0 : count->second}});
+  }
+  return json_response({{"upstreams", list}});
+}
+
+http_response exchanges_page(session::observer& seen, const http_request& request,
+                             statement_text& statements) {
+  query asked(request, {"limit"});
+  const std::size_t most = asked.count("limit", shown_by_default, limits::admin_sessions);
+  if (asked.refusal()) return *asked.refusal();
+  const auto view = seen.exchanges();
+  return json_response({{"windowSeconds", seconds(limits::slow_window).count()},
+                        {"slowest", exchanges_json(view.slowest, most, statements)},
+                        {"failed", exchanges_json(view.failed, most, statements)}});
+}
+
+http_response audit_page(session::observer& seen) {
+  const auto view = seen.audit();
+  return json_response({{"enabled", view.enabled},
+                        {"blocked", view.blocked},
+                        {"problem", known(view.problem)},
+                        {"events", view.events},
+                        {"dropped", view.dropped},
+                        {"lagSeconds", view.lag_seconds}});
+}
+
+http_response config_page(session::observer& seen) {
+  const auto settings = seen.settings();
+  if (settings == nullptr) return no_configuration();
+  const auto effective = json::parse(config::render_json(*settings), nullptr, false);
+  if (effective.is_discarded()) return error_response(500, "the configuration cannot be shown");
+  return json_response(
+      {{"generation", settings->generation}, {"file", settings->file}, {"config", effective}});
+}
+
+http_response access_page() {
+  return json_response({{"supported", false}, {"grants", json::array()}});
+}
+
+}  // namespace trunkline::admin

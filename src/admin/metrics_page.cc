@@ -1,0 +1,111 @@
+#include "admin/metrics_page.h"
+
+#include <fmt/format.h>
+
+#include <map>
+
+#include "admin/process_facts.h"
+#include "telemetry/route_exposition.h"
+
+namespace trunkline::admin {
+namespace {
+
+namespace metric = telemetry::metric;
+using telemetry::metrics_writer;
+using seconds = std::chrono::duration<double>;
+
+void one(metrics_writer& out, const telemetry::metric_family& which, std::uint64_t value) {
+  out.family(which);
+  out.sample({}, value);
+}
+
+void one(metrics_writer& out, const telemetry::metric_family& which, double value) {
+  out.family(which);
+  out.sample({}, value);
+}
+
+void write_cancels(metrics_writer& out, session::observer& seen) {
+  out.family(metric::cancels);
+  std::map<std::string, std::uint64_t> results;
+  for (const auto& [result, count] : seen.cancels())
+    results[result] += count;
+  for (const auto& [result, count] : results)
+    out.sample({{"result", result}}, count);
+}
+
+void write_audit(metrics_writer& out, const session::audit_view& audit) {
+  one(out, metric::audit_enabled, std::uint64_t{audit.enabled});
+  one(out, metric::audit_blocked, std::uint64_t{audit.blocked});
+  one(out, metric::audit_events, audit.events);
+  one(out, metric::audit_dropped, audit.dropped);
+  one(out, metric::audit_lag, audit.lag_seconds);
+}
+
+template <class Value>
+void write_workers(metrics_writer& out, const telemetry::metric_family& which, std::size_t count,
+                   Value value) {
+  out.family(which);
+  for (std::size_t i = 0; i < count; ++i)
+    out.sample({{"worker", fmt::format("{}", i)}}, value(i));
+}
+
+void write_workers(metrics_writer& out, session::observer& seen, const metrics_moment& at) {
+  const auto workers = seen.workers();
+  write_workers(out, metric::worker_busy_ratio, std::min(at.busy.size(), workers.size()),
+                [&](std::size_t i) { return at.busy[i]; });
+  write_workers(out, metric::worker_busy, workers.size(),
+                [&](std::size_t i) { return static_cast<double>(workers[i]->busy_ns.value()) / 1e9; });
+  write_workers(out, metric::worker_turns, workers.size(),
+                [&](std::size_t i) { return workers[i]->turns.value(); });
+  write_workers(out, metric::worker_silence, workers.size(), [&](std::size_t i) {
+    const std::chrono::nanoseconds beat(workers[i]->heartbeat_ns.load(std::memory_order_relaxed));
+    return beat.count() == 0 ? 0.0 : std::max(0.0, seconds(at.now.time_since_epoch() - beat).count());
+  });
+}
+
+/// Certificates that differ in neither label would be one series: the one that expires first counts.
+void write_certificates(metrics_writer& out, session::observer& seen, const metrics_moment& at) {
+  std::map<std::pair<std::string, std::string>, double> left;
+  for (const auto& each : seen.certificates()) {
+    const double remaining = seconds(each.expires - at.date).count();
+    const auto [found, fresh] = left.try_emplace({each.listener, each.subject}, remaining);
+    if (!fresh) found->second = std::min(found->second, remaining);
+  }
+  out.family(metric::certificate_expiry);
+  for (const auto& [labels, remaining] : left)
+    out.sample({{"listener", labels.first}, {"subject", labels.second}}, remaining);
+}
+
+void write_process(metrics_writer& out, session::observer& seen) {
+  const auto facts = read_process_facts();
+  one(out, metric::process_start, seconds(seen.started().time_since_epoch()).count());
+  one(out, metric::process_cpu, facts.cpu_seconds);
+  one(out, metric::process_resident, facts.resident_bytes);
+  one(out, metric::process_virtual, facts.virtual_bytes);
+  one(out, metric::process_open_files, facts.open_files);
+  one(out, metric::process_max_files, facts.max_files);
+}
+
+}  // namespace
+
+std::string metrics_page(session::observer& seen, const metrics_moment& at,
+                         telemetry::metrics_format format) {
+  metrics_writer out(format);
+  telemetry::write_routes(out, seen.routes());
+  write_cancels(out, seen);
+  write_audit(out, seen.audit());
+  write_workers(out, seen, at);
+  const auto settings = seen.settings();
+  one(out, metric::ready, std::uint64_t{seen.ready()});
+  one(out, metric::draining, std::uint64_t{seen.draining()});
+  one(out, metric::not_postgres, seen.not_postgres());
+  one(out, metric::config_generation, settings == nullptr ? 0 : settings->generation);
+  one(out, metric::config_reload_failures, seen.config_reload_failures());
+  write_certificates(out, seen, at);
+  out.family(metric::build);
+  out.sample({{"version", at.version}}, std::uint64_t{1});
+  write_process(out, seen);
+  return out.finish();
+}
+
+}  // namespace trunkline::admin

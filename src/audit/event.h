@@ -1,0 +1,89 @@
+// What happens seldom in a session's life, as its worker tells the audit thread (interfaces.md, "Audit events").
+// Exchanges, which happen often, come as bytes instead: see tap.h. Value types, handed over whole.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/error.h"
+#include "telemetry/close_cause.h"
+
+namespace trunkline::audit {
+
+/// `session.start`: what is known when the client's start-up packet was read. Opaque (passthrough) sessions have
+/// no user and database.
+struct session_started {
+  std::string client;  ///< "10.0.0.7:51234"
+  std::string listener;
+  std::string tls_version;  ///< empty: plaintext
+  std::string tls_cipher;
+  std::string server_name;         ///< SNI
+  std::string client_certificate;  ///< its subject; empty: none
+  std::string principal;           ///< whom the gateway takes the client for; the user's name until identity says more
+  std::string user;
+  std::string database;
+  std::string route;  ///< empty: none fitted
+  std::string application_name;
+  bool replication = false;
+};
+
+/// `session.login`: the end of the login, good or bad.
+struct session_login {
+  std::string method;  ///< "server", "scram", "trust", "passthrough"
+  bool ok = false;
+  sqlstate code;         ///< of the refusal
+  std::string endpoint;  ///< the server's address; empty: not reached
+  std::string server_user;
+  /// Seconds by phase: tls, auth, lease, server.
+  std::array<double, 4> seconds{};
+};
+
+/// TCP_INFO of one leg at the end.
+struct leg_state {
+  std::int64_t rtt_us = 0;
+  std::uint32_t retransmits = 0;
+  std::uint32_t unacked = 0;
+};
+
+/// `session.end`.
+struct session_ended {
+  telemetry::close_cause cause;
+  std::string detail;
+  std::string likely;  ///< what is likely behind it, in words; empty: nothing to say
+  char transaction_status = '-';
+  double seconds = 0;
+  double idle_seconds = 0;
+  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_out = 0;
+  std::uint64_t exchanges = 0;
+  std::optional<leg_state> client;
+  std::optional<leg_state> server;
+};
+
+/// `cancel`: a CancelRequest was served. `session` of the event is the one it was meant for, 0 where none fitted.
+struct cancel_served {
+  std::string client;
+  std::string result;  ///< "forwarded", "no_such_session", "server_unreachable", ...
+};
+
+/// `config.reload`.
+struct config_reloaded {
+  std::uint64_t generation = 0;
+  std::string reason;
+  bool ok = true;
+  std::string problem;
+};
+
+struct rare_event {
+  std::uint64_t session = 0;  ///< 0: of no session
+  std::chrono::steady_clock::time_point when{};
+  std::variant<session_started, session_login, session_ended, cancel_served, config_reloaded> what;
+};
+
+}  // namespace trunkline::audit

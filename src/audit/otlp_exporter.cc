@@ -1,0 +1,232 @@
+#include "audit/otlp_exporter.h"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <charconv>
+#include <chrono>
+
+#include <nlohmann/json.hpp>
+
+#include "base/bytes.h"
+#include "base/limits.h"
+#include "runtime/random.h"
+
+namespace trunkline::audit {
+
+namespace {
+
+using std::chrono::milliseconds;
+using clock = std::chrono::steady_clock;
+
+struct curl_closer {
+  void operator()(CURL* handle) const { ::curl_easy_cleanup(handle); }
+};
+struct list_closer {
+  void operator()(curl_slist* list) const { ::curl_slist_free_all(list); }
+};
+
+/// In place: lower case. False: not `digits` hexadecimal digits, or all of them 0.
+bool make_id(std::string& id, std::size_t digits) {
+  bool any = false;
+  for (char& c : id) {
+    if (c >= 'A' && c <= 'F') c = static_cast<char>(c - 'A' + 'a');
+    if ((c < '0' || c > '9') && (c < 'a' || c > 'f')) return false;
+    any = any || c != '0';
+  }
+  return any && id.size() == digits;
+}
+
+std::string random_span_id() {
+  constexpr std::string_view hex = "0123456789abcdef";
+  std::string id;
+  for (const std::byte each : runtime::random_bytes<8>()) {
+    id += hex[std::to_integer<unsigned>(each) >> 4];
+    id += hex[std::to_integer<unsigned>(each) & 15];
+  }
+  id.front() = id.front() == '0' ? '1' : id.front();  // never all 0
+  return id;
+}
+
+/// How many spans the collector refused though it took the request.
+std::size_t rejected_spans(const std::string& answer) {
+  const auto parsed = nlohmann::json::parse(answer, nullptr, false);
+  if (!parsed.is_object()) return 0;
+  const auto partial = parsed.find("partialSuccess");
+  if (partial == parsed.end() || !partial->is_object()) return 0;
+  const auto count = partial->find("rejectedSpans");
+  if (count == partial->end()) return 0;
+  if (count->is_number_unsigned()) return count->get<std::size_t>();
+  std::size_t value = 0;
+  if (count->is_string()) {
+    const auto& text = count->get_ref<const std::string&>();
+    std::from_chars(text.data(), text.data() + text.size(), value);
+  }
+  return value;
+}
+
+}  // namespace
+
+/// One HTTP connection, used by the exporter's thread only.
+class otlp_exporter::sender {
+ public:
+  enum class outcome : std::uint8_t { taken, again, refused };
+  struct answer {
+    outcome how = outcome::refused;
+    milliseconds wait{0};      ///< as long as the collector asks for
+    std::size_t rejected = 0;  ///< of a batch that was taken
+  };
+
+  explicit sender(std::string endpoint) : endpoint_(std::move(endpoint)) {
+    static const bool ready = ::curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+    if (ready) handle_.reset(::curl_easy_init());
+  }
+
+  answer post(const std::string& body);
+  /// A transfer under way ends at that time. Any thread.
+  void end_at(clock::time_point when) { last_moment_.store(when.time_since_epoch().count()); }
+
+ private:
+  static std::size_t take(char* data, std::size_t size, std::size_t count, void* self) {
+    auto& answer = static_cast<sender*>(self)->answer_;
+    const std::size_t bytes = size * count;
+    if (answer.size() + bytes > limits::otlp_answer_bytes) return 0;
+    answer.append(data, bytes);
+    return bytes;
+  }
+  static int progress(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+    return clock::now().time_since_epoch().count() >= static_cast<sender*>(self)->last_moment_.load() ? 1 : 0;
+  }
+  void prepare(const std::string& body);
+
+  const std::string endpoint_;
+  std::unique_ptr<CURL, curl_closer> handle_;
+  std::string answer_;
+  std::atomic<clock::rep> last_moment_{clock::time_point::max().time_since_epoch().count()};
+};
+
+void otlp_exporter::sender::prepare(const std::string& body) {
+  CURL* handle = handle_.get();
+  ::curl_easy_setopt(handle, CURLOPT_URL, endpoint_.c_str());
+  ::curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
+  ::curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+  ::curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, 1L);
+  ::curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, 2L);
+  ::curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 0L);
+  ::curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(limits::otlp_timeout.count()));
+  ::curl_easy_setopt(handle, CURLOPT_USERAGENT, "trunkline");
+  ::curl_easy_setopt(handle, CURLOPT_POSTFIELDS, body.data());
+  ::curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+  ::curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, &sender::take);
+  ::curl_easy_setopt(handle, CURLOPT_WRITEDATA, this);
+  ::curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
+  ::curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, &sender::progress);
+  ::curl_easy_setopt(handle, CURLOPT_XFERINFODATA, this);
+}
+
+otlp_exporter::sender::answer otlp_exporter::sender::post(const std::string& body) {
+  if (handle_ == nullptr) return {};
+  CURL* handle = handle_.get();
+  prepare(body);
+  std::unique_ptr<curl_slist, list_closer> headers(
+      ::curl_slist_append(nullptr, "Content-Type: application/json"));
+  headers.reset(::curl_slist_append(headers.release(), "Expect:"));
+  ::curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers.get());
+  answer_.clear();
+  if (::curl_easy_perform(handle) != CURLE_OK) return {.how = outcome::again};
+  long status = 0;
+  ::curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
+  if (status >= 200 && status < 300) return {.how = outcome::taken, .rejected = rejected_spans(answer_)};
+  if (status != 429 && status != 502 && status != 503 && status != 504) return {.how = outcome::refused};
+  curl_off_t seconds = 0;
+  ::curl_easy_getinfo(handle, CURLINFO_RETRY_AFTER, &seconds);
+  const auto asked = std::chrono::seconds(std::clamp<curl_off_t>(seconds, 0, 3'600));
+  return {.how = outcome::again, .wait = asked};
+}
+
+otlp_exporter::otlp_exporter(std::string endpoint)
+    : sender_(std::make_unique<sender>(std::move(endpoint))), thread_("otlp", [this] { serve(); }) {}
+
+otlp_exporter::~otlp_exporter() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+    last_moment_ = clock::now() + limits::otlp_farewell;
+  }
+  sender_->end_at(last_moment_);
+  changed_.notify_all();
+  thread_.join();
+}
+
+void otlp_exporter::add(span_record span) {
+  if (!make_id(span.trace_id, 32) || (!span.parent_span_id.empty() && !make_id(span.parent_span_id, 16))) {
+    return lose(1);
+  }
+  const auto cut = [](std::string& text) {
+    if (text.size() > limits::otlp_text_bytes) text.resize(limits::otlp_text_bytes);
+  };
+  cut(span.name);
+  if (span.attributes.size() > limits::otlp_attributes) span.attributes.resize(limits::otlp_attributes);
+  for (auto& [key, value] : span.attributes) {
+    cut(key);
+    cut(value);
+  }
+  span.end_unix_ns = std::max(span.end_unix_ns, span.start_unix_ns);
+  bool first = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (stopping_ || waiting_.size() >= limits::otlp_waiting_spans) return lose(1);
+    waiting_.push_back(std::move(span));
+    first = waiting_.size() == 1 || waiting_.size() == limits::otlp_batch_spans;
+  }
+  if (first) changed_.notify_one();
+}
+
+std::vector<span_record> otlp_exporter::next_batch() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+  changed_.wait_for(lock, limits::otlp_delay,
+                    [this] { return stopping_ || waiting_.size() >= limits::otlp_batch_spans; });
+  const std::size_t count = std::min(waiting_.size(), limits::otlp_batch_spans);
+  std::vector<span_record> batch(
+      std::make_move_iterator(waiting_.begin()),
+      std::make_move_iterator(waiting_.begin() + static_cast<std::ptrdiff_t>(count)));
+  waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(count));
+  return batch;
+}
+
+bool otlp_exporter::pause(milliseconds time) {
+  std::unique_lock lock(mutex_);
+  const auto until = clock::now() + time;
+  while (clock::now() < until) {
+    // Its farewell leaves no time to be patient.
+    if (stopping_ && last_moment_ < until) return false;
+    changed_.wait_until(lock, until);
+  }
+  return true;
+}
+
+void otlp_exporter::deliver(std::vector<span_record> batch) {
+  std::vector<std::string> ids(batch.size());
+  for (std::string& each : ids)
+    each = random_span_id();
+  const std::string body = otlp_body(batch, ids);
+  milliseconds wait = limits::otlp_retry;
+  for (int attempt = 1;; ++attempt) {
+    const sender::answer answer = sender_->post(body);
+    if (answer.how == sender::outcome::taken) return lose(std::min(answer.rejected, batch.size()));
+    if (answer.how == sender::outcome::refused || attempt == limits::otlp_attempts) break;
+    if (!pause(std::min(std::max(wait, answer.wait), limits::otlp_retry_most))) break;
+    wait *= 2;
+  }
+  lose(batch.size());
+}
+
+void otlp_exporter::serve() {
+  for (auto batch = next_batch(); !batch.empty(); batch = next_batch())
+    deliver(std::move(batch));
+}
+
+}  // namespace trunkline::audit

@@ -1,0 +1,235 @@
+#include "console/command.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace trunkline::console {
+
+namespace {
+
+using session::console_effect;
+
+constexpr sqlstate syntax_error{"42601"};
+
+struct token {
+  std::string text;  ///< of a word in capitals; of everything else as it stands
+  bool word = false;
+};
+
+error refusal(sqlstate code, std::string message, std::string hint) {
+  return {.source = error_source::client,
+          .reaction = error_reaction::reject,
+          .code = code,
+          .message = std::move(message),
+          .hint = std::move(hint)};
+}
+
+bool is_space(char c) {
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+bool is_word(char c) {
+  return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+char upper(char c) {
+  return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+}
+
+/// Takes tokens off the front of a text.
+class scanner {
+ public:
+  explicit scanner(std::string_view text) : rest_(text) {}
+
+  /// The tokens up to the next ';' or the end, which is consumed.
+  std::vector<token> statement() {
+    std::vector<token> tokens;
+    while (skip_blank()) {
+      if (rest_.front() == ';') {
+        rest_.remove_prefix(1);
+        break;
+      }
+      tokens.push_back(next());
+    }
+    return tokens;
+  }
+  bool at_end() { return !skip_blank(); }
+
+ private:
+  /// Space and comments; false at the end.
+  bool skip_blank() {
+    for (;;) {
+      while (!rest_.empty() && is_space(rest_.front()))
+        rest_.remove_prefix(1);
+      if (rest_.starts_with("--")) {
+        rest_.remove_prefix(std::min(rest_.find('\n'), rest_.size()));
+      } else if (rest_.starts_with("/*")) {
+        skip_block();
+      } else {
+        return !rest_.empty();
+      }
+    }
+  }
+  /// Blocks nest, as in PostgreSQL.
+  void skip_block() {
+    std::size_t depth = 0;
+    do {
+      if (rest_.starts_with("/*")) {
+        ++depth;
+        rest_.remove_prefix(2);
+      } else if (rest_.starts_with("*/")) {
+        --depth;
+        rest_.remove_prefix(2);
+      } else {
+        rest_.remove_prefix(1);
+      }
+    } while (depth > 0 && !rest_.empty());
+  }
+  token next() {
+    const char first = rest_.front();
+    if (first == '\'' || first == '"') return quoted(first);
+    std::size_t size = 0;
+    while (size < rest_.size() && is_word(rest_[size]))
+      ++size;
+    const bool word = size > 0;
+    token made{.text = std::string(rest_.substr(0, std::max<std::size_t>(size, 1))), .word = word};
+    if (word) std::transform(made.text.begin(), made.text.end(), made.text.begin(), upper);
+    rest_.remove_prefix(made.text.size());
+    return made;
+  }
+  token quoted(char quote) {
+    token made;
+    rest_.remove_prefix(1);
+    while (!rest_.empty()) {
+      const char c = rest_.front();
+      rest_.remove_prefix(1);
+      if (c == quote) {
+        if (!rest_.starts_with(quote)) break;
+        rest_.remove_prefix(1);
+      }
+      made.text += c;
+    }
+    return made;
+  }
+
+  std::string_view rest_;
+};
+
+struct session_word {
+  std::string_view first;
+  std::string_view tag;
+  console_effect effect = console_effect::none;
+};
+
+/// What drivers and their pools say to whatever server they have.
+constexpr std::array session_words{
+    session_word{"BEGIN", "BEGIN", console_effect::begin},
+    session_word{"START", "START TRANSACTION", console_effect::begin},
+    session_word{"COMMIT", "COMMIT", console_effect::commit},
+    session_word{"END", "COMMIT", console_effect::commit},
+    session_word{"ROLLBACK", "ROLLBACK", console_effect::rollback},
+    session_word{"ABORT", "ROLLBACK", console_effect::rollback},
+    session_word{"RESET", "RESET"},
+    session_word{"DISCARD", "DISCARD ALL"},
+    session_word{"DEALLOCATE", "DEALLOCATE"},
+    session_word{"CLOSE", "CLOSE CURSOR"},
+    session_word{"UNLISTEN", "UNLISTEN"},
+};
+
+/// Settings of a session that drivers set; they mean nothing here, and are taken.
+constexpr std::array<std::string_view, 15> driver_settings{"APPLICATION_NAME",
+                                                           "BYTEA_OUTPUT",
+                                                           "CLIENT_ENCODING",
+                                                           "CLIENT_MIN_MESSAGES",
+                                                           "DATESTYLE",
+                                                           "EXTRA_FLOAT_DIGITS",
+                                                           "INTERVALSTYLE",
+                                                           "LOCK_TIMEOUT",
+                                                           "NAMES",
+                                                           "SEARCH_PATH",
+                                                           "SESSION",
+                                                           "STANDARD_CONFORMING_STRINGS",
+                                                           "TIME",
+                                                           "TIMEZONE",
+                                                           "STATEMENT_TIMEOUT"};
+
+struct later_word {
+  std::string_view first;
+  std::string_view hint;
+};
+
+constexpr std::array later_words{
+    later_word{"PAUSE", ""},
+    later_word{"RESUME", ""},
+    later_word{"RECONNECT", ""},
+    later_word{"KILL", ""},
+    later_word{"KILL_CLIENT", ""},
+    later_word{"DRAIN", "SIGTERM to the gateway's process drains it as a whole. "},
+    later_word{"RELOAD", "The gateway reloads by itself when a file changes, and on SIGHUP. "},
+    later_word{"SWITCHOVER", ""},
+    later_word{"DISABLE", ""},
+    later_word{"ENABLE", ""},
+    later_word{"SUSPEND", ""},
+    later_word{"SHUTDOWN", "SIGTERM to the gateway's process drains and ends it. "},
+    later_word{"WAIT_CLOSE", ""},
+    later_word{"SET", "Settings are those of the configuration's file: SHOW CONFIG. "},
+};
+
+result<command> read_command(const std::vector<token>& tokens) {
+  const std::string& first = tokens.front().text;
+  const bool word = tokens.front().word;
+  if (word && first == "SHOW") {
+    if (tokens.size() == 1) return command{.is = command::kind::show, .what = "HELP", .tag = "SHOW"};
+    std::string what = tokens[1].text;
+    std::transform(what.begin(), what.end(), what.begin(), upper);
+    for (std::size_t i = 2; i < tokens.size(); ++i)
+      what += " " + tokens[i].text;
+    return command{.is = command::kind::show, .what = std::move(what), .tag = "SHOW"};
+  }
+  if (word && first == "SET" && tokens.size() > 1) {
+    // SET [SESSION | LOCAL] name ...
+    std::string name = tokens[tokens.size() > 2 && tokens[1].text == "LOCAL" ? 2 : 1].text;
+    std::transform(name.begin(), name.end(), name.begin(), upper);
+    if (std::find(driver_settings.begin(), driver_settings.end(), name) != driver_settings.end()) {
+      return command{.tag = "SET"};
+    }
+  }
+  for (const session_word& each : session_words) {
+    if (word && first == each.first) return command{.tag = each.tag, .effect = each.effect};
+  }
+  for (const later_word& each : later_words) {
+    if (!word || first != each.first) continue;
+    return fail(refusal(sqlstates::feature_not_supported,
+                        fmt::format("{} is not in this version: its console only shows", each.first),
+                        fmt::format("{}SHOW HELP lists what there is.", each.hint)));
+  }
+  return fail(refusal(syntax_error, fmt::format("unknown command \"{}\"", shown(first)),
+                      "The console knows SHOW; SHOW HELP lists what it shows."));
+}
+
+}  // namespace
+
+std::string shown(std::string_view text) {
+  constexpr std::size_t most = 40;
+  std::string out;
+  for (const char c : text.substr(0, most))
+    out += c >= ' ' && c <= '~' ? c : '?';
+  if (text.size() > most) out += "...";
+  return out;
+}
+
+std::vector<result<command>> read_commands(std::string_view sql) {
+  std::vector<result<command>> all;
+  scanner text(sql);
+  while (!text.at_end()) {
+    const auto tokens = text.statement();
+    if (tokens.empty()) continue;
+    all.push_back(read_command(tokens));
+    if (!all.back()) break;
+  }
+  return all;
+}
+
+}  // namespace trunkline::console

@@ -1,0 +1,275 @@
+// The tables from a made-up gateway.
+#include "console/tables.h"
+
+#include <gmock/gmock.h>
+
+#include <map>
+#include <set>
+
+#include "console/command.h"
+#include "console/desk.h"
+#include "console/peer_address.h"
+
+namespace trunkline::console {
+namespace {
+
+using namespace std::chrono_literals;
+using session::console_row;
+using telemetry::phase;
+using testing::HasSubstr;
+
+class made_up final : public session::observer {
+ public:
+  session::sessions_view sessions() override { return now; }
+  session::exchanges_view exchanges() override { return seen; }
+  std::vector<const telemetry::route_metrics*> routes() override { return {&one, &other}; }
+  std::vector<const telemetry::worker_metrics*> workers() override { return {&worker}; }
+  config::snapshot settings() override { return config; }
+  session::audit_view audit() override { return {}; }
+  std::vector<session::certificate_view> certificates() override {
+    return {{.listener = "main", .subject = "CN=localhost", .expires = started() + 240h}};
+  }
+  std::chrono::system_clock::time_point started() const override { return std::chrono::system_clock::now(); }
+  bool draining() const override { return false; }
+  bool ready() const override { return true; }
+  std::uint64_t config_reload_failures() const override { return 3; }
+  std::uint64_t not_postgres() const override { return 4; }
+  std::vector<std::pair<std::string, std::uint64_t>> cancels() override { return {{"forwarded", 5}}; }
+
+  made_up() {
+    auto made = std::make_shared<config::settings>();
+    auto& listener = made->listeners.emplace_back();
+    listener.name = "main";
+    listener.address.host = "0.0.0.0";
+    listener.address.port = 6432;
+    auto& upstream = made->upstreams.emplace_back();
+    upstream.name = "db";
+    upstream.endpoints.emplace_back().host = "10.0.0.1";
+    upstream.endpoints.back().port = 5432;
+    auto& route = made->routes.emplace_back();
+    route.name = "app";
+    route.match.databases = {"app", "app_*"};
+    route.upstream = "db";
+    config = made;
+    one.route = other.route = "app";
+    session::session_view idle;
+    idle.id = 42;
+    idle.listener = "main";
+    idle.route = "app";
+    idle.upstream = "db";
+    idle.client = "[2001:db8::7]:51234";
+    idle.user = "anna";
+    idle.database = "app";
+    idle.endpoint = "10.0.0.1:5432";
+    idle.server_pid = 4711;
+    idle.state = "idle in transaction";
+    idle.transaction_status = 'T';
+    now.sessions.push_back(idle);
+    session::session_view arriving;
+    arriving.id = 43;
+    arriving.listener = "main";
+    arriving.client = "10.0.0.9:1";
+    arriving.user = "anna";
+    arriving.database = "app";
+    arriving.state = "login";
+    arriving.seconds = 2.5;
+    now.sessions.push_back(arriving);
+  }
+
+  config::snapshot config;
+  session::sessions_view now;
+  session::exchanges_view seen;
+  telemetry::route_metrics one;
+  telemetry::route_metrics other;
+  telemetry::worker_metrics worker;
+};
+
+class TablesTest : public ::testing::Test {
+ protected:
+  session::console_rows show(std::string_view name) {
+    const std::size_t index = find_table(name);
+    EXPECT_LT(index, tables().size()) << name;
+    sight looked{.from = gateway,
+                 .statements = statements,
+                 .stats = stats,
+                 .version = "1.2.3",
+                 .now = std::chrono::system_clock::now(),
+                 .clock = clock};
+    return tables()[index].rows(looked);
+  }
+  /// The rows as name -> value, NULL as "NULL".
+  std::vector<std::map<std::string, std::string>> named(std::string_view name) {
+    std::vector<std::map<std::string, std::string>> all;
+    const auto& columns = tables()[find_table(name)].columns;
+    for (const console_row& row : show(name).rows) {
+      EXPECT_EQ(row.size(), columns.size()) << name;
+      auto& made = all.emplace_back();
+      for (std::size_t i = 0; i < row.size() && i < columns.size(); ++i)
+        made[std::string(columns[i].name)] = row[i].value_or("NULL");
+    }
+    return all;
+  }
+
+  made_up gateway;
+  audit::statement_cache statements{1 << 20, false};
+  std::chrono::steady_clock::time_point clock{1h};
+  stats_window stats{clock - 10s};
+};
+
+TEST_F(TablesTest, EveryRowHasAValueForEachColumnAndNoNameStandsTwice) {
+  gateway.seen.slowest.emplace_back();
+  gateway.seen.failed.emplace_back();
+  gateway.one.closes[0].add();
+  for (const table& each : tables()) {
+    std::set<std::string_view> names;
+    for (const auto& column : each.columns)
+      EXPECT_TRUE(names.insert(column.name).second) << each.name << " " << column.name;
+    for (const console_row& row : show(each.name).rows)
+      EXPECT_EQ(row.size(), each.columns.size()) << each.name;
+    EXPECT_FALSE(each.meaning.empty());
+  }
+}
+
+TEST_F(TablesTest, ALegOfASession) {
+  const auto clients = named("CLIENTS");
+  ASSERT_EQ(clients.size(), 2u);
+  auto first = clients[0];
+  EXPECT_EQ(first["state"], "active");
+  EXPECT_EQ(first["addr"], "2001:db8::7");
+  EXPECT_EQ(first["port"], "51234");
+  EXPECT_EQ(first["local_port"], "6432");
+  EXPECT_EQ(first["session"], "42");
+  EXPECT_EQ(first["session_state"], "idle in transaction");
+  auto second = clients[1];
+  EXPECT_EQ(second["state"], "waiting");
+  EXPECT_EQ(second["wait"], "2");
+  EXPECT_EQ(second["wait_us"], "500000");
+  EXPECT_EQ(second["link"], "");
+  auto servers = named("SERVERS");
+  ASSERT_EQ(servers.size(), 1u);
+  EXPECT_EQ(servers[0]["remote_pid"], "4711");
+  EXPECT_EQ(servers[0]["ptr"], first["link"]);
+  EXPECT_EQ(servers[0]["link"], first["ptr"]);
+}
+
+TEST_F(TablesTest, APoolIsTheSessionsOfADatabaseAndUser) {
+  auto pools = named("POOLS");
+  ASSERT_EQ(pools.size(), 1u);
+  EXPECT_EQ(pools[0]["cl_active"], "1");
+  EXPECT_EQ(pools[0]["cl_waiting"], "1");
+  EXPECT_EQ(pools[0]["sv_active"], "1");
+  EXPECT_EQ(pools[0]["in_transaction"], "1");
+  EXPECT_EQ(pools[0]["maxwait"], "2");
+}
+
+TEST_F(TablesTest, ABusyWorkerIsToldOf) {
+  EXPECT_EQ(show("SESSIONS").notice, "");
+  gateway.now.complete = false;
+  EXPECT_THAT(show("SESSIONS").notice, HasSubstr("missing"));
+}
+
+TEST_F(TablesTest, StatsAreSummedOverTheWorkersAndAveragedOverTheWindow) {
+  for (auto* each : {&gateway.one, &gateway.other}) {
+    each->exchanges[0].add(50);
+    each->exchange_seconds[static_cast<std::size_t>(phase::server)].record(2s);
+    each->exchange_seconds[static_cast<std::size_t>(phase::client_stall)].record(9s);
+    each->idle_in_transaction.record(1s);
+    each->bytes_received[0].add(1'000);
+    each->bytes_received[1].add(5'000);
+    each->sessions_begun.add(2);
+  }
+  auto stats_now = named("STATS");
+  ASSERT_EQ(stats_now.size(), 1u);
+  auto& row = stats_now[0];
+  EXPECT_EQ(row["database"], "app");
+  EXPECT_EQ(row["total_query_count"], "100");
+  EXPECT_EQ(row["total_xact_count"], "98") << "each gap inside a transaction joins two exchanges";
+  EXPECT_EQ(row["total_query_time"], "4000000") << "a client's stall is in the transfer already";
+  EXPECT_EQ(row["total_xact_time"], "6000000");
+  EXPECT_EQ(row["total_received"], "2000");
+  EXPECT_EQ(row["total_sent"], "10000");
+  EXPECT_EQ(row["total_server_assignment_count"], "4");
+  EXPECT_EQ(row["total_bind_count"], "NULL");
+  EXPECT_EQ(row["avg_query_count"], "10");
+  EXPECT_EQ(row["avg_query_time"], "40000");
+  EXPECT_EQ(row["total_requests"], "100");
+  clock += 60s;
+  show("STATS");
+  gateway.one.exchanges[0].add(600);
+  clock += 60s;
+  EXPECT_EQ(named("STATS")[0]["avg_query_count"], "10");
+  EXPECT_EQ(named("STATS")[0]["total_query_count"], "700");
+}
+
+TEST_F(TablesTest, TotalsAreTheSumOfTheRoutes) {
+  gateway.one.exchanges[0].add(1);
+  gateway.other.exchanges[1].add(2);
+  std::map<std::string, std::string> lines;
+  for (auto& row : named("TOTALS"))
+    lines[row["name"]] = row["value"];
+  EXPECT_EQ(lines["total_query_count"], "3");
+  EXPECT_EQ(lines["total_failed_count"], "2");
+  EXPECT_EQ(lines["not_postgres"], "4");
+  EXPECT_EQ(lines["cancels_forwarded"], "5");
+}
+
+TEST_F(TablesTest, ASlowExchangeSaysWhereItsTimeWentAndKeepsItsSecrets) {
+  telemetry::flight_record slow;
+  slow.facts.total = 2s;
+  slow.facts.at(phase::server) = 200ms;
+  slow.facts.at(phase::transfer) = 1800ms;
+  slow.facts.at(phase::client_stall) = 1700ms;
+  slow.statement = "alter role anna password 'geheim'";
+  slow.session = 42;
+  gateway.seen.slowest.push_back(slow);
+  auto rows = named("SLOW");
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0]["dominant"], "client_stall, 85 %: the client took nothing");
+  EXPECT_EQ(rows[0]["seconds"], "2.000000");
+  EXPECT_EQ(rows[0]["client_stall"], "1.700000");
+  EXPECT_EQ(rows[0]["sqlstate"], "NULL");
+  EXPECT_THAT(rows[0]["statement"], testing::Not(HasSubstr("geheim")));
+}
+
+TEST_F(TablesTest, TheConfigurationKeyByKey) {
+  std::map<std::string, std::map<std::string, std::string>> lines;
+  for (auto& row : named("CONFIG"))
+    lines[row["key"]] = row;
+  EXPECT_EQ(lines["listeners[0].address"]["value"], "0.0.0.0:6432");
+  EXPECT_EQ(lines["routes[0].match.database"]["value"], "app, app_*");
+  EXPECT_EQ(lines["routes[0].target"]["default"], "primary");
+  EXPECT_EQ(lines["workers"]["changeable"], "no");
+}
+
+TEST(PeerAddress, IsTakenApart) {
+  EXPECT_EQ(peer_address_of("10.0.0.1:5").host, "10.0.0.1");
+  EXPECT_EQ(peer_address_of("[::1]:5432").host, "::1");
+  EXPECT_EQ(peer_address_of("[::1]:5432").port, 5432);
+  EXPECT_EQ(peer_address_of("unix:/run/a:5").host, "unix");
+  EXPECT_EQ(peer_address_of("unix").host, "unix");
+  EXPECT_EQ(peer_address_of("").host, "");
+}
+
+TEST(Desk, ReadsStatementsAndSaysWhatItKnows) {
+  made_up gateway;
+  desk at(gateway, "1.2.3");
+  EXPECT_TRUE(at.read(" ; -- nothing\n/* at /* all */ */ ;").empty());
+  const auto two = at.read("show version; SHOW \"stats\" ;");
+  ASSERT_EQ(two.size(), 2u);
+  EXPECT_EQ(two[0]->columns.size(), 1u);
+  EXPECT_EQ(two[1]->columns[0].name, "database");
+  const auto unknown = at.read("show version; show foo; show version");
+  ASSERT_EQ(unknown.size(), 2u);
+  EXPECT_EQ(unknown[1].error().code.view(), "42601");
+  EXPECT_THAT(unknown[1].error().hint, HasSubstr("SLOW"));
+  EXPECT_EQ(at.read("pause app").front().error().code, sqlstates::feature_not_supported);
+  EXPECT_EQ(at.read("set pool_size = 5").front().error().code, sqlstates::feature_not_supported);
+  EXPECT_TRUE(at.read("set application_name = 'x'").front());
+  EXPECT_EQ(at.read("begin").front()->effect, session::console_effect::begin);
+  EXPECT_EQ(at.read("frobnicate \x01\xff now").front().error().message, "unknown command \"FROBNICATE\"");
+  EXPECT_EQ(at.read("\xff\xfe").front().error().message, "unknown command \"?\"");
+  EXPECT_EQ(at.rows(*two[0])->rows.front().front(), "Trunkline 1.2.3");
+}
+
+}  // namespace
+}  // namespace trunkline::console

@@ -1,0 +1,116 @@
+#include "main/gateway_observer.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <iterator>
+#include <memory>
+#include <mutex>
+#include <utility>
+
+#include "base/limits.h"
+
+namespace trunkline::main {
+namespace {
+
+/// What the workers bring; lives as long as the slowest of them, whoever asked may be gone by then.
+struct collection {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<session::session_view> sessions;
+  std::size_t missing = 0;
+};
+
+void append(std::vector<telemetry::flight_record>& to, std::vector<telemetry::flight_record> more) {
+  to.insert(to.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+}  // namespace
+
+gateway_observer::gateway_observer(gateway& of) : gateway_(of), started_(std::chrono::system_clock::now()) {}
+
+session::sessions_view gateway_observer::sessions() {
+  auto collected = std::make_shared<collection>();
+  collected->missing = gateway_.workers().size();
+  for (const auto& each : gateway_.workers()) {
+    each->look([collected](std::vector<session::session_view> some) {
+      std::lock_guard lock(collected->mutex);
+      std::move(some.begin(), some.end(), std::back_inserter(collected->sessions));
+      --collected->missing;
+      collected->changed.notify_one();
+    });
+  }
+  std::unique_lock lock(collected->mutex);
+  const bool complete = collected->changed.wait_for(lock, limits::observe_timeout,
+                                                    [&] { return collected->missing == 0; });
+  return {std::move(collected->sessions), complete};
+}
+
+session::exchanges_view gateway_observer::exchanges() {
+  session::exchanges_view all;
+  for (const auto& each : gateway_.workers()) {
+    append(all.slowest, each->seen().recorder().slowest());
+    append(all.failed, each->seen().recorder().failed());
+  }
+  std::stable_sort(all.slowest.begin(), all.slowest.end(),
+                   [](const auto& a, const auto& b) { return a.facts.total > b.facts.total; });
+  std::stable_sort(all.failed.begin(), all.failed.end(),
+                   [](const auto& a, const auto& b) { return a.began > b.began; });
+  return all;
+}
+
+std::vector<const telemetry::route_metrics*> gateway_observer::routes() {
+  std::vector<const telemetry::route_metrics*> all;
+  for (const auto& each : gateway_.workers()) {
+    const auto some = each->seen().routes();
+    all.insert(all.end(), some.begin(), some.end());
+  }
+  return all;
+}
+
+std::vector<const telemetry::worker_metrics*> gateway_observer::workers() {
+  std::vector<const telemetry::worker_metrics*> all;
+  for (const auto& each : gateway_.workers())
+    all.push_back(&each->seen().metrics());
+  return all;
+}
+
+config::snapshot gateway_observer::settings() {
+  return gateway_.current()->settings;
+}
+
+session::audit_view gateway_observer::audit() {
+  return gateway_.audit_state();
+}
+
+std::vector<session::certificate_view> gateway_observer::certificates() {
+  const auto setup = gateway_.current();
+  std::vector<session::certificate_view> all;
+  for (std::size_t i = 0; i < setup->listener_tls.size(); ++i) {
+    if (setup->listener_tls[i] == nullptr) continue;
+    for (const auto& each : setup->listener_tls[i]->certificates())
+      all.push_back({setup->settings->listeners[i].name, each.facts.subject, each.facts.not_after});
+  }
+  return all;
+}
+
+bool gateway_observer::draining() const {
+  return gateway_.draining();
+}
+
+bool gateway_observer::ready() const {
+  return gateway_.listens() && !gateway_.draining();
+}
+
+std::uint64_t gateway_observer::config_reload_failures() const {
+  return gateway_.reload_failures();
+}
+
+std::uint64_t gateway_observer::not_postgres() const {
+  return gateway_.not_postgres();
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> gateway_observer::cancels() {
+  return gateway_.cancels();
+}
+
+}  // namespace trunkline::main

@@ -1,0 +1,106 @@
+#include "session/console_login.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "config/glob.h"
+#include "protocol/authentication.h"
+#include "protocol/session_start.h"
+#include "runtime/random.h"
+#include "session/cancel_key.h"
+#include "session/console_desk.h"
+#include "session/gateway_login.h"
+#include "session/verifier_lookup.h"
+
+namespace trunkline::session {
+
+namespace {
+
+constexpr protocol::protocol_version newest_version{3, 2};
+
+const config::console& console_of(const login_context& context) {
+  return context.settings().admin.console;
+}
+
+bool may_enter(const login_context& context) {
+  const auto& users = console_of(context).users;
+  return std::any_of(users.begin(), users.end(),
+                     [&](const std::string& each) { return config::glob_match(each, context.startup.user); });
+}
+
+/// As PostgreSQL: told where the client asks for more than there is.
+void append_negotiation(const login_context& context, std::vector<std::byte>& out) {
+  const auto& startup = context.startup;
+  if (startup.version <= newest_version && startup.protocol_options.empty()) return;
+  std::vector<std::string_view> unknown;
+  for (const auto& each : startup.protocol_options)
+    unknown.push_back(each.name);
+  protocol::append_negotiate_protocol_version(out, std::min(startup.version, newest_version), unknown);
+}
+
+/// A key that belongs to no session (cancel_key.h: replica 0 does not exist): to cancel a console's statement
+/// does nothing.
+void append_key(const login_context& context, std::vector<std::byte>& out) {
+  const auto noise = runtime::random_bytes<long_cancel_key_bytes>();
+  const std::uint32_t pid = 1 + load_u32(noise.data()) % (cancel_slots - 1);
+  const bool is_long = std::min(context.startup.version, newest_version) >= newest_version;
+  protocol::append_backend_key_data(out, pid, byte_span(noise).subspan(4, is_long ? noise.size() - 4 : 4));
+}
+
+/// What libpq, JDBC, asyncpg and the others look at. The console always speaks UTF-8.
+void append_parameters(const login_context& context, std::vector<std::byte>& out) {
+  const std::string version = "15.0 (Trunkline " + std::string(context.shared->console->version()) + ")";
+  const std::pair<std::string_view, std::string_view> all[] = {
+      {"server_version", version},
+      {"server_encoding", "UTF8"},
+      {"client_encoding", "UTF8"},
+      {"application_name", context.facts->application_name},
+      {"DateStyle", "ISO, MDY"},
+      {"IntervalStyle", "postgres"},
+      {"TimeZone", "UTC"},
+      {"integer_datetimes", "on"},
+      {"standard_conforming_strings", "on"},
+      {"is_superuser", "off"},
+      {"session_authorization", context.startup.user},
+      {"default_transaction_read_only", "off"},
+      {"in_hot_standby", "off"},
+  };
+  for (const auto& [name, value] : all)
+    protocol::append_parameter_status(out, name, value);
+}
+
+}  // namespace
+
+bool wants_console(const login_context& context) {
+  if (context.opaque || context.shared->console == nullptr || console_of(context).users.empty()) return false;
+  return context.facts->database == "trunkline" || context.facts->database == "pgbouncer";
+}
+
+runtime::task<step<established>> console_login(login_context* context) {
+  established made;
+  made.console = true;
+  auto& admissions = context->shared->admissions;
+  const config::listener& listener = context->listener();
+  made.listener_place = admissions.enter("listener:" + listener.name, listener.max_sessions);
+  if (!made.listener_place) co_return std::unexpected(over_limit("on listener \"" + listener.name + "\""));
+
+  // Nobody learns from the exchange who may enter: it is the same with a fake verifier, and fails at its end.
+  auto user = co_await find_in_file(context, context->facts->setup->console_users.get(), may_enter(*context));
+  if (!user) co_return std::unexpected(std::move(user.error()));
+  auto proved = co_await authenticate_client(context, std::move(*user));
+  if (!proved) co_return std::unexpected(std::move(proved.error()));
+  // Only now, so that strangers cannot take these places.
+  made.route_place = admissions.enter("console", limits::console_sessions);
+  if (!made.route_place) co_return std::unexpected(over_limit("at the console"));
+
+  std::vector<std::byte> out;
+  append_negotiation(*context, out);
+  protocol::append_authentication_ok(out);
+  append_parameters(*context, out);
+  append_key(*context, out);
+  protocol::append_ready_for_query(out, protocol::transaction_status::idle);
+  context->client.write(out);
+  co_return made;
+}
+
+}  // namespace trunkline::session

@@ -1,0 +1,101 @@
+// What a running gateway shows of itself to those who only look: the admin HTTP server and the console. Every
+// call may be made from any thread but a worker's, copies, and waits at most `limits::observe_timeout` for a
+// worker that is busy (its part is then missing, and `complete` says so). Implemented by main.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/settings.h"
+#include "telemetry/flight_recorder.h"
+#include "telemetry/route_metrics.h"
+
+namespace trunkline::session {
+
+struct session_facts;
+
+/// One session as it is now.
+struct session_view {
+  std::uint64_t id = 0;
+  unsigned worker = 0;
+  std::string listener;
+  std::string route;  ///< empty before one was chosen
+  std::string upstream;
+  std::string client;
+  std::string user;
+  std::string database;
+  std::string application_name;
+  std::string server_name;
+  std::string tls;  ///< "TLSv1.3 TLS_AES_256_GCM_SHA384"; empty: plaintext
+  std::string endpoint;
+  std::string server_tls;
+  std::string local;         ///< the gateway's own address towards the server
+  std::uint32_t server_pid = 0;  ///< backend process at the server; 0: not known
+  std::string state;             ///< login | active | idle | idle in transaction | idle in transaction (aborted) | passthrough
+  char transaction_status = '-';
+  std::chrono::system_clock::time_point started;
+  double seconds = 0;           ///< since it was accepted
+  double idle_seconds = 0;      ///< since the last byte
+  double exchange_seconds = 0;  ///< how long the present exchange has been going on; 0: none
+  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_out = 0;
+  std::uint64_t exchanges = 0;
+};
+
+/// What the facts alone tell; a session that has a relay knows more. `now` is the loop's clock.
+session_view view_of(const session_facts& facts, std::chrono::steady_clock::time_point now);
+/// As pg_stat_activity calls it; `idle`: nothing outstanding.
+const char* state_name(char transaction_status, bool idle);
+
+struct sessions_view {
+  std::vector<session_view> sessions;
+  bool complete = true;
+};
+
+struct exchanges_view {
+  std::vector<telemetry::flight_record> slowest;  ///< of all workers, slowest first
+  std::vector<telemetry::flight_record> failed;   ///< newest first
+};
+
+/// The audit's state; `enabled` false: there is none.
+struct audit_view {
+  bool enabled = false;
+  bool blocked = false;  ///< a sink fails; sessions are stopped (block) or events are lost (continue)
+  std::string problem;
+  std::uint64_t events = 0;   ///< written
+  std::uint64_t dropped = 0;  ///< lost, each told by a `gap` event
+  double lag_seconds = 0;     ///< age of the oldest event that is not on disk
+};
+
+struct certificate_view {
+  std::string listener;  ///< or "upstream:NAME" for the gateway's own client certificate
+  std::string subject;
+  std::chrono::system_clock::time_point expires;
+};
+
+class observer {
+ public:
+  virtual ~observer() = default;
+
+  virtual sessions_view sessions() = 0;
+  virtual exchanges_view exchanges() = 0;
+  /// Live objects, for reading; they stay for the life of the process.
+  virtual std::vector<const telemetry::route_metrics*> routes() = 0;
+  virtual std::vector<const telemetry::worker_metrics*> workers() = 0;
+  virtual config::snapshot settings() = 0;
+  virtual audit_view audit() = 0;
+  virtual std::vector<certificate_view> certificates() = 0;
+  virtual std::chrono::system_clock::time_point started() const = 0;
+  virtual bool draining() const = 0;
+  /// Configured, listening and not draining.
+  virtual bool ready() const = 0;
+  virtual std::uint64_t config_reload_failures() const = 0;
+  virtual std::uint64_t not_postgres() const = 0;
+  /// By result, as `cancels_total{result}`.
+  virtual std::vector<std::pair<std::string, std::uint64_t>> cancels() = 0;
+};
+
+}  // namespace trunkline::session

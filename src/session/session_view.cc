@@ -1,0 +1,56 @@
+#include <chrono>
+
+#include "session/facts.h"
+#include "session/observer.h"
+
+namespace trunkline::session {
+namespace {
+
+double seconds_of(runtime::duration value) {
+  return std::chrono::duration<double>(value).count();
+}
+
+}  // namespace
+
+session_view view_of(const session_facts& facts, runtime::time_point now) {
+  session_view seen;
+  seen.id = facts.id;
+  seen.worker = facts.worker;
+  seen.listener = facts.listener().name;
+  if (facts.route != nullptr) {
+    seen.route = facts.route->name;
+    seen.upstream = facts.route->upstream;
+  }
+  seen.client = facts.client;
+  seen.user = facts.user;
+  seen.database = facts.database;
+  seen.application_name = facts.application_name;
+  seen.server_name = facts.server_name;
+  seen.tls = facts.tls;
+  seen.endpoint = facts.endpoint;
+  seen.server_tls = facts.server_tls;
+  seen.server_pid = facts.server_pid;
+  seen.state = "login";
+  seen.seconds = seconds_of(now - facts.started);
+  seen.started = std::chrono::system_clock::now() -
+                 std::chrono::duration_cast<std::chrono::system_clock::duration>(now - facts.started);
+  seen.idle_seconds = seconds_of(now - facts.last_bytes);
+  seen.bytes_in = facts.bytes_from_client;
+  seen.bytes_out = facts.bytes_from_server;
+  return seen;
+}
+
+const char* state_name(char transaction_status, bool idle) {
+  switch (transaction_status) {
+    case 'I':
+      return idle ? "idle" : "active";
+    case 'T':
+      return "idle in transaction";
+    case 'E':
+      return "idle in transaction (aborted)";
+    default:
+      return "passthrough";
+  }
+}
+
+}  // namespace trunkline::session

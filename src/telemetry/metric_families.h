@@ -1,0 +1,69 @@
+// Every metric that `/metrics` shows: name, kind, help. docs/metrics.md has a line for each (a test
+// compares), and the dashboard and the alert rules of deploy/monitoring may use no other. Constants; any
+// thread.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace trunkline::telemetry {
+
+/// `info`: a gauge of 1 that only carries labels. `total`: a counter whose name without `_total` is another
+/// metric's, which OpenMetrics does not allow between typed families; there it goes without a type.
+enum class metric_kind : std::uint8_t { counter, gauge, histogram, info, total };
+
+/// `name` is that of the samples, without `_bucket`, `_sum` and `_count`.
+struct metric_family {
+  std::string_view name;
+  metric_kind kind;
+  std::string_view help;
+};
+
+// clang-format off
+namespace metric {
+
+inline constexpr metric_family sessions{"trunkline_sessions", metric_kind::gauge, "Client sessions that are open now, by the route they took."};
+inline constexpr metric_family sessions_total{"trunkline_sessions_total", metric_kind::total, "Client sessions begun."};
+inline constexpr metric_family session_closes{"trunkline_session_closes_total", metric_kind::counter, "Client sessions that ended, by the cause of their end."};
+inline constexpr metric_family idle_before_death{"trunkline_session_idle_before_death_seconds", metric_kind::histogram, "How long a session had been silent when it died without anybody asking for it, by the leg that died. Each known idle timer on the road has a bucket of its own."};
+inline constexpr metric_family login_seconds{"trunkline_login_seconds", metric_kind::histogram, "Time of a login, by phase."};
+inline constexpr metric_family exchange_seconds{"trunkline_exchange_seconds", metric_kind::histogram, "Time of an exchange (from a request's first byte to the next ReadyForQuery), by where it went."};
+inline constexpr metric_family exchanges{"trunkline_exchanges_total", metric_kind::counter, "Exchanges, by how they ended."};
+inline constexpr metric_family errors{"trunkline_errors_total", metric_kind::counter, "Exchanges that ended with an error, by the class of its SQLSTATE (its first two characters; 00: none that could be read)."};
+inline constexpr metric_family bytes{"trunkline_bytes_total", metric_kind::counter, "PostgreSQL's bytes, as seen from the gateway, without TLS."};
+inline constexpr metric_family client_think{"trunkline_client_think_seconds", metric_kind::histogram, "Time between two exchanges of a session outside a transaction: the client has nothing to ask."};
+inline constexpr metric_family idle_in_transaction{"trunkline_idle_in_transaction_seconds", metric_kind::histogram, "Time between two exchanges of a session inside a transaction: locks are held while the client thinks."};
+inline constexpr metric_family cancels{"trunkline_cancels_total", metric_kind::counter, "Cancel requests, by what became of them."};
+inline constexpr metric_family tcp_rtt{"trunkline_tcp_rtt_seconds", metric_kind::histogram, "Round-trip time of the network as the kernel measures it, by leg."};
+inline constexpr metric_family tcp_retransmits{"trunkline_tcp_retransmits_total", metric_kind::counter, "TCP segments that the gateway had to send again, by leg."};
+
+inline constexpr metric_family audit_enabled{"trunkline_audit_enabled", metric_kind::gauge, "1 where the configuration has an audit."};
+inline constexpr metric_family audit_blocked{"trunkline_audit_blocked", metric_kind::gauge, "1 while audit events cannot be written: sessions stop (onFailure: block) or events are lost (continue)."};
+inline constexpr metric_family audit_events{"trunkline_audit_events_total", metric_kind::counter, "Audit events written."};
+inline constexpr metric_family audit_dropped{"trunkline_audit_dropped_total", metric_kind::counter, "Audit events lost, each told by a gap event."};
+inline constexpr metric_family audit_lag{"trunkline_audit_lag_seconds", metric_kind::gauge, "Age of the oldest audit event that is not yet on disk."};
+
+inline constexpr metric_family worker_busy_ratio{"trunkline_worker_busy_ratio", metric_kind::gauge, "Share of the last ten seconds in which the worker's loop did not wait; 1: it never did."};
+inline constexpr metric_family worker_busy{"trunkline_worker_busy_seconds_total", metric_kind::counter, "Time in which the worker's loop did not wait."};
+inline constexpr metric_family worker_turns{"trunkline_worker_turns_total", metric_kind::counter, "Turns of the worker's loop."};
+inline constexpr metric_family worker_silence{"trunkline_worker_silence_seconds", metric_kind::gauge, "Time since the worker's loop last turned."};
+
+inline constexpr metric_family ready{"trunkline_ready", metric_kind::gauge, "1 while the gateway is configured, listening and not draining: what /readyz says."};
+inline constexpr metric_family draining{"trunkline_draining", metric_kind::gauge, "1 while the gateway drains."};
+inline constexpr metric_family not_postgres{"trunkline_not_postgres_total", metric_kind::counter, "Connections that did not speak PostgreSQL's protocol, such as port scans and HTTP probes."};
+inline constexpr metric_family config_generation{"trunkline_config_generation", metric_kind::gauge, "Number of the configuration in force: 1 at start, one more with each reload."};
+inline constexpr metric_family config_reload_failures{"trunkline_config_reload_failures_total", metric_kind::counter, "Reloads that were refused; the old configuration stayed in force."};
+inline constexpr metric_family certificate_expiry{"trunkline_certificate_expiry_seconds", metric_kind::gauge, "Time until the certificate expires; negative: it has."};
+inline constexpr metric_family build{"trunkline_build_info", metric_kind::info, "The version of this binary."};
+
+inline constexpr metric_family process_start{"process_start_time_seconds", metric_kind::gauge, "When the process started, in seconds since 1970."};
+inline constexpr metric_family process_cpu{"process_cpu_seconds_total", metric_kind::counter, "Processor time of the process, user and system."};
+inline constexpr metric_family process_resident{"process_resident_memory_bytes", metric_kind::gauge, "Memory of the process that is resident."};
+inline constexpr metric_family process_virtual{"process_virtual_memory_bytes", metric_kind::gauge, "Address space of the process."};
+inline constexpr metric_family process_open_files{"process_open_fds", metric_kind::gauge, "Open file descriptors."};
+inline constexpr metric_family process_max_files{"process_max_fds", metric_kind::gauge, "File descriptors that the process may open."};
+
+}  // namespace metric
+// clang-format on
+
+}  // namespace trunkline::telemetry
