@@ -205,7 +205,7 @@ def test_the_index_is_made_again(audit, tmp_path, damage):
 
 
 def test_ls_is_quick(audit, tmp_path, not_sanitized):
-    """The figure for ten million events is in docs/audit-reading.md; here a small one keeps it so."""
+    """A small folder, in CI: an index that does not prune would be seen here already."""
     large(tmp_path, 100_000)
     audit("ls")
     for chosen in ([], ["--session", "1a2b3c4d-3"], ["--sqlstate", "99999"], ["--slower-than", "2s"]):
