@@ -1,4 +1,4 @@
-// The pages of the admin server (docs/admin.md): health, metrics and the API. Everything here only shows.
+// The pages of the admin server: health, metrics and the API. Everything here only shows.
 // Owner: main; what it shows outlives it.
 #pragma once
 

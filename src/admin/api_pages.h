@@ -1,4 +1,4 @@
-// The pages below /api/v1/ (docs/admin.md): JSON, for reading. Those of sessions and exchanges may wait for a
+// The pages below /api/v1/: JSON, for reading. Those of sessions and exchanges may wait for a
 // busy worker, up to `limits::observe_timeout`. Any thread.
 #pragma once
 

@@ -162,9 +162,27 @@ void gateway::publish(std::shared_ptr<const session::deployment> setup) {
 }
 
 void gateway::tick(runtime::time_point now) {
+  watch_audit();
   if (now - tickets_rotated_ < limits::tls_ticket_key_rotation) return;
   tickets_rotated_ = now;
   tickets_->rotate();
+}
+
+/// Whoever is refused with 58030 is sent to the log: here is what it says.
+void gateway::watch_audit() {
+  audit::audit_state seen = audit_.state();
+  const auto lost = static_cast<std::int64_t>(seen.dropped - audit_told_.dropped);
+  if (seen.blocked != audit_told_.blocked || seen.problem != audit_told_.problem) {
+    if (seen.blocked) {
+      log_.write(telemetry::log_level::error, "audit", "cannot be written: " + seen.problem);
+    } else if (!seen.problem.empty()) {
+      log_.write(telemetry::log_level::warning, "audit", seen.problem);
+    } else {
+      log_.write(telemetry::log_level::info, "audit", "is written again");
+    }
+  }
+  if (lost > 0) log_.write(telemetry::log_level::warning, "audit", "events were lost", {{"events", lost}});
+  audit_told_ = std::move(seen);
 }
 
 void gateway::drain() {
@@ -180,7 +198,11 @@ void gateway::stop() {
     each->stop();
   for (auto& each : workers_)
     each->join();
+  const bool was_blocked = audit_.blocked();
   audit_.stop();
+  watch_audit();
+  if (!workers_.empty() && was_blocked && audit_.blocked())
+    log_.write(telemetry::log_level::error, "audit", "what could not be written was still held at the end and is lost");
   console_.reset();  // what it still works out is handed to a loop
   workers_.clear();
   for (auto& [name, entry] : sockets_) {

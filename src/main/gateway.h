@@ -31,7 +31,7 @@ class gateway {
   result<> start(const config::snapshot& settings);
   /// Replaces the configuration; sessions keep the one they began with. On an error nothing has changed.
   result<> reload(const config::snapshot& settings);
-  /// About once a second: session ticket keys rotate.
+  /// About once a second: session ticket keys rotate, and what has become of the audit is logged.
   void tick(runtime::time_point now);
 
   void drain();
@@ -64,6 +64,7 @@ class gateway {
   result<> open_sockets(const session::deployment& setup, sockets& into);
   void publish(std::shared_ptr<const session::deployment> setup);
   void tell_reload(bool ok, const std::string& problem);
+  void watch_audit();
 
   telemetry::logger& log_;
   std::array<std::byte, 32> key_cache_secret_;
@@ -76,6 +77,7 @@ class gateway {
   runtime::time_point tickets_rotated_;
   runtime::work_pool work_;
   audit::pipeline audit_;
+  audit::audit_state audit_told_;  // as the log has it
   audit::tap& own_tap_;  // for what this thread has to tell
   std::unique_ptr<session::services> services_;
   std::unique_ptr<session::observer> for_console_;
