@@ -8,6 +8,7 @@
 #include "admin/json.h"
 #include "admin/query.h"
 #include "base/limits.h"
+#include "base/seconds.h"
 #include "config/enum_names.h"
 #include "config/load.h"
 #include "config/values.h"
@@ -17,8 +18,6 @@ namespace trunkline::admin {
 namespace {
 
 constexpr std::size_t shown_by_default = 100;
-
-using seconds = std::chrono::duration<double>;
 
 /// A text that may be missing is null rather than empty.
 json known(const std::string& text) {
@@ -53,9 +52,9 @@ json session_json(const session::session_view& of) {
 }
 
 json exchange_json(const telemetry::flight_record& of, statement_text& statements) {
-  json times{{"total", seconds(of.facts.total).count()}};
+  json times{{"total", seconds_of(of.facts.total)}};
   for (std::size_t i = 0; i < telemetry::phase_count; ++i)
-    times[std::string(telemetry::phase_names[i])] = seconds(of.facts.phases[i]).count();
+    times[std::string(telemetry::phase_names[i])] = seconds_of(of.facts.phases[i]);
   const auto most = telemetry::dominant_phase_of(of.facts);
   const bool failed = of.facts.code != sqlstate();
   return {{"session", of.session},
@@ -72,7 +71,7 @@ json exchange_json(const telemetry::flight_record& of, statement_text& statement
           {"seconds", times},
           {"dominant",
            {{"phase", most.name},
-            {"seconds", seconds(most.time).count()},
+            {"seconds", seconds_of(most.time)},
             {"share", most.share},
             {"meaning", most.meaning}}},
           {"bytesIn", of.facts.bytes_in},
@@ -154,7 +153,7 @@ http_response exchanges_page(session::observer& seen, const http_request& reques
   const std::size_t most = asked.count("limit", shown_by_default, limits::admin_sessions);
   if (asked.refusal()) return *asked.refusal();
   const auto view = seen.exchanges();
-  return json_response({{"windowSeconds", seconds(limits::slow_window).count()},
+  return json_response({{"windowSeconds", seconds_of(limits::slow_window)},
                         {"slowest", exchanges_json(view.slowest, most, statements)},
                         {"failed", exchanges_json(view.failed, most, statements)}});
 }

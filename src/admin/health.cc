@@ -2,11 +2,10 @@
 
 #include "admin/json.h"
 #include "base/limits.h"
+#include "base/seconds.h"
 
 namespace trunkline::admin {
 namespace {
-
-using seconds = std::chrono::duration<double>;
 
 }  // namespace
 
@@ -17,12 +16,12 @@ http_response health_page(session::observer& seen, std::chrono::steady_clock::ti
     const std::int64_t beat = workers[i]->heartbeat_ns.load(std::memory_order_relaxed);
     if (beat == 0) {
       // It may just be starting.
-      const seconds age = std::chrono::system_clock::now() - seen.started();
+      const auto age = std::chrono::system_clock::now() - seen.started();
       if (age > limits::loop_silence) silent.push_back({{"worker", i}, {"silentSeconds", nullptr}});
       continue;
     }
-    const seconds silence = now.time_since_epoch() - std::chrono::nanoseconds(beat);
-    if (silence > limits::loop_silence) silent.push_back({{"worker", i}, {"silentSeconds", silence.count()}});
+    const auto silence = now.time_since_epoch() - std::chrono::nanoseconds(beat);
+    if (silence > limits::loop_silence) silent.push_back({{"worker", i}, {"silentSeconds", seconds_of(silence)}});
   }
   if (silent.empty()) return json_response({{"status", "ok"}, {"workers", workers.size()}});
   return json_response({{"status", "hanging"},

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "admin/process_facts.h"
+#include "base/seconds.h"
 #include "telemetry/route_exposition.h"
 
 namespace trunkline::admin {
@@ -12,7 +13,6 @@ namespace {
 
 namespace metric = telemetry::metric;
 using telemetry::metrics_writer;
-using seconds = std::chrono::duration<double>;
 
 void one(metrics_writer& out, const telemetry::metric_family& which, std::uint64_t value) {
   out.family(which);
@@ -59,7 +59,7 @@ void write_workers(metrics_writer& out, session::observer& seen, const metrics_m
                 [&](std::size_t i) { return workers[i]->turns.value(); });
   write_workers(out, metric::worker_silence, workers.size(), [&](std::size_t i) {
     const std::chrono::nanoseconds beat(workers[i]->heartbeat_ns.load(std::memory_order_relaxed));
-    return beat.count() == 0 ? 0.0 : std::max(0.0, seconds(at.now.time_since_epoch() - beat).count());
+    return beat.count() == 0 ? 0.0 : std::max(0.0, seconds_of(at.now.time_since_epoch() - beat));
   });
 }
 
@@ -67,7 +67,7 @@ void write_workers(metrics_writer& out, session::observer& seen, const metrics_m
 void write_certificates(metrics_writer& out, session::observer& seen, const metrics_moment& at) {
   std::map<std::pair<std::string, std::string>, double> left;
   for (const auto& each : seen.certificates()) {
-    const double remaining = seconds(each.expires - at.date).count();
+    const double remaining = seconds_of(each.expires - at.date);
     const auto [found, fresh] = left.try_emplace({each.listener, each.subject}, remaining);
     if (!fresh) found->second = std::min(found->second, remaining);
   }
@@ -78,7 +78,7 @@ void write_certificates(metrics_writer& out, session::observer& seen, const metr
 
 void write_process(metrics_writer& out, session::observer& seen) {
   const auto facts = read_process_facts();
-  one(out, metric::process_start, seconds(seen.started().time_since_epoch()).count());
+  one(out, metric::process_start, seconds_of(seen.started().time_since_epoch()));
   one(out, metric::process_cpu, facts.cpu_seconds);
   one(out, metric::process_resident, facts.resident_bytes);
   one(out, metric::process_virtual, facts.virtual_bytes);

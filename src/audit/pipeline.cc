@@ -10,6 +10,7 @@
 #include "audit/json_pieces.h"
 #include "audit/stdout_sink.h"
 #include "base/limits.h"
+#include "base/seconds.h"
 #include "runtime/random.h"
 
 namespace trunkline::audit {
@@ -68,7 +69,7 @@ audit_state pipeline::state() const {
   now.dropped = dropped_.load(std::memory_order_relaxed);
   if (const std::int64_t since = pending_since_ns_.load(std::memory_order_relaxed); since != 0) {
     const auto age = clock::now().time_since_epoch() - std::chrono::nanoseconds(since);
-    now.lag_seconds = std::max(std::chrono::duration<double>(age).count(), 0.0);
+    now.lag_seconds = std::max(seconds_of(age), 0.0);
   }
   const std::lock_guard lock(state_mutex_);
   now.problem = problem_;
@@ -256,7 +257,7 @@ void pipeline::look_at_clock(clock::time_point now) {
   const auto before = std::exchange(offset_, offset);
   model_.set_clock(offset);
   if (!before) return;
-  const double jump = std::chrono::duration<double>(offset - *before).count();
+  const double jump = seconds_of(offset - *before);
   if (std::fabs(jump) <= 1.0) return;
   std::string fields = jump < 0 ? ",\"seconds\":-" : ",\"seconds\":";
   append_seconds(fields, std::fabs(jump));

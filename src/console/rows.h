@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/seconds.h"
 #include "session/console_desk.h"
 
 namespace trunkline::console {
@@ -29,7 +30,7 @@ class row {
   }
   row& seconds(double value) { return text(fmt::format("{:.6f}", value)); }
   row& seconds(std::chrono::nanoseconds value) {
-    return seconds(std::chrono::duration<double>(value).count());
+    return seconds(seconds_of(value));
   }
   row& yes(bool value) { return text(value ? "yes" : "no"); }
   row& null() {

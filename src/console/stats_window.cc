@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/limits.h"
+#include "base/seconds.h"
 
 namespace trunkline::console {
 
@@ -68,7 +69,7 @@ stats_window::change stats_window::look(const totals_by_route& totals, time_poin
     older_ = std::move(newer_);
     newer_ = {now, totals};
   }
-  return {older_.totals, std::chrono::duration<double>(now - older_.when).count()};
+  return {older_.totals, seconds_of(now - older_.when)};
 }
 
 }  // namespace trunkline::console

@@ -122,7 +122,7 @@ console_rows close_rows(sight& seen) {
   return out;
 }
 
-constexpr std::array all_tables{
+constexpr std::array exchanges_list{
     table{"CLOSES", "how many sessions ended, by route and cause", close_columns, &close_rows},
     table{"FAILED", "the last exchanges that failed, newest first", exchange_columns, &failed_rows},
     table{"SLOW", "the slowest exchanges of the last minutes, and where their time went", exchange_columns,
@@ -132,7 +132,7 @@ constexpr std::array all_tables{
 }  // namespace
 
 std::span<const table> exchange_tables() {
-  return all_tables;
+  return exchanges_list;
 }
 
 }  // namespace trunkline::console

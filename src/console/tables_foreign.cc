@@ -29,7 +29,7 @@ console_rows no_rows(sight&) {
   return {};
 }
 
-constexpr std::array all_tables{
+constexpr std::array foreign_list{
     table{"DNS_HOSTS", "nothing: names are looked up anew for each connection", host_columns, &no_rows},
     table{"DNS_ZONES", "nothing: the system's resolver is asked", zone_columns, &no_rows},
     table{"MEM", "nothing: there are no caches of objects", mem_columns, &no_rows},
@@ -40,7 +40,7 @@ constexpr std::array all_tables{
 }  // namespace
 
 std::span<const table> foreign_tables() {
-  return all_tables;
+  return foreign_list;
 }
 
 }  // namespace trunkline::console

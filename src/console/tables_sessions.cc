@@ -400,7 +400,7 @@ console_rows prepared_rows(sight&) {
   return {.rows = {}, .notice = "prepared statements stay between client and server: pooling is off"};
 }
 
-constexpr std::array all_tables{
+constexpr std::array sessions_list{
     table{"ACTIVE_SOCKETS", "SHOW SOCKETS, of sessions whose exchange is under way", socket_columns,
           &active_socket_rows},
     table{"CLIENTS", "the client's side of each session", client_columns, &client_rows},
@@ -418,7 +418,7 @@ constexpr std::array all_tables{
 }  // namespace
 
 std::span<const table> session_tables() {
-  return all_tables;
+  return sessions_list;
 }
 
 }  // namespace trunkline::console

@@ -267,7 +267,7 @@ console_rows help_rows(sight&) {
   return out;
 }
 
-constexpr std::array all_tables{
+constexpr std::array setup_list{
     table{"CERTIFICATES", "the certificates in use, and when they expire", certificate_columns,
           &certificate_rows},
     table{"CONFIG", "the configuration in force, as `trunkline check` prints it", config_columns,
@@ -283,7 +283,7 @@ constexpr std::array all_tables{
 }  // namespace
 
 std::span<const table> setup_tables() {
-  return all_tables;
+  return setup_list;
 }
 
 }  // namespace trunkline::console

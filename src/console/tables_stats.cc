@@ -210,7 +210,7 @@ console_rows totals_rows(sight& seen) {
   return out;
 }
 
-constexpr std::array all_tables{
+constexpr std::array stats_list{
     table{"STATS", "exchanges, bytes and times of each route, in all and on average", stats_columns,
           &stats_rows},
     table{"STATS_AVERAGES", "the averages of SHOW STATS", totals_columns, &stats_averages_rows},
@@ -221,7 +221,7 @@ constexpr std::array all_tables{
 }  // namespace
 
 std::span<const table> stats_tables() {
-  return all_tables;
+  return stats_list;
 }
 
 }  // namespace trunkline::console

@@ -30,7 +30,7 @@ using std::chrono::milliseconds;
 
 constexpr std::uint16_t usual_port = 6432;
 constexpr milliseconds gateway_patience{20'000};
-constexpr milliseconds look_again{50};
+constexpr milliseconds gateway_poll{50};
 constexpr milliseconds watch_interval{200};
 constexpr milliseconds end_patience{10'000};
 
@@ -186,10 +186,10 @@ result<child_process> start_gateway(const std::string& folder, const demo_option
                      json ? "json" : "text", "--log-level", levels[static_cast<std::size_t>(options.level)]},
        .folder = folder});
   if (!running) return running;
-  for (milliseconds waited{0}; waited < gateway_patience; waited += look_again) {
+  for (milliseconds waited{0}; waited < gateway_patience; waited += gateway_poll) {
     if (tcp_socket().connects_to(port)) return running;
     if (running->poll()) return fail({.message = "the gateway ended while it started"});
-    pause_for(look_again);
+    pause_for(gateway_poll);
   }
   return fail({.message = "the gateway does not accept connections"});
 }
@@ -214,7 +214,7 @@ void print_welcome(const demo_server& server, std::uint16_t port) {
   std::fflush(stdout);
 }
 
-int complain(const error& why) {
+int give_up(const error& why) {
   fmt::print(stderr, "trunkline demo: {}\n", why.message);
   if (!why.hint.empty()) fmt::print(stderr, "hint: {}\n", why.hint);
   return exit_failure;
@@ -231,10 +231,10 @@ int watch(child_process& database, child_process& gateway, const demo_server& se
           const stop_signals& signals) {
   while (!signals.came_within(watch_interval)) {
     if (const auto code = gateway.poll()) {
-      return complain({.message = fmt::format("the gateway ended with exit code {}", *code)});
+      return give_up({.message = fmt::format("the gateway ended with exit code {}", *code)});
     }
     if (const auto code = database.poll()) {
-      return complain(
+      return give_up(
           {.message = fmt::format("PostgreSQL ended with exit code {}; see {}", *code, server.log_file())});
     }
   }
@@ -245,24 +245,24 @@ int watch(child_process& database, child_process& gateway, const demo_server& se
 int run_in(const std::string& folder, const demo_options& options, const stop_signals& signals) {
   demo_server server{.folder = folder, .user = "demo", .password = make_password()};
   auto programs = find_postgres();
-  if (!programs) return complain(programs.error());
+  if (!programs) return give_up(programs.error());
   server.programs = *programs;
   auto identity = postgres_identity();
-  if (!identity) return complain(identity.error());
+  if (!identity) return give_up(identity.error());
   server.identity = *identity;
   const auto port = choose_port(options);
-  if (!port) return complain(port.error());
-  if (auto done = hand_over(server); !done) return complain(done.error());
+  if (!port) return give_up(port.error());
+  if (auto done = hand_over(server); !done) return give_up(done.error());
 
   fmt::print(stderr, "making a database with {} in {}\n", server.programs, folder);
-  if (auto done = create_database(server); !done) return complain(done.error());
+  if (auto done = create_database(server); !done) return give_up(done.error());
   auto database = start_database(server);
-  if (!database) return complain(database.error());
-  if (auto done = write_certificates(folder); !done) return complain(done.error());
+  if (!database) return give_up(database.error());
+  if (auto done = write_certificates(folder); !done) return give_up(done.error());
   const auto users = fmt::format("\"{}\" \"{}\"\n", server.user, server.password.reveal());
-  if (auto done = tls::write_private(folder + "/console.users", users); !done) return complain(done.error());
+  if (auto done = tls::write_private(folder + "/console.users", users); !done) return give_up(done.error());
   if (auto done = tls::write_private(folder + "/trunkline.yaml", config_text(server, *port)); !done) {
-    return complain(done.error());
+    return give_up(done.error());
   }
   auto gateway = start_gateway(folder, options, *port);
   int code = exit_failure;
@@ -271,7 +271,7 @@ int run_in(const std::string& folder, const demo_options& options, const stop_si
     code = watch(*database, *gateway, server, signals);
     gateway->end(SIGINT, end_patience);
   } else {
-    complain(gateway.error());
+    give_up(gateway.error());
   }
   database->end(SIGINT, end_patience);
   return code;
@@ -282,7 +282,7 @@ int run_in(const std::string& folder, const demo_options& options, const stop_si
 int demo(const demo_options& options) {
   const stop_signals signals;
   auto folder = scratch_folder::make();
-  if (!folder) return complain(folder.error());
+  if (!folder) return give_up(folder.error());
   if (options.keep) {
     folder->keep();
     fmt::print(stderr, "keeping {}\n", folder->path());

@@ -24,7 +24,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds initdb_patience{60'000};
 constexpr milliseconds start_patience{30'000};
-constexpr milliseconds look_again{50};
+constexpr milliseconds server_poll{50};
 
 bool holds_postgres(const fs::path& folder) {
   return access((folder / "initdb").c_str(), X_OK) == 0 && access((folder / "postgres").c_str(), X_OK) == 0;
@@ -148,10 +148,10 @@ result<child_process> start_database(const demo_server& server) {
        .identity = server.identity,
        .parent_death_signal = SIGINT});
   if (!running) return running;
-  for (milliseconds waited{0}; waited < start_patience; waited += look_again) {
+  for (milliseconds waited{0}; waited < start_patience; waited += server_poll) {
     if (is_ready(server.folder + "/data/postmaster.pid")) return running;
     if (running->poll()) return failed(server, "postgres ended while it started");
-    pause_for(look_again);
+    pause_for(server_poll);
   }
   running->end(SIGINT, milliseconds{5'000});
   return failed(server, "postgres did not become ready");

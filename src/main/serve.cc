@@ -9,6 +9,7 @@
 #include <cstring>
 #include <optional>
 
+#include "base/seconds.h"
 #include "config/load.h"
 #include "main/admin_wiring.h"
 #include "main/gateway.h"
@@ -125,7 +126,7 @@ void control::drain() {
   const auto grace = current_.value->drain_grace;
   log_.write(log_level::info, "drain", "sessions end as their transactions finish",
              {{"sessions", static_cast<std::int64_t>(gateway_.sessions())},
-              {"graceSeconds", std::chrono::duration<double>(grace).count()}});
+              {"graceSeconds", seconds_of(grace)}});
   gateway_.drain();
   const auto over = std::chrono::steady_clock::now() + grace;
   const sigset_t set = control_signals();

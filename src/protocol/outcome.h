@@ -26,4 +26,8 @@ inline error violation(error_source who, std::string message) {
   return {who, error_reaction::close, sqlstates::protocol_violation, std::move(message)};
 }
 
+inline error malformed_answer(const char* what) {
+  return violation(error_source::server, std::string{"malformed "} + what + " message");
+}
+
 }  // namespace trunkline::protocol

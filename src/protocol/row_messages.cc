@@ -6,10 +6,6 @@
 namespace trunkline::protocol {
 namespace {
 
-error malformed(const char* what) {
-  return violation(error_source::server, std::string{"malformed "} + what + " message");
-}
-
 // The least that one column takes, so that a lying count cannot claim memory.
 constexpr std::size_t field_bytes_min = 19;
 constexpr std::size_t value_bytes_min = 4;
@@ -19,7 +15,7 @@ constexpr std::size_t value_bytes_min = 4;
 result<std::vector<field_description>> decode_row_description(byte_span body) {
   message_reader reader{body};
   const std::size_t count = reader.u16();
-  if (!reader.ok() || count * field_bytes_min > reader.remaining()) return fail(malformed("RowDescription"));
+  if (!reader.ok() || count * field_bytes_min > reader.remaining()) return fail(malformed_answer("RowDescription"));
   std::vector<field_description> fields(count);
   for (field_description& field : fields) {
     field.name = reader.text();
@@ -30,27 +26,27 @@ result<std::vector<field_description>> decode_row_description(byte_span body) {
     field.type_modifier = reader.u32();
     field.format = reader.u16();
   }
-  if (!reader.complete()) return fail(malformed("RowDescription"));
+  if (!reader.complete()) return fail(malformed_answer("RowDescription"));
   return fields;
 }
 
 result<data_row> decode_data_row(byte_span body) {
   message_reader reader{body};
   const std::size_t count = reader.u16();
-  if (!reader.ok() || count * value_bytes_min > reader.remaining()) return fail(malformed("DataRow"));
+  if (!reader.ok() || count * value_bytes_min > reader.remaining()) return fail(malformed_answer("DataRow"));
   data_row values(count);
   for (auto& value : values) {
     const std::uint32_t size = reader.u32();
     if (size != UINT32_MAX) value = reader.bytes(size);
   }
-  if (!reader.complete()) return fail(malformed("DataRow"));
+  if (!reader.complete()) return fail(malformed_answer("DataRow"));
   return values;
 }
 
 result<std::string_view> decode_command_complete(byte_span body) {
   message_reader reader{body};
   const std::string_view tag = reader.text();
-  if (!reader.complete()) return fail(malformed("CommandComplete"));
+  if (!reader.complete()) return fail(malformed_answer("CommandComplete"));
   return tag;
 }
 

@@ -5,14 +5,6 @@
 #include "protocol/outcome.h"
 
 namespace trunkline::protocol {
-namespace {
-
-error malformed(const char* what) {
-  return violation(error_source::server, std::string{"malformed "} + what + " message");
-}
-
-}  // namespace
-
 result<backend_key_data> decode_backend_key_data(byte_span body) {
   message_reader reader{body};
   backend_key_data data;
@@ -20,7 +12,7 @@ result<backend_key_data> decode_backend_key_data(byte_span body) {
   data.key = reader.rest();
   if (!reader.ok() || data.key.size() < limits::cancel_key_bytes_min ||
       data.key.size() > limits::cancel_key_bytes_max) {
-    return fail(malformed("BackendKeyData"));
+    return fail(malformed_answer("BackendKeyData"));
   }
   return data;
 }
@@ -34,7 +26,7 @@ result<parameter_status> decode_parameter_status(byte_span body) {
   parameter_status status;
   status.name = reader.text();
   status.value = reader.text();
-  if (!reader.complete()) return fail(malformed("ParameterStatus"));
+  if (!reader.complete()) return fail(malformed_answer("ParameterStatus"));
   return status;
 }
 
@@ -53,7 +45,7 @@ result<transaction_status> decode_ready_for_query(byte_span body) {
         break;
     }
   }
-  return fail(malformed("ReadyForQuery"));
+  return fail(malformed_answer("ReadyForQuery"));
 }
 
 void append_ready_for_query(byte_buffer& out, transaction_status status) {
@@ -67,11 +59,11 @@ result<negotiate_protocol_version> decode_negotiate_protocol_version(byte_span b
   message.newest.minor = reader.u16();
   const std::uint32_t count = reader.u32();
   // Every option takes at least its NUL, so that a lying count cannot claim memory.
-  if (!reader.ok() || count > reader.remaining()) return fail(malformed("NegotiateProtocolVersion"));
+  if (!reader.ok() || count > reader.remaining()) return fail(malformed_answer("NegotiateProtocolVersion"));
   message.unknown_options.reserve(count);
   for (std::uint32_t i = 0; i < count; ++i)
     message.unknown_options.push_back(reader.text());
-  if (!reader.complete()) return fail(malformed("NegotiateProtocolVersion"));
+  if (!reader.complete()) return fail(malformed_answer("NegotiateProtocolVersion"));
   return message;
 }
 

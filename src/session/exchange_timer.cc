@@ -79,6 +79,7 @@ void exchange_timer::answer_bytes(time_point arrived, time_point read, std::size
   if (requests_ == 0) return;
   if (answer_first_ == never) answer_first_ = arrived;
   answer_last_ = arrived;
+  answer_read_ = read;
   answer_late_ += read - arrived;
   answer_bytes_ += bytes;
 }
@@ -104,8 +105,10 @@ void exchange_timer::client_takes(time_point now) {
   if (client_stalled_ == never) return;
   const nanoseconds stall = positive(now - std::exchange(client_stalled_, never));
   if (requests_ != 0) client_stall_ += stall;
-  for (exchange_facts& each : done_)
-    each.at(phase::client_stall) += std::min(stall, positive(now - each.began));
+  for (answered& each : done_) {
+    each.facts.at(phase::client_stall) += std::min(stall, positive(now - each.facts.began));
+    each.stalled += std::min(stall, positive(now - each.read));
+  }
 }
 
 /// What was sent last has been answered, wholly or in part.
@@ -140,7 +143,7 @@ void exchange_timer::finish(char status, nanoseconds rtt) {
   facts.how = failed_ ? outcome::error : outcome::ok;
   facts.transaction_status = status;
   facts.code = code_;
-  done_.push_back(facts);
+  done_.push_back({.facts = facts, .read = answer_read_});
   next();
 }
 
@@ -161,9 +164,10 @@ void exchange_timer::cut_off(time_point now, sqlstate code, char status, nanosec
   while (requests_ != 0) {
     if (answer_first_ == never) answer_first_ = now;
     answer_last_ = std::max(answer_last_, now);
+    answer_read_ = now;
     if (!failed_) code_ = code;
     finish(status, rtt);
-    done_.back().how = outcome::cut_off;
+    done_.back().facts.how = outcome::cut_off;
   }
 }
 

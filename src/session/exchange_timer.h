@@ -7,12 +7,13 @@
 //     T2 its last byte with the server's socket ┘ gateway
 //     T3 first byte of the answer read          server + network
 //     T4 ReadyForQuery read                     transfer
-//     T5 its last byte with the client's socket (total ends here)
+//     T5 its last byte with the client's socket     gateway, but for what the socket did not take
 //
 // What waited in our own sockets because the loop was late is the gateway's time: "read" is when bytes arrived,
 // where that is known. What the server's socket did not take is the server's.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -69,9 +70,10 @@ class exchange_timer {
   /// `take(const telemetry::exchange_facts&)`, in order.
   template <class Take>
   void delivered(time_point now, Take&& take) {
-    for (telemetry::exchange_facts& each : done_) {
-      each.total = now - each.began;
-      take(std::as_const(each));
+    for (answered& each : done_) {
+      each.facts.total = now - each.facts.began;
+      each.facts.at(telemetry::phase::gateway) += std::max(now - each.read - each.stalled, nanoseconds(0));
+      take(std::as_const(each.facts));
     }
     done_.clear();
   }
@@ -90,6 +92,12 @@ class exchange_timer {
     bool ended = false;  ///< nothing more of it will come
   };
 
+  struct answered {
+    telemetry::exchange_facts facts;
+    time_point read;         ///< its ReadyForQuery was
+    nanoseconds stalled{0};  ///< since then, in which the client's socket took nothing
+  };
+
   waiting& newest() { return requests_ == 1 ? front_ : behind_->back(); }
   void open(time_point arrived, telemetry::exchange_kind kind);
   void settle(nanoseconds rtt);
@@ -101,11 +109,12 @@ class exchange_timer {
   waiting front_;
   std::unique_ptr<std::deque<waiting>> behind_;  // requests sent ahead of answers: a deep pipeline only
   std::size_t requests_ = 0;
-  std::vector<telemetry::exchange_facts> done_;  // wait to be delivered
+  std::vector<answered> done_;  // wait to be delivered
 
   // The answer to `front_`, and what is known of its costs so far.
   time_point answer_first_{};  // nothing: none yet, to what was sent last
   time_point answer_last_{};   // when its last chunk arrived
+  time_point answer_read_{};   // and when it was read
   nanoseconds answer_late_{0};
   nanoseconds client_stall_{0};
   std::array<nanoseconds, telemetry::phase_count> costs_{};

@@ -48,7 +48,7 @@ TEST_F(ExchangeTimer, one_exchange) {
   const auto all = deliver(112ms);
   ASSERT_EQ(all.size(), 1u);
   const exchange_facts& facts = all.front();
-  EXPECT_EQ(facts.at(phase::gateway), 3ms);
+  EXPECT_EQ(facts.at(phase::gateway), 5ms);
   EXPECT_EQ(facts.at(phase::network), 10ms);
   EXPECT_EQ(facts.at(phase::server), 90ms);
   EXPECT_EQ(facts.at(phase::transfer), 7ms);
@@ -68,6 +68,31 @@ TEST_F(ExchangeTimer, a_quick_server_is_not_slower_than_its_network) {
   const auto all = deliver(2ms);
   EXPECT_EQ(all.front().at(phase::network), 2ms);
   EXPECT_EQ(all.front().at(phase::server), 0ms);
+}
+
+TEST_F(ExchangeTimer, a_delivery_that_is_late_is_the_gateways_but_for_the_clients_stall) {
+  ask(0ms, 1);
+  answer(10ms);
+  timer.ready(1, 'I', no_rtt);
+  timer.client_stalls(at(12ms));
+  timer.client_takes(at(32ms));
+  const auto all = deliver(35ms);
+  EXPECT_EQ(all.front().at(phase::client_stall), 20ms);
+  EXPECT_EQ(all.front().at(phase::gateway), 5ms);
+  EXPECT_EQ(all.front().total, 35ms);
+}
+
+TEST_F(ExchangeTimer, a_stall_that_began_before_the_last_of_the_answer_is_not_told_twice) {
+  ask(0ms, 1);
+  answer(10ms);
+  timer.client_stalls(at(11ms));
+  answer(40ms);
+  timer.ready(1, 'I', no_rtt);
+  timer.client_takes(at(50ms));
+  const auto all = deliver(50ms);
+  EXPECT_EQ(all.front().at(phase::client_stall), 39ms);
+  EXPECT_EQ(all.front().at(phase::transfer), 30ms);
+  EXPECT_EQ(all.front().at(phase::gateway), 0ms);
 }
 
 TEST_F(ExchangeTimer, a_request_that_comes_slowly_is_the_clients) {

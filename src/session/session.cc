@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/seconds.h"
 #include "net/socket.h"
 #include "protocol/error_response.h"
 #include "session/session_events.h"
@@ -251,7 +252,7 @@ session_view session::view() const {
   if (observer == nullptr) return seen;
   seen.exchanges = observer->exchanges();
   if (const auto began = observer->exchange_began()) {
-    seen.exchange_seconds = std::chrono::duration<double>(host_.where().now() - *began).count();
+    seen.exchange_seconds = seconds_of(host_.where().now() - *began);
     seen.state = "active";
   }
   return seen;

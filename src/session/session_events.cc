@@ -3,14 +3,11 @@
 #include <chrono>
 #include <utility>
 
+#include "base/seconds.h"
 #include "net/socket.h"
 
 namespace trunkline::session {
 namespace {
-
-double seconds_of(runtime::duration value) {
-  return std::chrono::duration<double>(value).count();
-}
 
 std::string_view method_of(const session_facts& facts) {
   if (facts.opaque) return "passthrough";

@@ -3,6 +3,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/seconds.h"
 #include "net/socket.h"
 #include "session/session.h"
 
@@ -13,7 +14,7 @@ using telemetry::field;
 namespace {
 
 double seconds_between(runtime::time_point from, runtime::time_point to) {
-  return std::chrono::duration<double>(to - from).count();
+  return seconds_of(to - from);
 }
 
 void add_tcp(std::vector<field>& fields, const std::optional<net::tcp_facts>& facts, bool client) {

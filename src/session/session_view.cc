@@ -1,17 +1,10 @@
 #include <chrono>
 
+#include "base/seconds.h"
 #include "session/facts.h"
 #include "session/observer.h"
 
 namespace trunkline::session {
-namespace {
-
-double seconds_of(runtime::duration value) {
-  return std::chrono::duration<double>(value).count();
-}
-
-}  // namespace
-
 session_view view_of(const session_facts& facts, runtime::time_point now) {
   session_view seen;
   seen.id = facts.id;

@@ -4,6 +4,7 @@
 
 #include <string_view>
 
+#include "base/seconds.h"
 #include "telemetry/idle_timers.h"
 
 namespace trunkline::telemetry {
@@ -24,7 +25,7 @@ std::string_view side_of(cause which) {
 }
 
 std::string seconds_text(milliseconds value) {
-  if (value < seconds(10)) return fmt::format("{:.1f} s", std::chrono::duration<double>(value).count());
+  if (value < seconds(10)) return fmt::format("{:.1f} s", seconds_of(value));
   return fmt::format("{} s", std::chrono::round<seconds>(value).count());
 }
 
@@ -47,7 +48,7 @@ bool timed_out(cause which) {
 }
 
 std::string likely(const death& what) {
-  if (const idle_timer* found = timer_near(std::chrono::duration<double>(what.idle).count())) {
+  if (const idle_timer* found = timer_near(seconds_of(what.idle))) {
     return fmt::format("typical of {}", found->suspect);
   }
   if (timed_out(what.cause.what)) return "a host or a path that is gone, or a device that drops packets of forgotten connections";

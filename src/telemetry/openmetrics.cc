@@ -61,7 +61,7 @@ void append_escaped(std::string& out, std::string_view text) {
   }
 }
 
-std::string seconds(std::uint64_t whole_ns) {
+std::string seconds_text(std::uint64_t whole_ns) {
   return metric_number(static_cast<double>(whole_ns) / 1e9);
 }
 
@@ -130,10 +130,10 @@ void metrics_writer::distribution(metric_labels labels, std::span<const std::int
   for (std::size_t i = 0; i < buckets.size(); ++i) {
     count += buckets[i];
     const std::string bound =
-        i < bounds_ns.size() ? seconds(static_cast<std::uint64_t>(bounds_ns[i])) : std::string("+Inf");
+        i < bounds_ns.size() ? seconds_text(static_cast<std::uint64_t>(bounds_ns[i])) : std::string("+Inf");
     line("_bucket", labels, bound, fmt::format("{}", count));
   }
-  line("_sum", labels, "", seconds(sum_ns));
+  line("_sum", labels, "", seconds_text(sum_ns));
   line("_count", labels, "", fmt::format("{}", count));
 }
 

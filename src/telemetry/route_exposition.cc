@@ -22,10 +22,10 @@ grouped by_route(std::span<const route_metrics* const> routes) {
 
 template <class Pick>
 std::uint64_t sum(const parts& of, Pick pick) {
-  std::uint64_t total = 0;
+  std::uint64_t found = 0;
   for (const route_metrics* each : of)
-    total += pick(*each).value();
-  return total;
+    found += pick(*each).value();
+  return found;
 }
 
 class exposition {
