@@ -8,12 +8,6 @@
 #include "audit/json_text.h"
 
 namespace trunkline::audit {
-namespace {
-
-constexpr std::string_view digits = "0123456789abcdef";
-
-}  // namespace
-
 void append_number(std::string& out, std::uint64_t number) {
   std::array<char, 20> text;
   const auto end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
@@ -31,7 +25,7 @@ void append_seconds(std::string& out, std::chrono::nanoseconds value) {
   *end++ = '.';
   std::uint64_t fraction = micros % 1'000'000;
   for (std::size_t i = 6; i-- > 0; fraction /= 10)
-    end[i] = digits[fraction % 10];
+    end[i] = hex_digits[fraction % 10];
   end += 6;
   while (end[-1] == '0')
     --end;
@@ -48,8 +42,8 @@ void append_seconds(std::string& out, double value) {
 void append_hex(std::string& out, byte_span bytes) {
   for (const std::byte each : bytes) {
     const auto value = static_cast<unsigned>(each);
-    out += digits[value >> 4];
-    out += digits[value & 15];
+    out += hex_digits[value >> 4];
+    out += hex_digits[value & 15];
   }
 }
 

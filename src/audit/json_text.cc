@@ -8,8 +8,6 @@ namespace trunkline::audit {
 
 namespace {
 
-constexpr std::string_view hex_digits = "0123456789abcdef";
-
 unsigned at(std::string_view text, std::size_t index) {
   return index < text.size() ? static_cast<unsigned char>(text[index]) : 0;
 }

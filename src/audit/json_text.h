@@ -6,6 +6,8 @@
 
 namespace trunkline::audit {
 
+inline constexpr std::string_view hex_digits = "0123456789abcdef";
+
 /// Appends `text` with its quotes.
 void append_json_text(std::string& out, std::string_view text);
 

@@ -6,6 +6,7 @@
 #include <new>
 
 #include "audit/json_pieces.h"
+#include "audit/json_text.h"
 #include "base/bytes.h"
 
 namespace trunkline::audit {
@@ -32,10 +33,9 @@ void line_hash::of(std::string_view line, std::array<char, 64>& hex) {
   EVP_DigestInit_ex2(context_->state, context_->method, nullptr);
   EVP_DigestUpdate(context_->state, line.data(), line.size());
   EVP_DigestFinal_ex(context_->state, digest.data(), nullptr);
-  constexpr std::string_view digits = "0123456789abcdef";
   for (std::size_t i = 0; i < digest.size(); ++i) {
-    hex[2 * i] = digits[digest[i] >> 4];
-    hex[2 * i + 1] = digits[digest[i] & 15];
+    hex[2 * i] = hex_digits[digest[i] >> 4];
+    hex[2 * i + 1] = hex_digits[digest[i] & 15];
   }
 }
 
@@ -68,8 +68,8 @@ bool read_chain(std::string_view line, chain_state& state, line_hash& hash) {
   if (line.size() < line_begin.size() + tail) return false;
   const std::string_view prev = line.substr(line.size() - tail);
   if (!prev.starts_with(line_before_hash)) return false;
-  const std::string_view digits = prev.substr(line_before_hash.size(), 64);
-  if (digits.find_first_not_of("0123456789abcdef") != digits.npos) return false;
+  const std::string_view before = prev.substr(line_before_hash.size(), 64);
+  if (before.find_first_not_of(hex_digits) != before.npos) return false;
   const std::string_view number = line.substr(line_begin.size());
   std::uint64_t seq = 0;
   const auto read = std::from_chars(number.data(), number.data() + number.size(), seq);

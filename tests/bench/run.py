@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from benchlib import cells, chart, haltpoll, loads, machine, marks, postgres, summary, table, targets  # noqa: E402
+from benchlib import cells, chart, kernel, loads, machine, marks, postgres, summary, table, targets  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,6 +28,7 @@ class Bench:
     def __init__(self, options, scratch):
         self.scratch = scratch
         self.trunkline = Path(options.trunkline)
+        self.baseline = Path(options.baseline) if options.baseline else None
         self.rounds = options.rounds or (1 if options.quick else 5)
         self.seconds = options.seconds or (1 if options.quick else 3)
         self.idle_seconds = 1.5 if options.quick else 10
@@ -99,10 +100,11 @@ def arguments():
     parser.add_argument("--rounds", type=int, metavar="N", help="default 5, quick 1")
     parser.add_argument("--seconds", type=int, metavar="S", help="length of one measurement, default 3, quick 1")
     parser.add_argument("--trunkline", metavar="PATH", default=str(ROOT / "build/release/trunkline"))
+    parser.add_argument("--baseline", metavar="PATH", help="another trunkline, to measure beside this one: an older build, or one without a feature")
     parser.add_argument("--tools", metavar="DIR", default=str(ROOT / "build/bench/tests/bench"), help="where the bench's programs were built")
     parser.add_argument("--out", metavar="DIR", default=str(ROOT / "build/bench-results"))
     parser.add_argument("--compile-time", action="store_true", help="also build the release binary from nothing and time it")
-    parser.add_argument("--no-haltpoll", action="store_true", help="leave the machine's haltpoll parameters alone")
+    parser.add_argument("--no-kernel", action="store_true", help="leave the kernel's settings (haltpoll, huge pages) alone")
     parser.add_argument("--strict", action="store_true", help="exit 1 when a mark is missed")
     parser.add_argument("--list", action="store_true", help="name the cells and end")
     return parser.parse_args()
@@ -118,7 +120,7 @@ def run(options):
     begin = time.monotonic()
     report = {"cells": {}}
     try:
-        with haltpoll.polling(not options.no_haltpoll) as halting:
+        with kernel.settings(not options.no_kernel) as kernel_settings:
             bench = Bench(options, scratch)
             bench.postgres.start()
             for cell in chosen:
@@ -127,13 +129,13 @@ def run(options):
                 report["cells"][cell.name] = {"title": cell.title, "unit": cell.unit, "rounds": rounds}
         if options.compile_time:
             report["compile"] = loads.compile_seconds(bench)
-        report["meta"] = meta(bench, options, halting, time.monotonic() - begin)
+        report["meta"] = meta(bench, options, kernel_settings, time.monotonic() - begin)
     finally:
         scratch.close()
     return report
 
 
-def meta(bench, options, halting, seconds):
+def meta(bench, options, kernel_settings, seconds):
     versions = {"server": bench.postgres.version()}
     for name, target in bench.targets.items():
         try:
@@ -144,7 +146,7 @@ def meta(bench, options, halting, seconds):
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), "quick": options.quick,
         "rounds": bench.rounds, "seconds": bench.seconds, "idle_seconds": bench.idle_seconds, "kernel": platform.release(),
-        "cpu": model, "cpus": len([p for p in Path("/sys/devices/system/cpu").glob("cpu[0-9]*")]), "haltpoll": halting,
+        "cpu": model, "cpus": len([p for p in Path("/sys/devices/system/cpu").glob("cpu[0-9]*")]), "kernel_settings": kernel_settings,
         "versions": {name: text for name, text in versions.items() if text}, "notes": bench.notes, "took_seconds": round(seconds)}
 
 

@@ -5,8 +5,9 @@ from fnmatch import fnmatch
 
 from benchlib import loads, targets
 
-PLAIN = targets.ORDER
-WITHOUT_WALK = tuple(name for name in targets.ORDER if name != "floor+walk")
+PLAIN = tuple(name for name in targets.ORDER if name not in (targets.AUDITED, targets.BASELINE))
+WITHOUT_WALK = tuple(name for name in PLAIN if name != "floor+walk")
+OBSERVING = ("trunkline", targets.AUDITED, targets.BASELINE, *targets.PEERS)
 TERMINATING = ("direct", "trunkline", "pgbouncer")
 PROXIES = tuple(name for name in WITHOUT_WALK if name != "direct")
 PROTOCOLS = ("simple", "extended", "prepared")
@@ -33,6 +34,8 @@ def all_cells():
         for clients in CLIENTS:
             found.append(Cell(f"{protocol}-{clients}", f"pgbench -S, {protocol} protocol, {_clients(clients)}", "tx/s", PLAIN,
                               lambda bench, at, p=protocol, c=clients: loads.pgbench(bench, at, protocol=p, clients=c)))
+    found.append(Cell("audit-16", "pgbench -S, prepared protocol, 16 clients: what observing costs", "tx/s", OBSERVING,
+                      lambda bench, at: loads.pgbench(bench, at, protocol="prepared", clients=16)))
     for clients in (1, 16):
         found.append(Cell(f"pipeline-{clients}", f"pipelines of 10 statements, {_clients(clients)}", "pipelines/s", PLAIN,
                           lambda bench, at, c=clients: loads.pgbench(bench, at, protocol="extended", clients=c, script=bench.pipeline)))

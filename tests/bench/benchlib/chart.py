@@ -8,7 +8,7 @@ from benchlib.cells import CLIENTS, PROTOCOLS
 
 WIDTH, MARGIN, GAP = 1280, 40, 36
 PANEL_HEIGHT, HEAD, FOOT = 250, 118, 56
-COLOURS = {"direct": "#9aa3ad", "trunkline": "#0b6e4f", "pgbouncer": "#c8553d", "haproxy": "#4a7bb7", "nginx": "#d9a441",
+COLOURS = {"direct": "#9aa3ad", "trunkline": "#0b6e4f", "trunkline+audit": "#3f9c78", "baseline": "#8fbfaa", "pgbouncer": "#c8553d", "haproxy": "#4a7bb7", "nginx": "#d9a441",
            "floor": "#555b66", "floor+walk": "#83799b"}
 FONT = "font-family=\"'DejaVu Sans', Verdana, 'Segoe UI', sans-serif\""
 INK, FAINT, GRID = "#1d2329", "#5b646e", "#dfe3e8"

@@ -103,15 +103,15 @@ class Scratch:
             raise Unavailable(f"{Path(command[0]).name}: {(done.stderr or done.stdout).strip()[-600:]}")
         return done.stdout
 
-    def spawn(self, name, command, port):
-        """Starts a server as the servers' user and waits until it accepts on `port`."""
+    def spawn(self, name, command, port, is_up=None):
+        """Starts a server as the servers' user and waits until it accepts on `port`, or until `is_up()`."""
         log = open(self.path / f"{name}.log", "ab")
         child = subprocess.Popen([str(part) for part in command], cwd=self.path, stdin=subprocess.DEVNULL, stdout=log,
                                  stderr=log, env=plain_environment(), **self.as_user())
         log.close()
         self.children.append(child)
         deadline = time.monotonic() + 15
-        while not accepts(port):
+        while not (accepts(port) and (is_up is None or is_up())):
             if child.poll() is not None or time.monotonic() > deadline:
                 tail = (self.path / f"{name}.log").read_text(errors="replace").strip()[-600:]
                 self.stop(child)

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from benchlib import summary
+from benchlib import summary, targets
 from benchlib.cells import CLIENTS, PROTOCOLS
 
 NOISE = 0.05  # below this, two figures of one run do not differ
@@ -25,7 +25,7 @@ def check(report):
     for protocol in PROTOCOLS:
         for clients in CLIENTS:
             found += _transaction_marks(cells, f"{protocol}-{clients}")
-    return found + _header_walk(cells) + _copy(cells) + _idle(cells) + _logins(cells) + _compile(report)
+    return found + _observing(cells) + _header_walk(cells) + _copy(cells) + _idle(cells) + _logins(cells) + _compile(report)
 
 
 def _at_most(mark, value, limit, shown=None):
@@ -58,6 +58,19 @@ def _transaction_marks(cells, name):
         _at_most(f"{name}: user part at most 3 us", user, 3.0, user and f"{user:.1f} us"),
         _at_least(f"{name}: throughput at least that of {_peer(cell, 'per_second')} (within noise)", rate, 1 - NOISE),
         _at_most(f"{name}: p99 latency at most that of {_peer(cell, 'p99_ms')} (within noise)", p99, 1 + NOISE)]
+
+
+def _observing(cells):
+    """What attribution and audit cost, beside a build without them and beside the peers, who do neither."""
+    cell = cells.get("audit-16")
+    if cell is None:
+        return [Verdict("SKIP", "what observing costs", "not run")]
+    attribution = summary.ratio(cell, "trunkline", "cpu_us", "baseline")
+    audit = summary.ratio(cell, targets.AUDITED, "cpu_us", "baseline")
+    peer = summary.ratio(cell, targets.AUDITED, "cpu_us", "peer")
+    return [_at_most("attribution: CPU per transaction at most 1.03 x the baseline", attribution, 1.03),
+            _at_most("attribution and audit: CPU per transaction at most 1.15 x the baseline", audit, 1.15),
+            _at_most(f"attribution and audit: CPU per transaction at most that of {_peer(cell, 'cpu_us')}", peer, 1.0)]
 
 
 def _header_walk(cells):

@@ -49,11 +49,16 @@ class Postgres:
             conf.write(f"port = {self.port}\nunix_socket_directories = '{self.scratch.path}'\n")
             conf.write(f"ssl_cert_file = '{cert}'\nssl_key_file = '{key}'\n")
         (data / "pg_hba.conf").write_text("local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n")
-        self.child = self.scratch.spawn("postgres", [f"{self.bin}/postgres", "-D", data], self.port)
+        self.child = self.scratch.spawn("postgres", [f"{self.bin}/postgres", "-D", data], self.port, self._is_up)
         self.sql(f"CREATE ROLE {USER} LOGIN SUPERUSER PASSWORD '{PASSWORD}'", "postgres")
         self.sql(f"CREATE DATABASE {DATABASE} OWNER {USER}", "postgres")
         self.scratch.run([f"{self.bin}/pgbench", "-h", self.scratch.path, "-p", self.port, "-U", USER, "-q", "-i", "-s", "10", DATABASE])
         return self
+
+    def _is_up(self):
+        """Its port is open before it is."""
+        command = [f"{self.bin}/pg_isready", "-q", "-h", str(self.scratch.path), "-p", str(self.port)]
+        return subprocess.run(command, check=False).returncode == 0
 
     def prepare_copy(self):
         """A table of 1,000-byte rows (1,001 bytes each on the wire of COPY, without the message header)."""

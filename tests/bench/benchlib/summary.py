@@ -23,7 +23,7 @@ def figure(cell, target, name):
 
 
 def ratio(cell, target, name, other):
-    """The median of per-round ratios of one figure to `direct`, `peer` (the best) or `floor`, or None."""
+    """The median of per-round ratios of one figure to `direct`, `peer` (the best), `floor` or `baseline`, or None."""
     return cell["summary"].get(target, {}).get("vs", {}).get(name, {}).get(other)
 
 
@@ -37,7 +37,7 @@ def _summary(target, rounds, best_peer):
     for name in COMPARED:
         if name not in result:
             continue
-        others = {"direct": "direct", "peer": best_peer[name], "floor": "floor"}
+        others = {"direct": "direct", "peer": best_peer[name], "floor": "floor", "baseline": targets.BASELINE}
         ratios = {kind: _ratio(rounds, target, other, name) for kind, other in others.items()}
         result["vs"][name] = {kind: value for kind, value in ratios.items() if value is not None}
     return result

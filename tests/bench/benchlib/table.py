@@ -8,7 +8,7 @@ KIB = 1024
 def show(report, verdicts):
     meta = report["meta"]
     print(f"\n{meta['cpus']} x {meta['cpu']}, kernel {meta['kernel']}, {meta['rounds']} round(s) of {meta['seconds']} s, {meta['date']}")
-    print(f"haltpoll: {meta['haltpoll']}")
+    print(f"kernel settings: {meta['kernel_settings']}")
     for name, text in meta["versions"].items():
         print(f"{name}: {text}")
     if meta["quick"]:
@@ -54,7 +54,10 @@ def _columns(cell):
         columns += [("resumed", value("resumed", "{:.0%}"))]
     if "cpu_us" in have:
         columns += [("CPU us", value("cpu_us", "{:.1f}")), ("user us", value("cpu_user_us", "{:.1f}")),
-                    ("x best peer", ratio("cpu_us", "peer")), ("x floor", ratio("cpu_us", "floor"))]
+                    ("x best peer", ratio("cpu_us", "peer"))]
+        for other in ("floor", "baseline"):
+            if any(summary.ratio(cell, target, "cpu_us", other) for target in cell["summary"]):
+                columns += [(f"x {other}", ratio("cpu_us", other))]
     if "cpu_s_per_gib" in have:
         columns += [("CPU s/GiB", value("cpu_s_per_gib", "{:.2f}")), ("x best peer", ratio("cpu_s_per_gib", "peer"))]
     if "bytes_per_session" in have:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from benchlib import machine, postgres
 
 PEERS = ("pgbouncer", "haproxy", "nginx")
-ORDER = ("direct", "trunkline", *PEERS, "floor", "floor+walk")
+# A trunkline that keeps an audit, and another build of it to compare with (--baseline).
+AUDITED, BASELINE = "trunkline+audit", "baseline"
+ORDER = ("direct", "trunkline", AUDITED, BASELINE, *PEERS, "floor", "floor+walk")
 
 
 @dataclass
@@ -68,9 +70,16 @@ class Trunkline(Target):
     name = "trunkline"
     terminates_tls = True
 
+    def program(self):
+        return self.bench.trunkline
+
+    def more(self, stem):
+        """Further lines of its configuration."""
+        return ""
+
     def command(self, stem, port, leg):
-        if not self.bench.trunkline.exists():
-            raise machine.Unavailable(f"{self.bench.trunkline} is not built")
+        if not self.program().exists():
+            raise machine.Unavailable(f"{self.program()} is not built")
         cert, key = machine.certificate(self.scratch)
         tls = f"{{mode: allow, certificates: [{{certFile: {cert}, keyFile: {key}}}]}}" if leg.tls else "{mode: disable}"
         config = self.scratch.write(f"{stem}.yaml", f"""
@@ -89,11 +98,28 @@ upstreams:
     endpoints: ["127.0.0.1:{leg.server_port}"]
     tls: {{mode: disable}}
 workers: 1
+{self.more(stem)}
 """)
-        return [self.bench.trunkline, "serve", "-c", config, "--log-level", "warn"]
+        return [self.program(), "serve", "-c", config, "--log-level", "warn"]
 
     def version(self):
-        return _first_line([str(self.bench.trunkline), "version"])
+        return _first_line([str(self.program()), "version"])
+
+
+class Audited(Trunkline):
+    name = AUDITED
+
+    def more(self, stem):
+        return f"audit: {{sinks: [{{type: file, path: {self.scratch.path}/{stem}.audit}}]}}"
+
+
+class Baseline(Trunkline):
+    name = BASELINE
+
+    def program(self):
+        if self.bench.baseline is None:
+            raise machine.Unavailable("--baseline names no other build")
+        return self.bench.baseline
 
 
 class Pgbouncer(Target):
@@ -194,7 +220,7 @@ class FloorWalk(Floor):
 
 
 def all_targets(bench):
-    kinds = (Direct, Trunkline, Pgbouncer, Haproxy, Nginx, Floor, FloorWalk)
+    kinds = (Direct, Trunkline, Audited, Baseline, Pgbouncer, Haproxy, Nginx, Floor, FloorWalk)
     return {kind.name: kind(bench) for kind in kinds}
 
 

@@ -19,6 +19,8 @@ class Admin:
                 return answer.status, answer.headers["Content-Type"], answer.read().decode()
         except urllib.error.HTTPError as refused:
             return refused.code, refused.headers["Content-Type"], refused.read().decode()
+        except OSError as lost:
+            raise AssertionError(f"GET {path}: {lost}") from None
 
     def json(self, path: str) -> dict:
         status, _, body = self.get(path)
