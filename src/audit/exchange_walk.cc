@@ -234,10 +234,10 @@ void exchange_walk::answer(const tapped_message& message) {
       fail(message);
       break;
     case 's':
-      if (now_.step != no_step) steps_[now_.step].suspended = true;
+      if (statement_step* step = answered()) step->suspended = true;
       break;
     case 'I':
-      if (now_.step != no_step) steps_[now_.step].empty = true;
+      if (statement_step* step = answered()) step->empty = true;
       break;
     case 't':
       describe(message, now_.statement.get());
@@ -247,14 +247,21 @@ void exchange_walk::answer(const tapped_message& message) {
   }
 }
 
-/// A Query has one for each statement; more than the grammar told apart get steps without a text.
-void exchange_walk::complete(std::string_view tag) {
-  if (now_.step == no_step) return;
+/// What an answer belongs to, where it tells of a statement. A Query has one for each of its statements; more than
+/// the grammar told apart get steps without a text.
+statement_step* exchange_walk::answered() {
+  if (now_.step == no_step) return nullptr;
   if (now_.steps_end != no_step && now_.step >= now_.steps_end) {
     add(kind::query, now_.message->request);
     now_.steps_end = steps_.size();
   }
-  steps_[now_.step].tag = tag;
+  return &steps_[now_.step];
+}
+
+void exchange_walk::complete(std::string_view tag) {
+  statement_step* const step = answered();
+  if (step == nullptr) return;
+  step->tag = tag;
   if (now_.steps_end != no_step) ++now_.step;
 }
 
@@ -265,13 +272,10 @@ void exchange_walk::fail(const tapped_message& message) {
   const bool is_query = now_.steps_end != no_step;
   const bool is_extended = !is_query && now_.message->type != 'F';
   if (is_extended && progress_->failed_at == 0) progress_->failed_at = message.request;
-  if (now_.step == no_step) return;
-  if (is_query && now_.step >= now_.steps_end) {
-    add(kind::query, now_.message->request);
-    now_.steps_end = steps_.size();
-  }
-  steps_[now_.step].failed = true;
-  steps_[now_.step].code = scan.code();
+  statement_step* const step = answered();
+  if (step == nullptr) return;
+  step->failed = true;
+  step->code = scan.code();
   for (std::size_t i = now_.step + 1; is_query && i < now_.steps_end; ++i)
     steps_[i].skipped = true;
 }

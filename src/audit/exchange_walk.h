@@ -90,6 +90,7 @@ class exchange_walk {
   void conclude_bind();
   void orphan(const tapped_message& message);
   bool skipping(const tapped_message& message);
+  statement_step* answered();
   statement_step& add(kind what, std::uint64_t request);
   static void tell_of(statement_step& step, const prepared_statement& statement);
   void keep(const prepared_ref& statement);

@@ -431,6 +431,20 @@ TEST_F(Model, FunctionCallsTellTheFunction) {
   EXPECT_EQ(told[0]["parameters"].size(), 1u);
 }
 
+TEST_F(Model, AnswersBehindTheLastStatementGetAStepOfTheirOwn) {
+  for (const char answer : {'I', 's', 'E'}) {
+    auto s = session();
+    s.client('Q', 1, text("select 1"));
+    s.server('C', 1, text("SELECT 1"));
+    s.server(answer, 1, answer == 'E' ? error_body("22012") : "");
+    s.end(1);
+    const json told = statements();
+    ASSERT_EQ(told.size(), 2u) << answer << " of a server that breaks the protocol";
+    EXPECT_EQ(told[0]["tag"], "SELECT 1");
+    EXPECT_FALSE(told[1].contains("text"));
+  }
+}
+
 RC_GTEST_PROP(ModelProperty, EachLineIsValidJsonWhateverTheBytes,
               (std::vector<std::pair<std::uint8_t, std::string>> messages)) {
   struct checker final : session_model::output {
