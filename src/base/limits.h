@@ -146,7 +146,9 @@ inline constexpr std::size_t spare_exchanges = 1'024;
 inline constexpr std::chrono::minutes slow_window = 10min;
 /// Of each name that such an exchange carries.
 inline constexpr std::size_t flight_text_bytes = 256;
-/// A loop turns at least this often, so that it can tell when it was late.
+/// A loop shows at least this often that it turns.
+inline constexpr std::chrono::milliseconds loop_heartbeat = 1s;
+/// Behind a longer wait a loop cannot tell whether it was late.
 inline constexpr std::chrono::milliseconds loop_pulse = 50ms;
 /// What a loop does later than this it accounts for: the time is the gateway's, not the server's.
 inline constexpr std::chrono::milliseconds loop_late = 4ms;

@@ -111,8 +111,8 @@ class loop {
   time_point now() const { return now_; }
   /// How long the loop has worked rather than waited, up to the end of the last turn.
   duration busy() const { return busy_; }
-  /// The loop could not look at its sockets for a while (the turn before took long, or the process was not let
-  /// run): what is read in this turn may have arrived any time since `last_look`.
+  /// The loop may not have looked at its sockets for a while (the turn before took long, or the process was not
+  /// let run, or had so little to do that this would not show): what is read in this turn may have arrived any time since `last_look`.
   bool was_late() const { return late_; }
   time_point last_look() const { return last_look_; }
   timer_queue& timers() { return timers_; }

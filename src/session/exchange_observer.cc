@@ -57,7 +57,8 @@ exchange_observer::time_point exchange_observer::arrival(const runtime::byte_str
   if (!loop_.was_late()) [[likely]]
     return now;
   const auto facts = net::read_tcp_facts(stream.native_handle());
-  if (!facts) return now;
+  // TCP counts in ticks of the kernel's clock: less than a tick or so is no lateness.
+  if (!facts || facts->since_last_data <= limits::loop_late) return now;
   return std::clamp(now - facts->since_last_data, std::min(loop_.last_look(), now), now);
 }
 

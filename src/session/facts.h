@@ -22,6 +22,7 @@ namespace trunkline::session {
 struct session_facts {
   std::uint64_t id = 0;
   unsigned worker = 0;
+  std::uint32_t server_pid = 0;  ///< the server's process for this session; 0: not known
   std::shared_ptr<const deployment> setup;
   std::size_t listener_index = 0;
   const config::route* route = nullptr;  ///< into `setup`; null before one was chosen
@@ -50,7 +51,6 @@ struct session_facts {
   bool replication = false;  ///< a walsender's session
   std::string client_certificate;  ///< its subject; empty: none
   std::string server_user;         ///< who the gateway's login at the server was for; empty: not logged in
-  std::uint32_t server_pid = 0;    ///< the server's process for this session; 0: not known
   /// By telemetry::login_phase.
   std::array<runtime::duration, telemetry::login_phase_count> login_times{};
 

@@ -166,12 +166,12 @@ void relay::server_drained() {
 }
 
 void relay::resume_client() {
-  if (!crowded_ && client_.parked.chunks.empty() && server_.stream->unsent() == 0)
+  if (!crowded_ && client_.parked == nullptr && server_.stream->unsent() == 0)
     client_.stream->resume_receiving();
 }
 
 void relay::resume_server() {
-  if (server_.parked.chunks.empty() && client_.stream->unsent() == 0) server_.stream->resume_receiving();
+  if (server_.parked == nullptr && client_.stream->unsent() == 0) server_.stream->resume_receiving();
 }
 
 void relay::held(stall_watch& stall) {
@@ -190,34 +190,40 @@ void relay::drained(stall_watch& stall, stream_owner& drained) {
 
 // ---- what the audit has no room for ----
 
-bool relay::must_park(const parking& parked) {
-  return gate_ != nullptr && (!parked.chunks.empty() || !gate_->open());
+bool relay::must_park(const parking_place& parked) {
+  return gate_ != nullptr && (parked != nullptr || !gate_->open());
 }
 
-void relay::park(parking& parked, stream_owner& source, buffer data) {
+void relay::park(parking_place& parked, stream_owner& source, buffer data) {
   source->pause_receiving();
-  parked.chunks.push_back(std::move(data));
+  if (parked == nullptr) parked = std::make_unique<parking>();
+  parked->chunks.push_back(std::move(data));
   gate_->wait(*this);
 }
 
 void relay::gate_changed(bool open) {
   if (ended_) return;
   if (!open) return on_event(relay_event::audit_blocked);
-  const auto take = [](parking& from) {
-    buffer first = std::move(from.chunks.front());
-    from.chunks.erase(from.chunks.begin());
-    return first;
-  };
-  while (!ended_ && !server_.parked.chunks.empty() && gate_->open())
-    carry_to_client(take(server_.parked));
-  while (!ended_ && !client_.parked.chunks.empty() && gate_->open())
-    carry_to_server(take(client_.parked));
+  const auto server_end = carry_parked(server_.parked, &relay::carry_to_client);
+  const auto client_end = carry_parked(client_.parked, &relay::carry_to_server);
   if (ended_) return;
-  if (!server_.parked.chunks.empty() || !client_.parked.chunks.empty()) gate_->wait(*this);
+  if (server_.parked != nullptr || client_.parked != nullptr) gate_->wait(*this);
   resume_client();
   resume_server();
-  if (server_.parked.chunks.empty() && server_.parked.end) server_.on_end(*std::exchange(server_.parked.end, {}));
-  if (client_.parked.chunks.empty() && client_.parked.end) client_.on_end(*std::exchange(client_.parked.end, {}));
+  if (server_end) server_.on_end(*server_end);
+  if (client_end) client_.on_end(*client_end);
+}
+
+/// As long as there is room. The end that came behind it, once all of it is on its way.
+std::optional<stream_end> relay::carry_parked(parking_place& parked, void (relay::*carry)(buffer)) {
+  if (parked == nullptr) return std::nullopt;
+  auto& chunks = parked->chunks;
+  while (!ended_ && !chunks.empty() && gate_->open()) {
+    buffer first = std::move(chunks.front());
+    chunks.erase(chunks.begin());
+    (this->*carry)(std::move(first));
+  }
+  return chunks.empty() ? std::exchange(parked, nullptr)->end : std::nullopt;
 }
 
 void relay::look_at_stalls() {
@@ -248,16 +254,16 @@ void relay::watch_rest() {
 }
 
 void relay::client_leg::on_end(stream_end end) {
-  if (!parked.chunks.empty()) [[unlikely]] {
-    parked.end = end;
+  if (parked != nullptr) [[unlikely]] {
+    parked->end = end;
     return;
   }
   owner.on_event(event_of(end.what, true));
 }
 
 void relay::server_leg::on_end(stream_end end) {
-  if (!parked.chunks.empty()) [[unlikely]] {
-    parked.end = end;
+  if (parked != nullptr) [[unlikely]] {
+    parked->end = end;
     return;
   }
   owner.on_event(event_of(end.what, false));

@@ -74,6 +74,7 @@ class relay final : private audit_gate::waiter {
     std::vector<runtime::buffer> chunks;
     std::optional<runtime::stream_end> end;
   };
+  using parking_place = std::unique_ptr<parking>;  // null: nothing is parked
   struct client_leg final : runtime::stream_handler {
     explicit client_leg(relay& of) : owner(of) {}
     void on_received(runtime::buffer data) override { owner.client_received(std::move(data)); }
@@ -83,7 +84,7 @@ class relay final : private audit_gate::waiter {
     relay& owner;
     std::unique_ptr<runtime::byte_stream> stream;
     stall_watch stall;
-    parking parked;
+    parking_place parked;
   };
   struct server_leg final : runtime::stream_handler {
     explicit server_leg(relay& of) : owner(of) {}
@@ -94,7 +95,7 @@ class relay final : private audit_gate::waiter {
     relay& owner;
     std::unique_ptr<runtime::byte_stream> stream;
     stall_watch stall;
-    parking parked;
+    parking_place parked;
   };
 
   void client_received(runtime::buffer data);
@@ -112,8 +113,9 @@ class relay final : private audit_gate::waiter {
   void drained(stall_watch& stall, stream_owner& drained);
   void resume_client();
   void resume_server();
-  bool must_park(const parking& parked);
-  void park(parking& parked, stream_owner& source, runtime::buffer data);
+  bool must_park(const parking_place& parked);
+  void park(parking_place& parked, stream_owner& source, runtime::buffer data);
+  std::optional<runtime::stream_end> carry_parked(parking_place& parked, void (relay::*carry)(runtime::buffer));
   void gate_changed(bool open) override;
   void look_at_pipeline();
   void look_at_stalls();

@@ -85,13 +85,13 @@ void worker::look(std::move_only_function<void(std::vector<session_view>)> take)
   });
 }
 
-/// Shows that the loop turns, and lets it notice when it was late.
+/// Shows that the loop turns.
 void worker::pulse() {
   auto& metrics = observation_.metrics();
   metrics.heartbeat_ns.store(loop_->now().time_since_epoch().count(), std::memory_order_relaxed);
   const auto busy = loop_->busy();
   metrics.busy_ns.add(static_cast<std::uint64_t>((busy - std::exchange(busy_told_, busy)).count()));
-  pulse_.arm(loop_->now() + limits::loop_pulse);
+  pulse_.arm(loop_->now() + limits::loop_heartbeat);
 }
 
 void worker::drain() {
