@@ -183,7 +183,8 @@ void session_model::message(session& of, const tap_header& head, byte_span paylo
     last = std::max(last, one.request);
   }
   if (answered > 1) tell(of, answered - 1, nullptr);
-  if (of.log.bytes() > limits::audit_exchange_bytes / 2 && sent != 0) tell(of, sent, nullptr);
+  // Of a request that was told before there may be answers only.
+  if (of.log.bytes() > limits::audit_exchange_bytes / 2) tell(of, std::max(sent, answered), nullptr);
 }
 
 void session_model::exchange_end(session& of, byte_span payload) {

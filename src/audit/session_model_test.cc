@@ -384,6 +384,22 @@ TEST_F(Model, ALongExchangeComesInParts) {
   EXPECT_EQ(tags, 100u);
 }
 
+TEST_F(Model, AnswersWithoutEndToARequestThatWasToldComeInParts) {
+  auto s = session();
+  s.client('Q', 3, text("select 1"));
+  const std::string tag = text("SELECT 1");
+  constexpr std::size_t count = 5 * limits::audit_exchange_bytes / sizeof(tapped_message);
+  for (std::size_t i = 0; i < count; ++i)
+    s.server('C', 3, tag);
+  EXPECT_LT(model.bytes(), 2 * limits::audit_exchange_bytes);
+  EXPECT_LT(out.events.size(), 20u);
+  s.end(3, 'I', {}, telemetry::exchange_kind::simple);
+  std::size_t told = 0;
+  for (const json& event : out.events)
+    told += event["statements"].size();
+  EXPECT_EQ(told, count);
+}
+
 TEST_F(Model, NamesAreBounded) {
   auto s = session();
   std::uint64_t request = 0;

@@ -46,6 +46,7 @@ COMPLETE, READY = message("C", b"SELECT 1\0"), message("Z", b"I")
 ERROR = message("E", b"SERROR\0VERROR\0C57014\0Mcanceling statement\0\0")
 FATAL = message("E", b"SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0")
 SASL = b"\0\0\0\x0aSCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0"
+TRACED = b"/*traceparent='00-" + b"a1" * 16 + b"-" + b"b2" * 8 + b"-01'*/"
 COPY_IN = message("G", b"\0\0\1\0\0")
 
 
@@ -56,6 +57,14 @@ def conversation(piece, *turns):
         for at in range(0, len(data), 127):
             part = data[at:at + 127]
             out += bytes([len(part) << 1 | client]) + part
+    return out
+
+
+def tapped(how, *records):
+    """Of session_model_fuzz: records as (kind and flags, request, body) or, of messages, (…, body, type)."""
+    out = bytes([how])
+    for what, request, body, *kind in records:
+        out += bytes([what, request, len(body)]) + b"".join(each.encode() for each in kind) + body
     return out
 
 
@@ -130,6 +139,17 @@ SEEDS = {
     "parameters_fuzz": [
         b"\6" + BIND[5:], b"\x17\0\0\0\1\0\1\0\1" + struct.pack("!I", 10) + struct.pack("!hhHhh", 1, 0, 0, 2, 7),
         b"\x1a\0\0\0\1\0\1\0\1" + struct.pack("!IIIIIIII", 28, 1, 0, 23, 1, 1, 4, 7),
+    ],
+    "session_model_fuzz": [
+        tapped(0x70, (0x06, 0, b"\"user\xff"), (1, 1, b"select 1; select 2 " + TRACED + b"\0", "Q"), (0, 1, b"SELECT 1\0", "C"),
+               (0, 1, ERROR[5:], "E"), (4, 1, b"\x09\x09\0\1I42601"), (0x06, 2, b"bye")),
+        tapped(0x70, (1, 1, PARSE[5:-10] + TRACED + PARSE[-10:], "P"), (1, 2, BIND[5:], "B"), (1, 3, EXECUTE[5:], "E"), (0, 3, b"SELECT 1\0", "C"),
+               (4, 4, b""), (0x2d, 3, b""), (1, 5, BIND[5:], "B"), (1, 6, EXECUTE[5:], "E"), (0, 6, b"", "s"), (4, 7, b"\0\0\1\0T")),
+        tapped(0x31, (0x31, 1, b"select 'long", "Q"), (0x21, 1, bytes(32), "Q"), (0, 1, b"SELECT 1\0", "C"), (0xc0, 1, b"INSERT 0 1\0", "C"),
+               (0xc0, 1, b"INSERT 0 1\0", "C"), (0xc0, 1, b"INSERT 0 1\0", "C"), (4, 1, b"")),
+        tapped(0x60, (1, 1, struct.pack("!IHHI", 7, 0, 1, 1) + b"x\0\0", "F"), (0, 1, b"\xff" * 4, "W"), (1, 2, b"S\0", "D"), (0, 2, b"\0\1\0\0\0\x17", "t"),
+               (1, 3, b"Ss\0", "C"), (4, 3, b"", ), (7, 2, b"abc")),
+        tapped(0x32, (0x0e, 3, b"127.0.0.1:1"), (0x16, 4, b"file\x00"), (0x0e, 1, b"28P01"), (0x09, 9, b"select 'no end\0", "Q"), (0x0e, 2, b"T")),
     ],
     "line_view_fuzz": [
         b'{"v":1,"seq":7,"time":"2026-11-25T14:00:00.123456Z","event":"exchange","session":"a-1","statements":[{"text":"select 1",'
