@@ -155,12 +155,11 @@ void control::log_io_uring() {
 int control::run() {
   log_warnings(current_);
   log_io_uring();
-  if (auto started = gateway_.start(current_.value); !started) {
-    log_.write(log_level::error, "serve", started.error().message);
-    return exit_usage;
-  }
-  if (auto opened = admin_->prepare(current_.value->admin); !opened) {
-    log_.write(log_level::error, "serve", opened.error().message);
+  // The admin address first: whoever sees a listener answer finds health and metrics there too.
+  auto done = admin_->prepare(current_.value->admin);
+  if (done) done = gateway_.start(current_.value);
+  if (!done) {
+    log_.write(log_level::error, "serve", done.error().message);
     return exit_usage;
   }
   watch_.watch(current_.referenced_files);
