@@ -199,7 +199,7 @@ bool file_sink::is_due(time_point now) const {
 }
 
 std::optional<line_sink::time_point> file_sink::deadline() const {
-  if (!segment_ || lines_ <= 1 || how_.segment_age.count() == 0) return std::nullopt;
+  if (failed() || !segment_ || lines_ <= 1 || how_.segment_age.count() == 0) return std::nullopt;
   return began_ + how_.segment_age;
 }
 

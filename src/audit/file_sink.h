@@ -28,6 +28,7 @@ class file_sink final : public line_sink {
   /// New sizes and ages; the same folder.
   void configure(const config::audit_sink& how) { how_ = how; }
   void end() override;
+  /// None while it fails: `commit` then tries again by itself.
   std::optional<time_point> deadline() const override;
   /// Of the index; empty: all is well.
   std::string index_problem() const { return index_ ? index_->problem() : std::string(); }

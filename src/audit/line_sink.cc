@@ -29,6 +29,7 @@ void line_sink::begin_batch(time_point now, bool lossy) {
   append_gap(body, times_, lost_from_us_, lost_to_us_, lost_events_, "sink");
   pending_.add(body, {.time_us = lost_to_us_, .event = "gap"}, false);
   gap_told_ = true;
+  told_events_ = lost_events_;
 }
 
 void line_sink::add(std::string_view body, const event_facts& facts) {
@@ -37,8 +38,10 @@ void line_sink::add(std::string_view body, const event_facts& facts) {
 }
 
 void line_sink::count_lost(std::int64_t time_us) {
-  lost_from_us_ = lost_events_ == 0 ? time_us : std::min(lost_from_us_, time_us);
-  lost_to_us_ = lost_events_ == 0 ? time_us : std::max(lost_to_us_, time_us);
+  // Behind a gap that is partly out, another one begins.
+  const bool first = lost_events_ == (gap_told_ ? told_events_ : 0);
+  lost_from_us_ = first ? time_us : std::min(lost_from_us_, time_us);
+  lost_to_us_ = first ? time_us : std::max(lost_to_us_, time_us);
   ++lost_events_;
   ++lost_in_all_;
 }
@@ -50,7 +53,7 @@ bool line_sink::commit(time_point now) {
     written();
     pending_.commit();
     written_ = 0;
-    if (gap_told_) lost_events_ = 0;
+    if (gap_told_) lost_events_ -= told_events_;
     gap_told_ = false;
   }
   done = done && upkeep(now);

@@ -69,7 +69,8 @@ class line_sink {
   bool failed_ = false;
   bool resting_ = false;    // lossy, and it is not yet time to try again
   bool gap_told_ = false;   // in the batch
-  std::uint64_t lost_events_ = 0;  // not told yet
+  std::uint64_t told_events_ = 0;  // by the gap in the batch
+  std::uint64_t lost_events_ = 0;  // not told yet, or only in the batch
   std::uint64_t lost_in_all_ = 0;
   std::int64_t lost_from_us_ = 0;
   std::int64_t lost_to_us_ = 0;

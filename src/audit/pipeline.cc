@@ -168,20 +168,23 @@ void pipeline::replace_sinks(wanted& next) {
     }
     if (one.sink) made.push_back(std::move(one));
   }
-  for (owned_sink& one : sinks_) {
-    if (one.sink) retire(one, clock::now());
-  }
+  retire(sinks_);
   sinks_ = std::move(made);
   owned_ = next.how.sinks;
 }
 
-/// Its last batch is tried once more.
-void pipeline::retire(owned_sink& which, clock::time_point now) {
-  if (!which.sink->commit(now + limits::audit_sink_retry)) {
-    which.sink->give_up();
-    dropped_.fetch_add(which.sink->lost_events() - which.lost_seen, std::memory_order_relaxed);
+/// Their last batch is tried once more. An event that several of them lose is one.
+void pipeline::retire(std::vector<owned_sink>& some) {
+  std::uint64_t lost_here = 0;
+  for (owned_sink& one : some) {
+    if (!one.sink) continue;
+    if (!one.sink->commit(clock::now() + limits::audit_sink_retry)) {
+      one.sink->give_up();
+      lost_here = std::max(lost_here, one.sink->lost_events() - one.lost_seen);
+    }
+    one.sink->end();
   }
-  which.sink->end();
+  dropped_.fetch_add(lost_here, std::memory_order_relaxed);
 }
 
 // ---- the thread ----
@@ -332,14 +335,16 @@ void pipeline::tell_state() {
   if (problem_ != problem) problem_ = problem;
 }
 
+/// Nobody waits any more: what a sink cannot take now is lost, and the others have the rest.
 void pipeline::finish() {
-  for (int rounds = 0; rounds < 2 || more_ || (has_news() && !blocked()); ++rounds) {
+  for (int rounds = 0; rounds < 2 || more_ || has_news(); ++rounds) {
     const auto now = clock::now() + limits::audit_sink_retry;
     round(now);
-    if (held_) break;
+    if (!held_) continue;
+    present_.on_failure = config::audit_failure::go_on;
+    settle(now);
   }
-  for (owned_sink& one : sinks_)
-    retire(one, clock::now());
+  retire(sinks_);
   sinks_.clear();
   exporter_.reset();
 }

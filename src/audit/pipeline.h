@@ -104,7 +104,7 @@ class pipeline final : public tap_reader, private session_model::output {
   void look_at_clock(clock::time_point now);
   void settle(clock::time_point now);
   void count_batch();
-  void retire(owned_sink& which, clock::time_point now);
+  void retire(std::vector<owned_sink>& some);
   void tell_state();
   void finish();
 

@@ -26,7 +26,9 @@ void session_model::configure(const config::audit& how, bool lines, bool spans) 
     cache_ = std::make_unique<statement_cache>(limits::audit_cache_bytes, how.query_text);
     const auto look_again = [&](prepared_statement& one) {
       const std::string& text = one.list->front().text;
-      if (!text.empty()) one.list = cache_->look(text, one.cut.length != 0);
+      if (text.empty()) return;
+      // A batch that a sink could not write yet refers to what was there.
+      replaced_.push_back(std::exchange(one.list, cache_->look(text, one.cut.length != 0)));
     };
     names_.each(look_again);
     for (auto& [id, one] : sessions_) {
@@ -50,6 +52,7 @@ std::size_t session_model::bytes() const {
 void session_model::release() {
   ++batch_;
   ended_.clear();
+  replaced_.clear();
   walk_.release();
 }
 

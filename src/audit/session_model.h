@@ -101,6 +101,7 @@ class session_model {
   std::unordered_map<std::uint64_t, std::unique_ptr<session>> sessions_;
   session* last_ = nullptr;  // the one that was looked up last
   std::vector<std::unique_ptr<session>> ended_;
+  std::vector<statement_list> replaced_;
   std::uint64_t batch_ = 1;
   std::string body_;
 };
