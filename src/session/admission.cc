@@ -4,19 +4,18 @@ namespace trunkline::session {
 
 admission::place admission::enter(std::string key, std::size_t limit) {
   std::lock_guard lock(mutex_);
-  const auto [entry, fresh] = counts_.try_emplace(key, 0);
+  const auto [entry, fresh] = counts_.try_emplace(std::move(key), 0);
   if (entry->second >= limit) {
     if (fresh) counts_.erase(entry);
     return {};
   }
   ++entry->second;
-  return {this, std::move(key)};
+  return {this, &*entry};
 }
 
-void admission::leave(const std::string& key) {
+void admission::leave(counts::value_type& of) {
   std::lock_guard lock(mutex_);
-  const auto entry = counts_.find(key);
-  if (--entry->second == 0) counts_.erase(entry);
+  if (--of.second == 0) counts_.erase(counts_.find(of.first));
 }
 
 std::size_t admission::count(const std::string& key) const {

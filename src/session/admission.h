@@ -12,28 +12,31 @@
 namespace trunkline::session {
 
 class admission {
+  using counts =
+      std::unordered_map<std::string, std::size_t>;  // an entry stays where it is while it is there
+
  public:
   /// One place under a cap, given back when it ends.
   class place {
    public:
     place() = default;
-    place(place&& other) noexcept : from_(std::exchange(other.from_, nullptr)), key_(std::move(other.key_)) {}
+    place(place&& other) noexcept : from_(std::exchange(other.from_, nullptr)), of_(other.of_) {}
     place& operator=(place&& other) noexcept {
       std::swap(from_, other.from_);
-      std::swap(key_, other.key_);
+      std::swap(of_, other.of_);
       return *this;
     }
     ~place() { give_back(); }
     void give_back() {
-      if (from_ != nullptr) std::exchange(from_, nullptr)->leave(key_);
+      if (from_ != nullptr) std::exchange(from_, nullptr)->leave(*of_);
     }
     explicit operator bool() const { return from_ != nullptr; }
 
    private:
     friend class admission;
-    place(admission* from, std::string key) : from_(from), key_(std::move(key)) {}
+    place(admission* from, counts::value_type* of) : from_(from), of_(of) {}
     admission* from_ = nullptr;
-    std::string key_;
+    counts::value_type* of_ = nullptr;  // there until its last place is given back
   };
 
   /// An empty place: `limit` are taken. `key` names what is counted, for example "route:app".
@@ -41,10 +44,10 @@ class admission {
   std::size_t count(const std::string& key) const;
 
  private:
-  void leave(const std::string& key);
+  void leave(counts::value_type& of);
 
   mutable std::mutex mutex_;
-  std::unordered_map<std::string, std::size_t> counts_;
+  counts counts_;
 };
 
 }  // namespace trunkline::session

@@ -113,8 +113,8 @@ runtime::task<step<cancel_registry::ticket>> authenticate(login_context* context
 
 }  // namespace
 
-login::login(runtime::loop& where, services& shared, session_facts& facts)
-    : context_(where, shared, facts), done_(where, nullptr, nullptr) {}
+login::login(runtime::loop& where, services& shared, session_facts& facts, half_open_places half_open)
+    : half_open_(std::move(half_open)), context_(where, shared, facts), done_(where, nullptr, nullptr) {}
 
 void login::start(std::unique_ptr<runtime::byte_stream> client, net::socket_address peer,
                   void (*on_done)(void*), void* context) {

@@ -16,7 +16,8 @@ using telemetry::cause;
 namespace {
 
 /// Silence ends where something was sent into it: an end that follows is the answer to that.
-telemetry::death death_of(const session_facts& facts, const session_end& end, bool busy, runtime::time_point now) {
+telemetry::death death_of(const session_facts& facts, const session_end& end, bool busy,
+                          runtime::time_point now) {
   telemetry::death how{.cause = end.cause, .transaction_status = end.transaction_status, .busy = busy};
   const bool client = end.cause.ended_by() == telemetry::leg::client;
   const auto heard = client ? facts.last_from_client : facts.last_from_server;
@@ -29,11 +30,10 @@ telemetry::death death_of(const session_facts& facts, const session_end& end, bo
 
 }  // namespace
 
-session::session(session_host& host, session_facts facts, half_open_places half_open)
+session::session(session_host& host, session_facts facts)
     : host_(host),
       facts_(std::move(facts)),
       gate_(host.observe().gate()),
-      half_open_(std::move(half_open)),
       timer_(host.where().timers(), &login_late, this),
       over_(
           host.where(),
@@ -45,9 +45,9 @@ session::session(session_host& host, session_facts facts, half_open_places half_
 
 session::~session() = default;
 
-void session::start(int socket, const net::socket_address& peer) {
+void session::start(int socket, const net::socket_address& peer, half_open_places half_open) {
   facts_.started = facts_.last_bytes = facts_.bytes_before = host_.where().now();
-  login_ = std::make_unique<login>(host_.where(), host_.shared(), facts_);
+  login_ = std::make_unique<login>(host_.where(), host_.shared(), facts_, std::move(half_open));
   login_->context().gate = gate_;
   timer_.arm(facts_.started + facts_.listener().login_timeout);
   login_->start(host_.where().adopt(socket), peer, &login_done, this);
@@ -60,7 +60,6 @@ void session::login_done(void* self) {
 void session::finish_login() {
   auto result = login_->take_result();
   facts_.opaque = login_->context().opaque;
-  half_open_ = {};
   timer_.disarm();
   if (!result) return end_login(std::move(result.error()));
   if (result->console) return begin_console(std::move(*result));
@@ -71,7 +70,6 @@ void session::login_late(void* self) {
   auto* late = static_cast<session*>(self);
   if (late->relay_ != nullptr) return limit_due(self);
   late->login_->cancel();
-  late->half_open_ = {};
   late->end_login({.cause = {cause::login_timeout},
                    .tell = error{.source = error_source::client,
                                  .code = sqlstates::query_canceled,
@@ -128,7 +126,8 @@ void session::begin_relay(established made) {
   legs.client = context.client.release();
   legs.server = context.server.release();
   login_.reset();
-  relay_ = std::make_unique<relay>(host_.where(), host_.observe(), gate_, facts_, *this, std::move(legs), made.opaque);
+  relay_ = std::make_unique<relay>(host_.where(), host_.observe(), gate_, facts_, *this, std::move(legs),
+                                   made.opaque);
   relay_->start(client_end, server_end);
   if (host_.shared().draining.load(std::memory_order_relaxed)) drain();
   watch_limits();
@@ -149,12 +148,14 @@ void session::begin_console(established made) {
   if (host_.shared().draining.load(std::memory_order_relaxed)) drain();
 }
 
-void session::console_ended(telemetry::close_cause why, std::string detail, std::vector<std::byte> last_word) {
+void session::console_ended(telemetry::close_cause why, std::string detail,
+                            std::vector<std::byte> last_word) {
   session_end end{
       .cause = why, .detail = std::move(detail), .transaction_status = console_->transaction_status()};
   end.idle_since = facts_.last_bytes;
   metrics().sessions_over.add();
-  if (console_->client() != nullptr) end.client_tcp = net::read_tcp_facts(console_->client()->native_handle());
+  if (console_->client() != nullptr)
+    end.client_tcp = net::read_tcp_facts(console_->client()->native_handle());
   ended(std::move(end));
   leave(console_->take_client(), console_->client_finished(), std::move(last_word),
         farewell::ending::orderly);

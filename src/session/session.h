@@ -30,18 +30,12 @@ class session_host {
   virtual void session_over(session& which) = 0;
 };
 
-/// A login that is not yet finished counts twice: for the listener, and for where it comes from.
-struct half_open_places {
-  admission::place of_listener;
-  admission::place of_source;
-};
-
 class session final : public relay_owner, public console_owner {
  public:
-  session(session_host& host, session_facts facts, half_open_places half_open);
+  session(session_host& host, session_facts facts);
   ~session() override;
 
-  void start(int socket, const net::socket_address& peer);
+  void start(int socket, const net::socket_address& peer, half_open_places half_open);
   /// SIGTERM: end as soon as it hurts nobody.
   void drain();
   /// The grace time is over, or SIGINT.
@@ -80,7 +74,6 @@ class session final : public relay_owner, public console_owner {
   session_host& host_;
   session_facts facts_;
   audit_gate* const gate_;  // null: not audited
-  half_open_places half_open_;
   admission::place listener_place_;
   admission::place route_place_;
   cancel_registry::ticket cancel_;

@@ -44,8 +44,7 @@ worker::worker(unsigned number, std::unique_ptr<runtime::loop> loop, services& s
       loop_(std::move(loop)),
       shared_(shared),
       observation_(*loop_),
-      pulse_(
-          loop_->timers(), [](void* self) { static_cast<worker*>(self)->pulse(); }, this) {}
+      pulse_(loop_->timers(), [](void* self) { static_cast<worker*>(self)->pulse(); }, this) {}
 
 worker::~worker() {
   errands_.clear();
@@ -169,14 +168,14 @@ void worker::begin(int socket, const net::socket_address& peer, const std::strin
     return;
   }
   auto& admissions = shared_.admissions;
-  auto half_open = admissions.enter("login:" + found->name, found->max_half_open_logins);
-  admission::place of_source;
-  if (half_open && !peer.is_unix()) {
-    of_source = admissions.enter("login:" + found->name + ":" + peer.host_text(),
-                                 found->max_half_open_logins_per_source);
-    if (!of_source) half_open.give_back();
+  half_open_places half_open{.of_listener =
+                                 admissions.enter("login:" + found->name, found->max_half_open_logins)};
+  if (half_open.of_listener && !peer.is_unix()) {
+    half_open.of_source = admissions.enter("login:" + found->name + ":" + peer.host_text(),
+                                           found->max_half_open_logins_per_source);
+    if (!half_open.of_source) half_open.of_listener.give_back();
   }
-  if (!half_open) {
+  if (!half_open.of_listener) {
     refuse(socket, found->name);
     return;
   }
@@ -186,11 +185,11 @@ void worker::begin(int socket, const net::socket_address& peer, const std::strin
   facts.setup = setup_;
   facts.listener_index = static_cast<std::size_t>(found - listeners.begin());
   facts.client = peer.text();
-  auto* made = new session(*this, std::move(facts), {std::move(half_open), std::move(of_source)});
+  auto* made = new session(*this, std::move(facts));
   made->next = first_;
   if (first_ != nullptr) first_->previous = made;
   first_ = made;
-  made->start(socket, peer);
+  made->start(socket, peer, std::move(half_open));
 }
 
 void worker::refuse(int socket, const std::string& listener) {
