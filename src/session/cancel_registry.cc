@@ -14,10 +14,7 @@ cancel_registry::ticket::ticket(ticket&& other) noexcept {
 
 cancel_registry::ticket& cancel_registry::ticket::operator=(ticket&& other) noexcept {
   std::swap(registry_, other.registry_);
-  std::swap(target_, other.target_);
   std::swap(pid_, other.pid_);
-  std::swap(key_bytes_, other.key_bytes_);
-  std::swap(key_, other.key_);
   return *this;
 }
 
@@ -25,12 +22,11 @@ cancel_registry::ticket::~ticket() {
   if (registry_ != nullptr) registry_->remove(pid_);
 }
 
-cancel_registry::ticket cancel_registry::add(std::uint64_t session,
-                                             std::shared_ptr<const cancel_target> target, bool long_key) {
+cancel_registry::issued cancel_registry::add(std::shared_ptr<const cancel_target> target, bool long_key) {
   const std::uint32_t secret = load_u32(runtime::random_bytes<4>().data());
   const cancel_nonce nonce = runtime::random_bytes<sizeof(cancel_nonce)>();
 
-  ticket made;
+  issued made;
   std::lock_guard lock(mutex_);
   std::uint32_t index = 0;
   if (!free_.empty()) {
@@ -41,18 +37,17 @@ cancel_registry::ticket cancel_registry::add(std::uint64_t session,
     index = static_cast<std::uint32_t>(slots_.size());
     slots_.emplace_back();
   }
-  slots_[index] = {target, session, secret, long_key};
   const cancel_pid pid{replica_, index};
-  made.registry_ = this;
-  made.target_ = std::move(target);
-  made.pid_ = pid.encode();
+  made.ticket.registry_ = this;
+  made.ticket.pid_ = pid.encode();
   if (long_key) {
-    made.key_ = make_long_key(mac_key_, pid, session, nonce);
-    made.key_bytes_ = long_cancel_key_bytes;
+    const long_cancel_key key = make_long_key(mac_key_, pid, target->session, nonce);
+    made.key.assign(key.begin(), key.end());
   } else {
-    store_u32(made.key_.data(), secret);
-    made.key_bytes_ = 4;
+    made.key.resize(sizeof secret);
+    store_u32(made.key.data(), secret);
   }
+  slots_[index] = {std::move(target), secret, long_key};
   return made;
 }
 
@@ -64,13 +59,18 @@ std::shared_ptr<const cancel_target> cancel_registry::find(std::uint32_t pid, by
   const slot& found = slots_[parts.slot];
   if (found.long_key) {
     const auto facts = read_long_key(mac_key_, pid, key);
-    return facts && facts->session == found.session ? found.target : nullptr;
+    return facts && facts->session == found.target->session ? found.target : nullptr;
   }
   std::byte expected[4];
   store_u32(expected, found.secret);
   if (key.size() != sizeof expected || ::CRYPTO_memcmp(expected, key.data(), sizeof expected) != 0)
     return nullptr;
   return found.target;
+}
+
+std::shared_ptr<const cancel_target> cancel_registry::target_of(std::uint32_t pid) const {
+  std::lock_guard lock(mutex_);
+  return slots_[cancel_pid::decode(pid).slot].target;
 }
 
 void cancel_registry::remove(std::uint32_t pid) {

@@ -3,9 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <vector>
 
 #include "base/bytes.h"
@@ -30,7 +30,7 @@ class cancel_registry {
   cancel_registry(std::uint16_t replica, const cancel_mac_key& mac_key)
       : replica_(replica), mac_key_(mac_key) {}
 
-  /// Holds a key as long as it lives.
+  /// Keeps a key valid as long as it lives.
   class ticket {
    public:
     ticket() = default;
@@ -39,37 +39,40 @@ class cancel_registry {
     ~ticket();
 
     std::uint32_t pid() const { return pid_; }
-    byte_span key() const { return byte_span(key_).first(key_bytes_); }
-    const std::shared_ptr<const cancel_target>& target() const { return target_; }
+    /// Precondition: not empty.
+    std::shared_ptr<const cancel_target> target() const { return registry_->target_of(pid_); }
     explicit operator bool() const { return registry_ != nullptr; }
 
    private:
     friend class cancel_registry;
     cancel_registry* registry_ = nullptr;
-    std::shared_ptr<const cancel_target> target_;
     std::uint32_t pid_ = 0;
-    std::size_t key_bytes_ = 0;
-    long_cancel_key key_{};
   };
 
-  /// `long_key`: for a client of protocol 3.2. An empty ticket: all slots are taken.
-  ticket add(std::uint64_t session, std::shared_ptr<const cancel_target> target, bool long_key);
+  /// A key for the client to be told, with the pid of its ticket.
+  struct issued {
+    cancel_registry::ticket ticket;  ///< empty: all slots are taken
+    std::vector<std::byte> key;
+  };
+
+  /// `long_key`: for a client of protocol 3.2.
+  issued add(std::shared_ptr<const cancel_target> target, bool long_key);
   /// Null where the key is not, or no longer, one of ours.
   std::shared_ptr<const cancel_target> find(std::uint32_t pid, byte_span key) const;
 
  private:
   struct slot {
     std::shared_ptr<const cancel_target> target;
-    std::uint64_t session = 0;
     std::uint32_t secret = 0;
     bool long_key = false;
   };
+  std::shared_ptr<const cancel_target> target_of(std::uint32_t pid) const;
   void remove(std::uint32_t pid);
 
   const std::uint16_t replica_;
   const cancel_mac_key mac_key_;
   mutable std::mutex mutex_;
-  std::vector<slot> slots_;
+  std::deque<slot> slots_;  // grows without a move, and by little
   std::vector<std::uint32_t> free_;
 };
 

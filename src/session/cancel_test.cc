@@ -44,25 +44,31 @@ TEST(LongCancelKey, IsReadBackAndNoBitMayChange) {
   }
 }
 
+std::shared_ptr<const cancel_target> target_of_session(std::uint64_t id) {
+  auto made = std::make_shared<cancel_target>();
+  made->session = id;
+  return made;
+}
+
 TEST(CancelRegistry, FindsASessionByItsKeyOnlyAndOnlyWhileItLives) {
   cancel_registry registry(1, mac_key);
   for (const bool long_key : {false, true}) {
-    auto target = std::make_shared<cancel_target>();
-    auto ticket = registry.add(7, target, long_key);
+    const auto target = target_of_session(7);
+    auto [ticket, key] = registry.add(target, long_key);
     ASSERT_TRUE(ticket);
-    EXPECT_EQ(ticket.key().size(), long_key ? long_cancel_key_bytes : 4u);
-    EXPECT_EQ(registry.find(ticket.pid(), ticket.key()), target);
-    std::vector<std::byte> wrong(ticket.key().begin(), ticket.key().end());
+    EXPECT_EQ(key.size(), long_key ? long_cancel_key_bytes : 4u);
+    EXPECT_EQ(ticket.target(), target);
+    EXPECT_EQ(registry.find(ticket.pid(), key), target);
+    std::vector<std::byte> wrong = key;
     wrong.back() ^= std::byte{1};
     EXPECT_EQ(registry.find(ticket.pid(), wrong), nullptr);
-    EXPECT_EQ(registry.find(ticket.pid() + 1, ticket.key()), nullptr);
+    EXPECT_EQ(registry.find(ticket.pid() + 1, key), nullptr);
     const std::uint32_t pid = ticket.pid();
-    const std::vector<std::byte> key(ticket.key().begin(), ticket.key().end());
     ticket = {};
     EXPECT_EQ(registry.find(pid, key), nullptr);
     // The slot is used again: the old key must not cancel the new session.
-    auto next = registry.add(8, target, long_key);
-    EXPECT_EQ(next.pid(), pid);
+    const auto next = registry.add(target_of_session(8), long_key);
+    EXPECT_EQ(next.ticket.pid(), pid);
     EXPECT_EQ(registry.find(pid, key), nullptr);
   }
 }
@@ -72,8 +78,9 @@ TEST(CancelRegistry, KeysOfManySessionsDiffer) {
   std::vector<cancel_registry::ticket> all;
   std::set<std::pair<std::uint32_t, std::uint32_t>> seen;
   for (std::uint64_t i = 0; i < 1000; ++i) {
-    all.push_back(registry.add(i, std::make_shared<cancel_target>(), false));
-    EXPECT_TRUE(seen.insert({all.back().pid(), load_u32(all.back().key().data())}).second);
+    auto made = registry.add(target_of_session(i), false);
+    EXPECT_TRUE(seen.insert({made.ticket.pid(), load_u32(made.key.data())}).second);
+    all.push_back(std::move(made.ticket));
   }
 }
 

@@ -45,14 +45,14 @@ step<> server_messages::take_key(byte_span body, std::vector<std::byte>& out) {
   target->place = context_.connection.place;
   target->server_pid = context_.facts->server_pid = key->pid;
   target->server_key.assign(key->key.begin(), key->key.end());
-  cancel_ =
-      context_.shared->cancels.add(context_.facts->id, std::move(target), context_.client_version_is_long());
+  auto issued = context_.shared->cancels.add(std::move(target), context_.client_version_is_long());
+  cancel_ = std::move(issued.ticket);
   if (!cancel_) {
     return std::unexpected(login_end{.cause = {cause::limit},
                                      .tell = error{.code = sqlstates::too_many_connections,
                                                    .message = "no cancel key is left for this session"}});
   }
-  protocol::append_backend_key_data(out, cancel_.pid(), cancel_.key());
+  protocol::append_backend_key_data(out, cancel_.pid(), issued.key);
   return {};
 }
 
