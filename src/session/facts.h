@@ -2,7 +2,6 @@
 // session.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -15,7 +14,6 @@
 #include "session/deployment.h"
 #include "telemetry/close_cause.h"
 #include "telemetry/exchange.h"
-#include "telemetry/route_metrics.h"
 
 namespace trunkline::session {
 
@@ -46,13 +44,11 @@ struct session_facts {
   std::uint64_t bytes_from_client = 0;
   std::uint64_t bytes_from_server = 0;
   bool logged_in = false;
-  bool announced = false;    ///< its session.start is in the audit
-  bool opaque = false;       ///< passthrough: its bytes cannot be read
-  bool replication = false;  ///< a walsender's session
+  bool announced = false;          ///< its session.start is in the audit
+  bool opaque = false;             ///< passthrough: its bytes cannot be read
+  bool replication = false;        ///< a walsender's session
   std::string client_certificate;  ///< its subject; empty: none
   std::string server_user;         ///< who the gateway's login at the server was for; empty: not logged in
-  /// By telemetry::login_phase.
-  std::array<runtime::duration, telemetry::login_phase_count> login_times{};
 
   void note_client_bytes(runtime::time_point now) {
     bytes_before = std::exchange(last_bytes, now);
@@ -63,9 +59,6 @@ struct session_facts {
     bytes_before = std::exchange(last_bytes, now);
     if (last_from_server <= last_from_client) first_to_client = now;
     last_from_server = now;
-  }
-  runtime::duration& login_time(telemetry::login_phase which) {
-    return login_times[static_cast<std::size_t>(which)];
   }
   const config::listener& listener() const { return setup->settings->listeners[listener_index]; }
 };

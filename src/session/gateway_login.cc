@@ -111,7 +111,7 @@ runtime::task<step<cancel_registry::ticket>> gateway_login(login_context* contex
     proved = std::move(*authenticated);
   }
   const auto proved_at = context->loop->now();
-  context->facts->login_time(telemetry::login_phase::auth) = proved_at - began;
+  context->time(telemetry::login_phase::auth) = proved_at - began;
   auto connection = co_await reach_server(context, &context->server);
   if (!connection) co_return std::unexpected(std::move(connection.error()));
   context->connection = std::move(*connection);
@@ -126,7 +126,7 @@ runtime::task<step<cancel_registry::ticket>> gateway_login(login_context* contex
     co_return std::unexpected(std::move(done.error()));
   }
   auto ticket = co_await finish_login(context, authenticated_messages(*context));
-  context->facts->login_time(telemetry::login_phase::server) = context->loop->now() - proved_at;
+  context->time(telemetry::login_phase::server) = context->loop->now() - proved_at;
   co_return ticket;
 }
 

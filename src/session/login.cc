@@ -104,10 +104,10 @@ runtime::task<step<cancel_registry::ticket>> authenticate(login_context* context
   context->connection = std::move(*connection);
   note_server(*context);
   const auto reached = context->loop->now();
-  context->facts->login_time(telemetry::login_phase::server) = reached - began;
+  context->time(telemetry::login_phase::server) = reached - began;
   context->facts->server_user = context->startup.user;
   auto ticket = co_await forward_login(context);
-  context->facts->login_time(telemetry::login_phase::auth) = context->loop->now() - reached;
+  context->time(telemetry::login_phase::auth) = context->loop->now() - reached;
   co_return ticket;
 }
 

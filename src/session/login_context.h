@@ -1,6 +1,7 @@
 // What the steps of one login share. Owner: `login`; one loop thread.
 #pragma once
 
+#include <array>
 #include <expected>
 #include <memory>
 #include <optional>
@@ -18,6 +19,7 @@
 #include "session/cancel_registry.h"
 #include "session/facts.h"
 #include "session/services.h"
+#include "telemetry/route_metrics.h"
 
 namespace trunkline::session {
 
@@ -63,6 +65,7 @@ struct login_context {
   const tls::tls_stream* client_tls = nullptr;
   bool opaque = false;            ///< passthrough was chosen: nothing may be said to the client
   bool ssl_request_seen = false;  ///< the client was answered S; a server must be asked too
+  std::array<runtime::duration, telemetry::login_phase_count> times{};  ///< by telemetry::login_phase
 
   std::vector<std::byte> startup_packet;
   protocol::startup_message startup;  ///< views into `startup_packet`
@@ -77,6 +80,7 @@ struct login_context {
     return facts->setup->upstream_tls[facts->route->upstream_index].get();
   }
   bool client_version_is_long() const;
+  runtime::duration& time(telemetry::login_phase which) { return times[static_cast<std::size_t>(which)]; }
 };
 
 /// One whole message from the channel, left there: consume `frame::size` when done with the view. A channel

@@ -129,7 +129,7 @@ runtime::task<step<>> begin_tls(login_context* context, tls::negotiation how) {
   context->facts->server_name = session.server_name();
   context->facts->tls = std::string(session.version()) + " " + std::string(session.cipher());
   if (const auto shown = session.peer_certificate()) context->facts->client_certificate = shown->subject;
-  context->facts->login_time(telemetry::login_phase::tls) = context->loop->now() - began;
+  context->time(telemetry::login_phase::tls) = context->loop->now() - began;
   co_return step<>();
 }
 
@@ -163,7 +163,9 @@ runtime::task<step<>> begin_direct_tls(login_context* context) {
 
 void note_cancel(login_context& context, std::uint64_t session, bool known, bool sent) {
   auto& counts = context.shared->cancel_requests;
-  (sent ? counts.forwarded : known ? counts.server_unreachable : counts.no_such_session)
+  (sent    ? counts.forwarded
+   : known ? counts.server_unreachable
+           : counts.no_such_session)
       .fetch_add(1, std::memory_order_relaxed);
   const char* result = sent ? "forwarded" : known ? "server_unreachable" : "no_such_session";
   context.shared->log.write(telemetry::log_level::debug, "cancel", result,

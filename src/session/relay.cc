@@ -43,8 +43,6 @@ relay::relay(runtime::loop& where, observation& into, audit_gate* gate, session_
           this),
       stall_(
           where.timers(), [](void* self) { static_cast<relay*>(self)->look_at_stalls(); }, this),
-      from_client_(std::move(with.from_client)),
-      from_server_(std::move(with.from_server)),
       opaque_(opaque),
       watching_rest_(!opaque && facts.route->limits.transaction_timeout.count() > 0) {
   client_.stream = std::move(with.client);
@@ -63,19 +61,19 @@ relay::~relay() {
   }
 }
 
-void relay::start(std::optional<stream_end> client_end, std::optional<stream_end> server_end) {
+void relay::start(early from_client, early from_server) {
   client_.stream->set_handler(&client_);
   server_.stream->set_handler(&server_);
-  for (buffer& each : std::exchange(from_client_, {}))
+  for (buffer& each : from_client.chunks)
     client_received(std::move(each));
-  for (buffer& each : std::exchange(from_server_, {}))
+  for (buffer& each : from_server.chunks)
     server_received(std::move(each));
   if (ended_) return;
   // What the login has written may still wait: its reader resumes when it is gone.
   resume_client();
   resume_server();
-  if (server_end) server_.on_end(*server_end);
-  if (client_end) client_.on_end(*client_end);
+  if (from_server.end) server_.on_end(*from_server.end);
+  if (from_client.end) client_.on_end(*from_client.end);
 }
 
 void relay::client_received(buffer data) {

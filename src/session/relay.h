@@ -1,7 +1,7 @@
 // The road: what one side sends is walked in place, header by header, and written to the other side at once.
 // What the kernel does not take is kept, and nothing more is read from that side until it is gone: that is
-// all the back-pressure there is (product.md G1-G3); only an audit that must not lose anything may hold a chunk
-// (G10). Owner: the session; one loop thread.
+// all the back-pressure there is (product.md G1-G3); only an audit that must not lose anything may hold a
+// chunk (G10). Owner: the session; one loop thread.
 #pragma once
 
 #include <memory>
@@ -31,8 +31,11 @@ class relay final : private audit_gate::waiter {
   struct legs {
     std::unique_ptr<runtime::byte_stream> client;
     std::unique_ptr<runtime::byte_stream> server;
-    std::vector<runtime::buffer> from_client;  ///< received during the login, not yet sent on
-    std::vector<runtime::buffer> from_server;
+  };
+  /// What came of one leg during the login and is not yet sent on, and its FIN.
+  struct early {
+    std::vector<runtime::buffer> chunks = {};
+    std::optional<runtime::stream_end> end = {};
   };
 
   /// `gate` null: not audited.
@@ -40,8 +43,7 @@ class relay final : private audit_gate::waiter {
         legs with, bool opaque);
   ~relay() override;
 
-  /// `client_end`, `server_end`: a FIN that came during the login.
-  void start(std::optional<runtime::stream_end> client_end, std::optional<runtime::stream_end> server_end);
+  void start(early from_client, early from_server);
   void on_event(relay_event event);
   /// For the session once the relay has ended, or to end it.
   std::unique_ptr<runtime::byte_stream> take_client() { return std::move(client_.stream); }
@@ -115,7 +117,8 @@ class relay final : private audit_gate::waiter {
   void resume_server();
   bool must_park(const parking_place& parked);
   void park(parking_place& parked, stream_owner& source, runtime::buffer data);
-  std::optional<runtime::stream_end> carry_parked(parking_place& parked, void (relay::*carry)(runtime::buffer));
+  std::optional<runtime::stream_end> carry_parked(parking_place& parked,
+                                                  void (relay::*carry)(runtime::buffer));
   void gate_changed(bool open) override;
   void look_at_pipeline();
   void look_at_stalls();
@@ -136,8 +139,6 @@ class relay final : private audit_gate::waiter {
   server_leg server_;
   runtime::timer wait_;
   runtime::timer stall_;
-  std::vector<runtime::buffer> from_client_;
-  std::vector<runtime::buffer> from_server_;
   std::optional<runtime::time_point> transaction_began_;
   std::uint64_t bytes_when_armed_ = 0;
   const bool opaque_;

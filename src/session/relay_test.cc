@@ -63,7 +63,7 @@ class RelayTest : public ::testing::Test, public relay_owner {
     seen = std::make_unique<observation>(*loop);
     if (tap != nullptr) seen->audit_into(*tap, reader);
     road = std::make_unique<relay>(*loop, *seen, seen->gate(), facts, *this, std::move(legs), false);
-    road->start(std::nullopt, std::nullopt);
+    road->start({}, {});
     loop->settle();
   }
   void TearDown() override {
@@ -336,7 +336,8 @@ TEST_F(RelayTest, AnAuditThatCannotBeWrittenEndsASessionAtItsNextRequest) {
   loop->settle();
   ASSERT_TRUE(ended);
   EXPECT_EQ(ended->what, cause::audit_blocked);
-  EXPECT_TRUE(server.received.empty() || server.received.front() == std::byte{'X'}) << "nothing unaudited is run";
+  EXPECT_TRUE(server.received.empty() || server.received.front() == std::byte{'X'})
+      << "nothing unaudited is run";
 }
 
 TEST_F(RelayTest, WhereGapsAreAllowedTheyAreCountedAndTold) {

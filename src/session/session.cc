@@ -28,6 +28,12 @@ telemetry::death death_of(const session_facts& facts, const session_end& end, bo
   return how;
 }
 
+relay::early early_of(net::channel& leg) {
+  relay::early came{.chunks = leg.take_unread_buffers()};
+  if (leg.ended()) came.end = leg.end();
+  return came;
+}
+
 }  // namespace
 
 session::session(session_host& host, session_facts facts)
@@ -85,7 +91,7 @@ void session::end_login(login_end why) {
     // Who is refused because nothing can be kept leaves nothing to be kept.
     if (why.cause.what != cause::audit_blocked || facts_.announced) {
       if (!std::exchange(facts_.announced, true)) tell(session_started_event(facts_));
-      tell(session_login_event(facts_, &why, host_.where().now()));
+      tell(session_login_event(context, &why, host_.where().now()));
     }
     session_end end{.cause = why.cause, .detail = std::move(why.detail)};
     end.idle_since = facts_.last_bytes;
@@ -112,23 +118,19 @@ void session::begin_relay(established made) {
   facts_.last_bytes = facts_.last_from_client = facts_.last_from_server = host_.where().now();
   telemetry::route_metrics& counts = metrics();
   counts.sessions_begun.add();
-  for (std::size_t i = 0; i < facts_.login_times.size(); ++i)
-    counts.login_seconds[i].record(facts_.login_times[i]);
-  tell(session_login_event(facts_, nullptr, facts_.last_bytes));
+  for (std::size_t i = 0; i < context.times.size(); ++i)
+    counts.login_seconds[i].record(context.times[i]);
+  tell(session_login_event(context, nullptr, facts_.last_bytes));
   cancel_ = std::move(made.cancel);
   listener_place_ = std::move(made.listener_place);
   route_place_ = std::move(made.route_place);
-  relay::legs legs;
-  legs.from_client = context.client.take_unread_buffers();
-  legs.from_server = context.server.take_unread_buffers();
-  const auto client_end = context.client.ended() ? std::optional(context.client.end()) : std::nullopt;
-  const auto server_end = context.server.ended() ? std::optional(context.server.end()) : std::nullopt;
-  legs.client = context.client.release();
-  legs.server = context.server.release();
+  relay::early from_client = early_of(context.client);
+  relay::early from_server = early_of(context.server);
+  relay::legs legs{.client = context.client.release(), .server = context.server.release()};
   login_.reset();
   relay_ = std::make_unique<relay>(host_.where(), host_.observe(), gate_, facts_, *this, std::move(legs),
                                    made.opaque);
-  relay_->start(client_end, server_end);
+  relay_->start(std::move(from_client), std::move(from_server));
   if (host_.shared().draining.load(std::memory_order_relaxed)) drain();
   watch_limits();
 }
@@ -137,7 +139,7 @@ void session::begin_console(established made) {
   facts_.logged_in = true;
   facts_.last_bytes = facts_.last_from_client = facts_.last_from_server = host_.where().now();
   metrics().sessions_begun.add();
-  tell(session_login_event(facts_, nullptr, facts_.last_bytes));
+  tell(session_login_event(login_->context(), nullptr, facts_.last_bytes));
   listener_place_ = std::move(made.listener_place);
   route_place_ = std::move(made.route_place);
   facts_.bytes_from_server = login_->context().client.bytes_written();

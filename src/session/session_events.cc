@@ -58,8 +58,9 @@ std::unique_ptr<audit::rare_event> session_started_event(const session_facts& fa
   return event_of(facts, facts.started, std::move(what));
 }
 
-std::unique_ptr<audit::rare_event> session_login_event(const session_facts& facts, const login_end* why,
+std::unique_ptr<audit::rare_event> session_login_event(const login_context& login, const login_end* why,
                                                        runtime::time_point now) {
+  const session_facts& facts = *login.facts;
   audit::session_login what;
   what.method = method_of(facts);
   what.ok = why == nullptr;
@@ -67,7 +68,7 @@ std::unique_ptr<audit::rare_event> session_login_event(const session_facts& fact
   what.endpoint = facts.endpoint;
   what.server_user = facts.server_user;
   for (std::size_t i = 0; i < what.seconds.size(); ++i)
-    what.seconds[i] = seconds_of(facts.login_times[i]);
+    what.seconds[i] = seconds_of(login.times[i]);
   return event_of(facts, now, std::move(what));
 }
 

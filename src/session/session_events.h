@@ -1,5 +1,5 @@
-// The session events of the audit (interfaces.md, "Audit events"), made of what a session knows of itself. Pure;
-// any thread.
+// The session events of the audit (interfaces.md, "Audit events"), made of what a session knows of itself.
+// Pure; any thread.
 #pragma once
 
 #include <memory>
@@ -12,7 +12,7 @@ namespace trunkline::session {
 
 std::unique_ptr<audit::rare_event> session_started_event(const session_facts& facts);
 /// `why` null: the login went well.
-std::unique_ptr<audit::rare_event> session_login_event(const session_facts& facts, const login_end* why,
+std::unique_ptr<audit::rare_event> session_login_event(const login_context& login, const login_end* why,
                                                        runtime::time_point now);
 std::unique_ptr<audit::rare_event> session_ended_event(const session_facts& facts, const session_end& end,
                                                        runtime::time_point now);
