@@ -21,15 +21,19 @@ namespace trunkline::protocol {
 
 enum class direction : std::uint8_t { client_to_server, server_to_client };
 
-/// What a listener is told, in stream order and the same however the stream is cut. DataRow and CopyData pass it
-/// by. `request` is the number of the request in the exchange queue: of a client's message its own (0: it is
-/// none), of a server's message the one that it answers (0: none).
+/// What a listener is told, in stream order and the same however the stream is cut. DataRow and CopyData pass
+/// it by. `request` is the number of the request in the exchange queue: of a client's message its own (0: it
+/// is none), of a server's message the one that it answers (0: none).
 struct no_listener {
   /// Told with the header. Answers how many of the body's first bytes `client_body` is to get.
-  std::uint32_t client_message(char /*type*/, std::uint32_t /*length*/, std::uint64_t /*request*/) { return 0; }
+  std::uint32_t client_message(char /*type*/, std::uint32_t /*length*/, std::uint64_t /*request*/) {
+    return 0;
+  }
   void client_body(char /*type*/, byte_span /*piece*/, bool /*last*/) {}
   /// Neither ErrorResponse nor ReadyForQuery.
-  std::uint32_t server_message(char /*type*/, std::uint32_t /*length*/, std::uint64_t /*request*/) { return 0; }
+  std::uint32_t server_message(char /*type*/, std::uint32_t /*length*/, std::uint64_t /*request*/) {
+    return 0;
+  }
   void server_body(char /*type*/, byte_span /*piece*/, bool /*last*/) {}
   void error_response(std::uint64_t /*request*/, const error_scan& /*what*/) {}
   void ready_for_query(std::uint64_t /*request*/, char /*status*/) {}
@@ -137,6 +141,6 @@ class session_tracker {
   sqlstate fatal_;
 };
 
-static_assert(sizeof(session_tracker) <= 192);
+static_assert(sizeof(session_tracker) <= 160);
 
 }  // namespace trunkline::protocol
