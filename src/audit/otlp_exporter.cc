@@ -79,7 +79,8 @@ class otlp_exporter::sender {
     std::size_t rejected = 0;  ///< of a batch that was taken
   };
 
-  explicit sender(std::string endpoint) : endpoint_(std::move(endpoint)) {
+  sender(std::string endpoint, std::string ca_file)
+      : endpoint_(std::move(endpoint)), ca_file_(std::move(ca_file)) {
     static const bool ready = ::curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
     if (ready) handle_.reset(::curl_easy_init());
   }
@@ -102,6 +103,7 @@ class otlp_exporter::sender {
   void prepare(const std::string& body);
 
   const std::string endpoint_;
+  const std::string ca_file_;
   std::unique_ptr<CURL, curl_closer> handle_;
   std::string answer_;
   std::atomic<clock::rep> last_moment_{clock::time_point::max().time_since_epoch().count()};
@@ -114,6 +116,7 @@ void otlp_exporter::sender::prepare(const std::string& body) {
   ::curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
   ::curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, 1L);
   ::curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, 2L);
+  if (!ca_file_.empty()) ::curl_easy_setopt(handle, CURLOPT_CAINFO, ca_file_.c_str());
   ::curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 0L);
   ::curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(limits::otlp_timeout.count()));
   ::curl_easy_setopt(handle, CURLOPT_USERAGENT, "trunkline");
@@ -146,8 +149,9 @@ otlp_exporter::sender::answer otlp_exporter::sender::post(const std::string& bod
   return {.how = outcome::again, .wait = asked};
 }
 
-otlp_exporter::otlp_exporter(std::string endpoint)
-    : sender_(std::make_unique<sender>(std::move(endpoint))), thread_("otlp", [this] { serve(); }) {}
+otlp_exporter::otlp_exporter(std::string endpoint, std::string ca_file)
+    : sender_(std::make_unique<sender>(std::move(endpoint), std::move(ca_file))),
+      thread_("otlp", [this] { serve(); }) {}
 
 otlp_exporter::~otlp_exporter() {
   {

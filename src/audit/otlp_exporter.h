@@ -36,8 +36,9 @@ std::string otlp_body(const std::vector<span_record>& spans, const std::vector<s
 
 class otlp_exporter {
  public:
-  /// `endpoint` such as http://127.0.0.1:4318/v1/traces. https is verified with the system's trust store.
-  explicit otlp_exporter(std::string endpoint);
+  /// `endpoint` such as http://127.0.0.1:4318/v1/traces. https is verified with the authorities in `ca_file`;
+  /// empty: with the system's.
+  explicit otlp_exporter(std::string endpoint, std::string ca_file = {});
   otlp_exporter(const otlp_exporter&) = delete;
   otlp_exporter& operator=(const otlp_exporter&) = delete;
   /// Waits at most limits::otlp_farewell for what is left to go.

@@ -123,11 +123,11 @@ result<> pipeline::configure(const config::audit& how, const config::tracing& tr
     }
     return opened;
   }
-  made->endpoint = tracing.endpoint;
-  if (next_ && next_->endpoint == tracing.endpoint) {
+  made->tracing = tracing;
+  if (next_ && next_->tracing == tracing) {
     made->exporter = std::move(next_->exporter);
-  } else if (tracing.endpoint != endpoint_ && !tracing.endpoint.empty()) {
-    made->exporter = std::make_unique<otlp_exporter>(tracing.endpoint);
+  } else if (tracing != tracing_ && !tracing.endpoint.empty()) {
+    made->exporter = std::make_unique<otlp_exporter>(tracing.endpoint, tracing.ca_file);
   }
   if (next_) {
     for (owned_sink& one : next_->sinks) {
@@ -148,10 +148,10 @@ void pipeline::take_configuration() {
   const auto next = std::move(next_);
   if (!next) return;
   replace_sinks(*next);
-  if (next->endpoint != endpoint_ || next->exporter) {
+  if (next->tracing != tracing_ || next->exporter) {
     if (exporter_) retired_.push_back(std::move(exporter_));
     exporter_ = std::move(next->exporter);
-    endpoint_ = next->endpoint;
+    tracing_ = next->tracing;
   }
   present_ = next->how;
   model_.configure(present_, !sinks_.empty(), exporter_ != nullptr);

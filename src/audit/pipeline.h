@@ -80,7 +80,7 @@ class pipeline final : public tap_reader, private session_model::output {
   struct wanted {
     config::audit how;
     std::vector<owned_sink> sinks;  ///< null where the thread has it already
-    std::string endpoint;
+    config::tracing tracing;
     std::unique_ptr<otlp_exporter> exporter;
   };
 
@@ -117,7 +117,7 @@ class pipeline final : public tap_reader, private session_model::output {
   std::mutex mutex_;  // for what is handed over
   std::unique_ptr<wanted> next_;
   std::vector<config::audit_sink> owned_;  // what the thread has
-  std::string endpoint_;
+  config::tracing tracing_;
   std::vector<std::unique_ptr<otlp_exporter>> retired_;  // ended where nobody waits for them
   std::atomic<bool> has_next_{false};
   std::atomic<bool> stopping_{false};

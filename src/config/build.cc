@@ -199,7 +199,8 @@ settings build_settings(load_state& state, const node& root) {
   made.drain_grace = top.child("drain").duration("grace");
   made.audit = build_audit(top.child("audit"));
   made.admin = build_admin(top.child("admin"));
-  made.tracing.endpoint = top.child("tracing").url("endpoint");
+  section tracing = top.child("tracing");
+  made.tracing = {.endpoint = tracing.url("endpoint"), .ca_file = tracing.file("caFile")};
   return made;
 }
 

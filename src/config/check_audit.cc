@@ -20,6 +20,9 @@ void check_audit(const check_input& in) {
     if (same != sinks.begin() + static_cast<std::ptrdiff_t>(i))
       in.problem(key, "is the same as an earlier sink", "another folder, or one of them");
   }
+  const tracing& spans = in.value.tracing;
+  if (!spans.ca_file.empty() && !spans.endpoint.starts_with("https://"))
+    in.problem("tracing.caFile", "means nothing without https", "an https:// endpoint, or no caFile");
 }
 
 }  // namespace trunkline::config

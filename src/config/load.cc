@@ -102,6 +102,7 @@ std::vector<std::string> referenced_files(const settings& value) {
     note(list, one.tls.key_file);
   }
   note(list, value.admin.console.verifier_file);
+  note(list, value.tracing.ca_file);
   return list;
 }
 

@@ -257,7 +257,10 @@ std::string render_yaml(const settings& value) {
   if (!value.audit.sinks.empty()) write_audit(out, value.audit);
   if (value.admin.address) write_admin(out, value.admin);
   if (!value.tracing.endpoint.empty())
-    out.mapping("tracing", [&] { out.text("endpoint", value.tracing.endpoint); });
+    out.mapping("tracing", [&] {
+      out.text("endpoint", value.tracing.endpoint);
+      out.text_if("caFile", value.tracing.ca_file);
+    });
   return out.take();
 }
 

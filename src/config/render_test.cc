@@ -53,7 +53,7 @@ audit:
   queryText: false
   parameters: 'off'
   onFailure: continue
-tracing: {endpoint: 'http://collector:4318/v1/traces'}
+tracing: {endpoint: 'https://collector:4318/v1/traces', caFile: /ca.crt}
 admin: {address: '[::]:9631', console: {users: [ops, 'metrics-*'], verifierFile: /c/console}}
 )";
 
@@ -100,7 +100,7 @@ TEST(Render, NamesEveryFileForTheWatch) {
       referenced_files(load_everything()),
       testing::ElementsAre(testing::EndsWith("/t"), "/c/a.crt", "/c/a.key", "/c/b.crt", "/c/b.key",
                            "/c/ca.crt", "/c/pw", "/c/app", "/c/verifiers", "/c/ca", "/c/crt", "/c/key",
-                           "/c/console"));
+                           "/c/console", "/ca.crt"));
 }
 
 RC_GTEST_PROP(Render, AnyValueOfASettingSurvives, ()) {

@@ -215,6 +215,8 @@ void add_rest(std::vector<schema_key>& to) {
     {.path = "tracing", .kind = kind::mapping, .doc = "Spans of exchanges that carry a sampled `traceparent`."},
     {.path = "tracing.endpoint", .kind = kind::url, .doc = "Where an OpenTelemetry collector takes OTLP/HTTP with JSON.",
      .required = true},
+    {.path = "tracing.caFile", .kind = kind::file,
+     .doc = "Authorities (PEM) that vouch for a collector behind https; without it the system's."},
     {.path = "access", .kind = kind::later, .doc = "Just-in-time access."},
     {.path = "admin", .kind = kind::mapping, .doc = "Metrics, health and API over HTTP. Left out: none of them."},
     {.path = "admin.address", .kind = kind::listen_address,

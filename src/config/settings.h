@@ -221,6 +221,7 @@ struct admin {
 /// Spans of exchanges that carry a sampled `traceparent`, over OTLP/HTTP JSON.
 struct tracing {
   std::string endpoint;  ///< such as http://127.0.0.1:4318/v1/traces; empty: none
+  std::string ca_file;   ///< for https; empty: the system's trust store
   bool operator==(const tracing&) const = default;
 };
 

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from harness import audit
+from harness.gateway import simple_config
 from harness.system import free_port
 from harness.tracing import Collector, Parent, attributes
 from harness.wire import SYNC, RawClient, Refused
@@ -30,8 +31,9 @@ def collect():
 @pytest.fixture
 def traced(before, server):
     """port of a collector -> (gateway, port)."""
-    def of(port: int, scheme: str = "http", **config):
-        return before(server, tracing={"endpoint": f"{scheme}://127.0.0.1:{port}/v1/traces"}, **config)
+    def of(port: int, scheme: str = "http", ca_file=None, **config):
+        trusted = {"caFile": str(ca_file)} if ca_file else {}
+        return before(server, tracing={"endpoint": f"{scheme}://127.0.0.1:{port}/v1/traces"} | trusted, **config)
     return of
 
 
@@ -132,6 +134,23 @@ def test_a_collector_that_is_silent_holds_up_nothing(traced, collect):
     asked = time.monotonic()
     gateway.stop()
     assert time.monotonic() - asked < 5
+
+
+def test_a_collector_behind_https(traced, collect, authority):
+    collector, parent = collect(certificate=authority.issue("server")), Parent()
+    _, port = traced(collector.port, "https", ca_file=authority.cert)
+    with RawClient(port) as client:
+        client.login()
+        client.simple("select 1" + parent.comment)
+    assert collector.wait_for(parent)
+
+
+def test_authorities_that_are_none_are_refused(start_gateway, tmp_path):
+    (tmp_path / "ca.crt").write_text("not a certificate\n")
+    gateway = start_gateway(simple_config("127.0.0.1:1", tracing={"endpoint": "https://127.0.0.1:1/",
+                                                                  "caFile": str(tmp_path / "ca.crt")}), begin=False)
+    refused = gateway.check()
+    assert refused.returncode == 2 and "ca.crt" in refused.stderr, refused.stderr
 
 
 def test_a_collector_that_nobody_vouches_for_gets_nothing(traced, collect, authority):
