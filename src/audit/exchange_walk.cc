@@ -63,6 +63,7 @@ std::span<const statement_step> exchange_walk::run(statement_names::of_session& 
 void exchange_walk::release() {
   kept_.clear();
   kept_lists_.clear();
+  kept_names_.clear();
   names_->release();
 }
 
@@ -206,7 +207,7 @@ void exchange_walk::begin_execute(const tapped_message& message) {
     tell_of(step, *which->statement);
     keep(which->statement);
   } else if (which != nullptr) {
-    step.name = which->unknown;
+    step.name = kept_names_.emplace_back(which->unknown);
   }
 }
 

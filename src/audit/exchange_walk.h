@@ -6,7 +6,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -103,6 +105,7 @@ class exchange_walk {
   std::vector<statement_step> steps_;
   std::vector<prepared_ref> kept_;
   std::vector<statement_list> kept_lists_;
+  std::deque<std::string> kept_names_;  // of portals that may be made anew
   current now_;
   prepared_ref last_parsed_;
   std::uint64_t number_ = 0;         // of this walk

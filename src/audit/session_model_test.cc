@@ -205,6 +205,20 @@ TEST_F(Model, ANameThatIsTakenKeepsItsText) {
   EXPECT_EQ(statements()[0]["text"], "select 3");
 }
 
+TEST_F(Model, APortalOfAnUnknownStatementKeepsItsNameWhenItIsMadeAnew) {
+  auto s = session();
+  s.client('B', 1, bind("", "not_known_here"));
+  s.client('E', 2, execute());
+  s.client('E', 3, execute());
+  s.client('B', 4, bind("", "a_name_that_is_a_good_deal_longer_than_the_other"));
+  s.client('E', 5, execute());
+  s.end(6);
+  const json told = statements();
+  ASSERT_EQ(told.size(), 3u);
+  EXPECT_EQ(told[0]["name"], "not_known_here");
+  EXPECT_EQ(told[1]["name"], "not_known_here");
+}
+
 TEST_F(Model, PipelinesKeepTheirOrder) {
   auto s = session();
   std::uint64_t request = 0;
