@@ -15,6 +15,27 @@ namespace {
 
 constexpr std::int64_t million = 1'000'000;
 
+/// `,"gateway":` and so on.
+struct phase_head {
+  static constexpr std::size_t width = 24;
+  std::array<char, width> text{};
+  std::size_t size = 0;
+
+  constexpr std::string_view view() const { return {text.data(), size}; }
+};
+
+constexpr auto phase_heads = [] {
+  std::array<phase_head, telemetry::phase_count> heads{};
+  for (std::size_t i = 0; i < heads.size(); ++i) {
+    for (const std::string_view piece :
+         {std::string_view(",\""), telemetry::phase_names[i], std::string_view("\":")}) {
+      for (const char each : piece)
+        heads[i].text[heads[i].size++] = each;
+    }
+  }
+  return heads;
+}();
+
 void append_two(std::string& out, int value) {
   out += static_cast<char>('0' + value / 10 % 10);
   out += static_cast<char>('0' + value % 10);
@@ -99,36 +120,34 @@ void append_bind(std::string& out, const statement_step& step, const message_log
 
 }  // namespace
 
-void time_text::append(std::string& out, std::int64_t time_us) {
+void time_text::begin_second(std::int64_t second) {
+  second_ = second;
+  std::tm parts{};
+  const std::time_t time = second;
+  ::gmtime_r(&time, &parts);
+  text_ = std::to_string(parts.tm_year + 1900);
+  text_.insert(0, text_.size() < 4 ? 4 - text_.size() : 0, '0');
+  for (const auto& [mark, value] : {std::pair{'-', parts.tm_mon + 1},
+                                    {'-', parts.tm_mday},
+                                    {'T', parts.tm_hour},
+                                    {':', parts.tm_min},
+                                    {':', parts.tm_sec}}) {
+    text_ += mark;
+    append_two(text_, value);
+  }
+  text_ += ".000000Z";
+}
+
+std::string_view time_text::of(std::int64_t time_us) {
   std::int64_t second = time_us / million;
   std::int64_t micros = time_us % million;
   if (micros < 0) {
     micros += million;
     --second;
   }
-  if (second != second_ || text_.empty()) {
-    second_ = second;
-    std::tm parts{};
-    const std::time_t time = second;
-    ::gmtime_r(&time, &parts);
-    text_ = std::to_string(parts.tm_year + 1900);
-    text_.insert(0, text_.size() < 4 ? 4 - text_.size() : 0, '0');
-    for (const auto& [mark, value] : {std::pair{'-', parts.tm_mon + 1},
-                                      {'-', parts.tm_mday},
-                                      {'T', parts.tm_hour},
-                                      {':', parts.tm_min},
-                                      {':', parts.tm_sec}}) {
-      text_ += mark;
-      append_two(text_, value);
-    }
-    text_ += '.';
-  }
-  std::array<char, 7> fraction;
-  for (std::size_t i = 6; i-- > 0; micros /= 10)
-    fraction[i] = static_cast<char>('0' + micros % 10);
-  fraction[6] = 'Z';
-  out += text_;
-  out.append(fraction.data(), fraction.size());
+  if (second != second_ || text_.empty()) begin_second(second);
+  put_micros(text_.data() + text_.size() - 7, static_cast<std::uint32_t>(micros));
+  return text_;
 }
 
 std::string_view name_of(const rare_event& event) {
@@ -204,9 +223,9 @@ void append_fields(std::string& out, const config_reloaded& event) {
 void append_gap(std::string& out, time_text& times, std::int64_t from_us, std::int64_t to_us, std::uint64_t events,
                 std::string_view reason) {
   out += ",\"from\":\"";
-  times.append(out, from_us);
+  out += times.of(from_us);
   out += "\",\"to\":\"";
-  times.append(out, to_us);
+  out += times.of(to_us);
   out += '"';
   append_field(out, "events", events);
   append_field(out, "reason", reason);
@@ -245,23 +264,27 @@ void append_statement(std::string& out, const statement_step& step, const messag
 }
 
 void append_fields(std::string& out, const telemetry::exchange_facts& facts) {
-  append_field(out, "bytesIn", facts.bytes_in);
-  append_field(out, "bytesOut", facts.bytes_out);
+  line_part<64> bytes;
+  bytes.add(",\"bytesIn\":");
+  bytes.add_number(facts.bytes_in);
+  bytes.add(",\"bytesOut\":");
+  bytes.add_number(facts.bytes_out);
+  out += bytes.text();
   append_status(out, facts.transaction_status);
   out += ",\"outcome\":\"";
   const auto how = static_cast<std::size_t>(facts.how);
   out += telemetry::outcome_names[how < telemetry::outcome_count ? how : 0];
   out += '"';
   if (facts.code != sqlstate{}) append_field(out, "sqlstate", facts.code.view());
-  out += ",\"seconds\":{\"total\":";
-  append_seconds(out, facts.total);
+  line_part<(telemetry::phase_count + 1) * (phase_head::width + seconds_width)> seconds;
+  seconds.add(",\"seconds\":{\"total\":");
+  seconds.add_seconds(facts.total);
   for (std::size_t i = 0; i < telemetry::phase_count; ++i) {
-    out += ",\"";
-    out += telemetry::phase_names[i];
-    out += "\":";
-    append_seconds(out, facts.phases[i]);
+    seconds.add(phase_heads[i].view());
+    seconds.add_seconds(facts.phases[i]);
   }
-  out += '}';
+  seconds.add("}");
+  out += seconds.text();
 }
 
 }  // namespace trunkline::audit

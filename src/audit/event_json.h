@@ -39,9 +39,12 @@ struct event_facts {
 /// RFC 3339 in UTC with microseconds. Remembers the second it wrote last.
 class time_text {
  public:
-  void append(std::string& out, std::int64_t time_us);
+  /// Until the next call.
+  std::string_view of(std::int64_t time_us);
 
  private:
+  void begin_second(std::int64_t second);
+
   std::int64_t second_ = -1;
   std::string text_;
 };

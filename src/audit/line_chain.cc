@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <new>
+#include <span>
 
 #include "audit/json_pieces.h"
 #include "audit/json_text.h"
@@ -33,21 +34,22 @@ void line_hash::of(std::string_view line, std::array<char, 64>& hex) {
   EVP_DigestInit_ex2(context_->state, context_->method, nullptr);
   EVP_DigestUpdate(context_->state, line.data(), line.size());
   EVP_DigestFinal_ex(context_->state, digest.data(), nullptr);
-  for (std::size_t i = 0; i < digest.size(); ++i) {
-    hex[2 * i] = hex_digits[digest[i] >> 4];
-    hex[2 * i + 1] = hex_digits[digest[i] & 15];
-  }
+  put_hex(hex.data(), std::as_bytes(std::span(digest)));
 }
 
 std::size_t append_line(std::string& out, std::string_view body, chain_state& state, line_hash& hash) {
   const std::size_t begin = out.size();
-  out += line_begin;
-  append_number(out, state.seq + 1);
-  out += ',';
+  line_part<64> head;
+  head.add(line_begin);
+  head.add_number(state.seq + 1);
+  head.add(",");
+  line_part<128> tail;
+  tail.add(line_before_hash);
+  tail.add(state.hash_text());
+  tail.add(line_end);
+  out += head.text();
   out += body;
-  out += line_before_hash;
-  out += state.hash_text();
-  out += line_end;
+  out += tail.text();
   const std::size_t size = out.size() - begin;
   ++state.seq;
   hash.of(std::string_view(out).substr(begin, size - 1), state.hash);

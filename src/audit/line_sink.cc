@@ -14,7 +14,7 @@ std::int64_t line_sink::now_us() {
 
 std::string line_sink::own_body(std::string_view event) {
   std::string body = "\"time\":\"";
-  times_.append(body, now_us());
+  body += times_.of(now_us());
   body += "\",\"event\":\"";
   body += event;
   body += '"';

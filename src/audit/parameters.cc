@@ -6,9 +6,9 @@
 #include <iterator>
 #include <optional>
 #include <string_view>
-#include <vector>
 
 #include "audit/binary_values.h"
+#include "audit/json_pieces.h"
 #include "audit/json_text.h"
 #include "audit/pg_types.h"
 #include "audit/redact.h"
@@ -71,11 +71,12 @@ void append_type(std::string& out, const value_seen& value) {
   if (!type.name.empty()) {
     append_json_text(out, type.name);
   } else if (value.oid != 0) {
-    fmt::format_to(std::back_inserter(out), "{}", value.oid);
+    append_number(out, value.oid);
   } else {
     out += "null";
   }
-  fmt::format_to(std::back_inserter(out), ",\"bytes\":{}}}", value.length);
+  append_field(out, "bytes", std::uint64_t{value.length});
+  out += '}';
 }
 
 class bind_reader {
@@ -86,15 +87,14 @@ class bind_reader {
 
  private:
   bool binary(std::size_t index) const {
-    if (formats_.empty()) return false;
-    if (formats_.size() == 1) return formats_[0] == 1;
-    return index < formats_.size() && formats_[index] == 1;
+    const std::size_t at = formats_.size() == 2 ? 0 : 2 * index;
+    return at + 2 <= formats_.size() && load_u16(formats_.data() + at) == 1;
   }
   bool one(std::string& out, std::size_t index, audit_parameters how);
 
   protocol::message_reader reader_;
   std::span<const std::uint32_t> types_;
-  std::vector<std::uint16_t> formats_;
+  byte_span formats_;  // two bytes each
 };
 
 /// False: there is nothing to read behind it.
@@ -120,9 +120,7 @@ bool bind_reader::one(std::string& out, std::size_t index, audit_parameters how)
 void bind_reader::append(std::string& out, audit_parameters how) {
   reader_.text();
   reader_.text();
-  const std::uint16_t formats = reader_.u16();
-  for (std::uint16_t i = 0; i < formats && reader_.ok(); ++i)
-    formats_.push_back(reader_.u16());
+  formats_ = reader_.bytes(2 * std::size_t{reader_.u16()});
   const std::uint16_t count = reader_.u16();
   if (!reader_.ok()) return;
   const std::size_t begin = out.size();

@@ -214,7 +214,7 @@ void session_model::gap(std::size_t tap, byte_span payload) {
 
 void session_model::begin(std::string_view event, std::int64_t time_us, const session_labels* who) {
   body_.assign("\"time\":\"");
-  time_.append(body_, time_us);
+  body_ += time_.of(time_us);
   body_ += "\",\"event\":\"";
   body_ += event;
   body_ += '"';
