@@ -52,6 +52,24 @@ void message_log::add(const tap_header& head, byte_span payload) {
   if (head.last != 0) open = none;
 }
 
+void message_log::add_gathered(byte_span payload) {
+  const std::size_t begin = bytes_.size();
+  bytes_.insert(bytes_.end(), payload.begin(), payload.end());
+  each_gathered(payload, [&](const gathered_message& head, byte_span body) {
+    const std::size_t size = std::min(body.size(), limits::audit_message_bytes);
+    messages_.push_back(
+        {.request = head.request,
+         .length = head.size,
+         .offset = static_cast<std::uint32_t>(begin + static_cast<std::size_t>(body.data() - payload.data())),
+         .size = static_cast<std::uint32_t>(size),
+         .type = head.type,
+         .from_client = head.from_client != 0,
+         .cut = size != head.size,
+         .complete = true});
+    open_[head.from_client != 0 ? 1 : 0] = none;
+  });
+}
+
 void message_log::drop_through(std::uint64_t request) {
   const bool all = std::all_of(messages_.begin(), messages_.end(),
                                [&](const tapped_message& one) { return one.request <= request; });

@@ -29,6 +29,8 @@ struct tapped_message {
 class message_log {
  public:
   void add(const tap_header& head, byte_span payload);
+  /// Whole messages, see tap_kind::messages.
+  void add_gathered(byte_span payload);
   std::span<const tapped_message> messages() const { return messages_; }
   byte_span body(const tapped_message& of) const { return {bytes_.data() + of.offset, of.size}; }
   /// 32 bytes, or none.

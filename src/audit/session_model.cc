@@ -115,8 +115,16 @@ void session_model::record(std::size_t tap, const tap_header& head, byte_span pa
       return;
     }
     case tap_kind::client_message:
-    case tap_kind::server_message:
-      return message(find(head.session, tap), head, payload);
+    case tap_kind::server_message: {
+      session& of = find(head.session, tap);
+      of.log.add(head, payload);
+      return keep_bounded(of);
+    }
+    case tap_kind::messages: {
+      session& of = find(head.session, tap);
+      of.log.add_gathered(payload);
+      return keep_bounded(of);
+    }
     case tap_kind::exchange_end:
       return exchange_end(find(head.session, tap), payload);
     case tap_kind::gap:
@@ -174,8 +182,7 @@ void session_model::cut_off(session& of, const session_ended& event, steady_cloc
   tell(of, facts.last_request, &facts);
 }
 
-void session_model::message(session& of, const tap_header& head, byte_span payload) {
-  of.log.add(head, payload);
+void session_model::keep_bounded(session& of) {
   if (of.log.bytes() <= limits::audit_exchange_bytes) return;
   // What has been answered is told; where that is not enough, all that is whole.
   std::uint64_t answered = 0;
@@ -192,8 +199,12 @@ void session_model::message(session& of, const tap_header& head, byte_span paylo
 
 void session_model::exchange_end(session& of, byte_span payload) {
   telemetry::exchange_facts facts;
-  if (payload.size() != sizeof facts) return;
+  if (payload.size() < sizeof facts) return;
   std::memcpy(&facts, payload.data(), sizeof facts);
+  if (payload.size() > sizeof facts) {
+    of.log.add_gathered(payload.subspan(sizeof facts));
+    keep_bounded(of);
+  }
   tell(of, facts.last_request, &facts);
 }
 

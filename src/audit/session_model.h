@@ -78,7 +78,7 @@ class session_model {
   void handle(std::size_t tap, const rare_event& event);
   void started(session& of, const session_started& event);
   void cut_off(session& of, const session_ended& event, std::chrono::steady_clock::time_point when);
-  void message(session& of, const tap_header& head, byte_span payload);
+  void keep_bounded(session& of);
   void exchange_end(session& of, byte_span payload);
   void gap(std::size_t tap, byte_span payload);
   void begin(std::string_view event, std::int64_t time_us, const session_labels* who);

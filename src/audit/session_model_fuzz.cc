@@ -1,6 +1,7 @@
 // Any records of any taps, lost and cut ones too: each line is valid JSON, and what is kept is bounded. The
 // input: a byte with the configuration, then records. Each of them: its kind with flags, its request, the
-// size of its body (one byte each), the message's type where it is a message, the body.
+// size of its body (one byte each), the message's type where it is a message, the body. What an exchange's
+// end brings along follows behind its own size.
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -135,9 +136,19 @@ void feed(session_model& model, input& from, int& floods) {
         model.record(session, head, more);
       return;
     }
-    case 4:
-      head.kind = tap_kind::exchange_end;
-      return model.record(session, head, bytes_of(facts_of(request, from.take(size))));
+    case 4: {
+      head.kind = (what & 16) != 0 ? tap_kind::messages : tap_kind::exchange_end;
+      const byte_span body = from.take(size);
+      const telemetry::exchange_facts facts = facts_of(request, body);
+      std::vector<std::byte> payload;
+      if (head.kind == tap_kind::exchange_end) payload.assign(bytes_of(facts).begin(), bytes_of(facts).end());
+      const byte_span gathered = (what & 16) != 0 ? body : from.take((what & 32) != 0 ? from.number() : 0);
+      payload.insert(payload.end(), gathered.begin(), gathered.end());
+      const unsigned times = (what & 128) != 0 && floods-- > 0 ? 4'000 : 1;
+      for (unsigned i = 0; i < times; ++i)
+        model.record(session, head, payload);
+      return;
+    }
     case 5:
       head.kind = tap_kind::gap;
       return model.record(session, head, bytes_of(tap_gap{request, size, now, now}));

@@ -500,5 +500,39 @@ RC_GTEST_PROP(ModelProperty, EachLineIsValidJsonWhateverTheBytes,
   s.end(request);
 }
 
+RC_GTEST_PROP(ModelProperty, GatheredMessagesTellTheSame,
+              (std::vector<std::pair<std::uint8_t, std::string>> messages)) {
+  struct lines final : session_model::output {
+    std::vector<std::string> bodies;
+    void event(std::string_view body, const event_facts&) override { bodies.emplace_back(body); }
+    void span(span_record) override {}
+    void lost(std::uint64_t) override {}
+  };
+  const auto told = [&](bool gathered) {
+    lines out;
+    session_model model({"01234567", "host"}, out);
+    model.configure({}, true, false);
+    const auto take = [&](const tap_header& head, byte_span body) { model.record(0, head, body); };
+    test::gathering gather(take);
+    test::script s(
+        [&](const tap_header& head, byte_span body) { gathered ? gather(head, body) : take(head, body); });
+    std::uint64_t request = 0;
+    for (const auto& [which, name] : messages) {
+      ++request;
+      if (which % 5 == 0) s.client('P', request, parse(name, "select $1"));
+      if (which % 5 == 1) s.client('B', request, bind("", name, {"5"}));
+      if (which % 5 == 2) s.client('E', request, execute());
+      if (which % 5 == 3) s.record(tap_kind::client_message, 'Q', request, text("select 1"), 1 + which % 9);
+      if (which % 3 == 0)
+        s.server(which % 2 == 0 ? 'C' : 'E', request,
+                 which % 2 == 0 ? text("SELECT 1") : error_body("22012"));
+      if (which % 4 == 0) s.end(request);
+    }
+    s.end(request);
+    return out.bodies;
+  };
+  RC_ASSERT(told(true) == told(false));
+}
+
 }  // namespace
 }  // namespace trunkline::audit

@@ -7,12 +7,14 @@
 // message longer than its piece comes in several records of the same kind and type; `last` marks the final one.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <utility>
 
 #include "audit/event.h"
 #include "base/bytes.h"
@@ -30,8 +32,10 @@ enum class tap_kind : std::uint8_t {
   /// Body of a message of the server: C, E, s, I, t, G, H, W. `request` is the number of what it answers; 0: of
   /// nothing (an ErrorResponse that ends the session).
   server_message,
-  /// A `telemetry::exchange_facts`. Everything of that session with a request number up to `last_request` that
-  /// was not yet in an earlier exchange belongs to it.
+  /// Whole messages of a session, each a `gathered_message` with its body.
+  messages,
+  /// A `telemetry::exchange_facts`, and behind it what `messages` holds. Everything of that session with a
+  /// request number up to `last_request` that was not yet in an earlier exchange belongs to it.
   exchange_end,
   /// A `tap_gap`: records that found no room, `onFailure: continue` only.
   gap,
@@ -48,6 +52,29 @@ struct tap_header {
   std::uint64_t length = 0;  ///< of the whole body, kept or not
 };
 static_assert(sizeof(tap_header) == 32);
+
+/// The head of one message among several in a record.
+struct gathered_message {
+  std::uint64_t request = 0;
+  std::uint32_t size = 0;  ///< of the body behind it
+  char type = 0;
+  std::uint8_t from_client = 0;
+};
+static_assert(sizeof(gathered_message) == 16);
+
+/// Calls `visit(const gathered_message&, byte_span body)` for each message of a payload; a body that ends too
+/// early is shorter than its head says.
+template <class Visit>
+void each_gathered(byte_span payload, Visit&& visit) {
+  gathered_message head;
+  while (payload.size() >= sizeof head) {
+    std::memcpy(&head, payload.data(), sizeof head);
+    payload = payload.subspan(sizeof head);
+    const byte_span body = payload.first(std::min<std::size_t>(head.size, payload.size()));
+    visit(std::as_const(head), body);
+    payload = payload.subspan(body.size());
+  }
+}
 
 struct tap_gap {
   std::uint64_t exchanges = 0;  ///< lost since the last record, counted by their ends

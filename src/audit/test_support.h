@@ -124,6 +124,40 @@ class script {
   std::uint64_t session_;
 };
 
+/// Takes records as a worker's message_gather would: whole messages wait for the next record that is none.
+template <class Write>
+class gathering {
+ public:
+  explicit gathering(Write write) : write_(std::move(write)) {}
+
+  void operator()(const tap_header& head, byte_span payload) {
+    const bool message = head.kind == tap_kind::client_message || head.kind == tap_kind::server_message;
+    if (message && payload.size() == head.length && head.last != 0) return keep(head, payload);
+    std::string whole;
+    if (head.kind == tap_kind::exchange_end) {
+      whole = std::string(as_text(payload)) + std::exchange(kept_, {});
+    } else {
+      if (!kept_.empty())
+        write_({.kind = tap_kind::messages, .session = head.session}, as_bytes(std::exchange(kept_, {})));
+      whole = as_text(payload);
+    }
+    write_(head, as_bytes(whole));
+  }
+
+ private:
+  void keep(const tap_header& head, byte_span body) {
+    const gathered_message one{.request = head.request,
+                               .size = static_cast<std::uint32_t>(body.size()),
+                               .type = head.type,
+                               .from_client = head.kind == tap_kind::client_message};
+    kept_.append(reinterpret_cast<const char*>(&one), sizeof one);
+    kept_ += as_text(body);
+  }
+
+  Write write_;
+  std::string kept_;
+};
+
 /// A folder of the test's own.
 class scratch_folder {
  public:

@@ -87,6 +87,8 @@ inline constexpr std::chrono::seconds tcp_user_timeout = 30s;
 inline constexpr std::size_t audit_ring_bytes = 8 * 1024 * 1024;
 /// Kept of one message's body; of a longer one, its length and its SHA-256.
 inline constexpr std::size_t audit_message_bytes = 64 * 1024;
+/// Of an exchange's small messages, which reach the audit thread together when it ends.
+inline constexpr std::size_t audit_gathered_bytes = 512;
 /// What is written goes to the disk in groups, at most this long apart.
 inline constexpr std::chrono::milliseconds audit_commit = 10ms;
 inline constexpr std::size_t audit_segment_bytes = 256 * 1024 * 1024;

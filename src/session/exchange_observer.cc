@@ -108,7 +108,7 @@ void exchange_observer::client_body(char /*type*/, byte_span piece, bool last) {
   if (flight_ == nullptr) return;
   if (head_wanted_) flight_->head.add(piece);
   if (name_wanted_) learn_name(piece, last);
-  if (gate_ != nullptr) flight_->requests.add(*gate_, piece, last);
+  if (gate_ != nullptr) flight_->requests.add(*gate_, flight_->small, piece, last);
 }
 
 /// A Parse that comes in one piece, as nearly all do, with a name: text for later uses of that name.
@@ -164,8 +164,7 @@ std::uint32_t exchange_observer::server_message(char type, std::uint32_t length,
       return 0;
   }
   if (length == limits::message_length_min) {
-    gate_->write(
-        {.kind = audit::tap_kind::server_message, .type = type, .session = facts_.id, .request = request}, {});
+    tap_answer(type, request, {});
     return 0;
   }
   flight_->answers.begin(audit::tap_kind::server_message, type, facts_.id, request,
@@ -174,7 +173,7 @@ std::uint32_t exchange_observer::server_message(char type, std::uint32_t length,
 }
 
 void exchange_observer::server_body(char /*type*/, byte_span piece, bool last) {
-  if (flight_ != nullptr && gate_ != nullptr) flight_->answers.add(*gate_, piece, last);
+  if (flight_ != nullptr && gate_ != nullptr) flight_->answers.add(*gate_, flight_->small, piece, last);
 }
 
 void exchange_observer::error_response(std::uint64_t request, const protocol::error_scan& what) {
@@ -187,12 +186,13 @@ void exchange_observer::error_response(std::uint64_t request, const protocol::er
   const sqlstate value = what.code();
   const byte_span code = as_bytes(value.view());
   std::copy(code.begin(), code.end(), body.begin() + 1);
-  gate_->write({.kind = audit::tap_kind::server_message,
-                       .type = 'E',
-                       .session = facts_.id,
-                       .request = request,
-                       .length = body.size()},
-                      body);
+  tap_answer('E', request, body);
+}
+
+/// One that is here as a whole.
+void exchange_observer::tap_answer(char type, std::uint64_t request, byte_span body) {
+  flight_->answers.begin(audit::tap_kind::server_message, type, facts_.id, request, body.size());
+  flight_->answers.add(*gate_, flight_->small, body, true);
 }
 
 void exchange_observer::ready_for_query(std::uint64_t request, char status) {
@@ -261,7 +261,7 @@ void exchange_observer::exchange_over(const telemetry::exchange_facts& facts) {
     slowest_ = std::make_unique<telemetry::exchange_facts>(facts);
   if (into_.recorder().wants(facts)) [[unlikely]]
     remember(facts);
-  if (gate_ != nullptr) audit(facts);
+  if (gate_ != nullptr) flight_->small.end_exchange(*gate_, facts_.id, facts);
 }
 
 void exchange_observer::remember(const telemetry::exchange_facts& facts) {
@@ -280,12 +280,8 @@ void exchange_observer::remember(const telemetry::exchange_facts& facts) {
                         loop_.now());
 }
 
-void exchange_observer::audit(const telemetry::exchange_facts& facts) {
-  gate_->write({.kind = audit::tap_kind::exchange_end, .session = facts_.id, .request = facts.last_request},
-                      {reinterpret_cast<const std::byte*>(&facts), sizeof facts});
-}
-
 void exchange_observer::rest() {
+  if (gate_ != nullptr) flight_->small.flush(*gate_, facts_.id);
   into_.give_back(std::move(flight_));
 }
 

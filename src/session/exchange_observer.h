@@ -64,7 +64,7 @@ class exchange_observer {
   void turn_over(time_point now);
   void exchange_over(const telemetry::exchange_facts& facts);
   void remember(const telemetry::exchange_facts& facts);
-  void audit(const telemetry::exchange_facts& facts);
+  void tap_answer(char type, std::uint64_t request, byte_span body);
   void rest();
 
   runtime::loop& loop_;

@@ -17,7 +17,9 @@ void message_tap::begin(audit::tap_kind kind, char type, std::uint64_t session, 
   if (hash_ != nullptr) EVP_DigestInit_ex(hash_.get(), EVP_sha256(), nullptr);
 }
 
-void message_tap::add(audit_gate& gate, byte_span piece, bool last) {
+void message_tap::add(audit_gate& gate, message_gather& small, byte_span piece, bool last) {
+  if (piece.size() == head_.length && small.add(head_, piece)) return;
+  small.flush(gate, head_.session);
   const bool cut = head_.length > limits::audit_message_bytes;
   if (hash_ != nullptr) EVP_DigestUpdate(hash_.get(), piece.data(), piece.size());
   const byte_span keep = piece.first(std::min(piece.size(), limits::audit_message_bytes - kept_));

@@ -1,5 +1,6 @@
-// Copies the bodies of one direction's messages into the audit's ring as they pass: what is too long is cut, and
-// its SHA-256 follows (audit/tap.h). Owner: one session; one loop thread.
+// Copies the bodies of one direction's messages for the audit as they pass: small ones are gathered, others
+// go into its ring at once; what is too long is cut, and its SHA-256 follows (audit/tap.h). Owner: one
+// session; one loop thread.
 #pragma once
 
 #include <openssl/evp.h>
@@ -8,6 +9,7 @@
 #include <memory>
 
 #include "session/audit_gate.h"
+#include "session/message_gather.h"
 
 namespace trunkline::session {
 
@@ -16,7 +18,7 @@ class message_tap {
   /// A message whose body is to be kept begins. `body` is its length.
   void begin(audit::tap_kind kind, char type, std::uint64_t session, std::uint64_t request, std::uint64_t body);
   /// A piece of it; `last` marks the final one.
-  void add(audit_gate& gate, byte_span piece, bool last);
+  void add(audit_gate& gate, message_gather& small, byte_span piece, bool last);
   void clear() { hash_.reset(); }
 
  private:

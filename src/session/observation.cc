@@ -40,6 +40,7 @@ void observation::give_back(std::unique_ptr<exchange_in_flight> used) {
   used->head.clear();
   used->requests.clear();
   used->answers.clear();
+  used->small.clear();
   spare_.push_back(std::move(used));
 }
 

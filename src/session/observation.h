@@ -23,6 +23,7 @@ struct exchange_in_flight {
   statement_head head;
   message_tap requests;
   message_tap answers;
+  message_gather small;
 };
 
 class observation {

@@ -271,8 +271,12 @@ std::size_t read_requests(audit::tap& from) {
   std::size_t count = 0;
   from.publish();
   while (!from.empty()) {
-    from.read(1u << 20, [&](const audit::tap_header& head, byte_span) {
+    from.read(1u << 20, [&](const audit::tap_header& head, byte_span payload) {
       if (head.kind == audit::tap_kind::client_message && head.last != 0) ++count;
+      const bool ends = head.kind == audit::tap_kind::exchange_end;
+      if (head.kind != audit::tap_kind::messages && !ends) return;
+      audit::each_gathered(ends ? payload.subspan(sizeof(telemetry::exchange_facts)) : payload,
+                           [&](const audit::gathered_message& one, byte_span) { count += one.from_client; });
     });
   }
   return count;
@@ -296,6 +300,11 @@ TEST_F(RelayTest, AnAuditWithoutRoomHoldsTheSessionAndLosesNothing) {
     seen_requests += read_requests(*tap);
     loop->advance(limits::audit_retry);
   }
+  std::vector<std::byte> answer;
+  protocol::append_ready_for_query(answer, protocol::transaction_status::idle);
+  send(server, answer);  // what is still gathered comes with an exchange's end
+  loop->settle();
+  seen_requests += read_requests(*tap);
   EXPECT_EQ(seen_requests, 20'000u);
   EXPECT_FALSE(ended);
 }

@@ -68,6 +68,11 @@ def tapped(how, *records):
     return out
 
 
+def gathered(*messages):
+    """Of the audit's tap: messages as (request, type, whether the client's, body) in one record."""
+    return b"".join(struct.pack("<QIcB2x", request, len(body), kind.encode(), client) + body for request, kind, client, body in messages)
+
+
 def proxy_v2(family, address, command=0x21):
     return b"\r\n\r\n\0\r\nQUIT\n" + bytes([command, family]) + struct.pack("!H", len(address)) + address
 
@@ -94,6 +99,8 @@ keepalive: {idle: 30s, interval: 10s, probes: 3, userTimeout: 30s}
 workers: auto
 drain: {grace: 30s}
 """
+
+GATHERED = gathered((2, "B", True, BIND[5:]), (3, "E", True, EXECUTE[5:]), (3, "C", False, b"SELECT 1\0"))
 
 SEEDS = {
     "first_packet_fuzz": [
@@ -149,6 +156,8 @@ SEEDS = {
                (0xc0, 1, b"INSERT 0 1\0", "C"), (0xc0, 1, b"INSERT 0 1\0", "C"), (4, 1, b"")),
         tapped(0x60, (1, 1, struct.pack("!IHHI", 7, 0, 1, 1) + b"x\0\0", "F"), (0, 1, b"\xff" * 4, "W"), (1, 2, b"S\0", "D"), (0, 2, b"\0\1\0\0\0\x17", "t"),
                (1, 3, b"Ss\0", "C"), (4, 3, b"", ), (7, 2, b"abc")),
+        tapped(0x30, (0x14, 0, gathered((1, "P", True, PARSE[5:]))), (0x24, 3, b"\x09\x09\1\0I"))
+        + bytes([len(GATHERED)]) + GATHERED,
         tapped(0x32, (0x0e, 3, b"127.0.0.1:1"), (0x16, 4, b"file\x00"), (0x0e, 1, b"28P01"), (0x09, 9, b"select 'no end\0", "Q"), (0x0e, 2, b"T")),
     ],
     "line_view_fuzz": [
