@@ -16,10 +16,16 @@ tap::~tap() {
   }
 }
 
+/// What is written while the reader keeps up stays in the same few pages, and so in the caches.
+void tap::begin_anew() {
+  if (read_.load(std::memory_order_acquire) == written_) begin_ = written_;
+}
+
 /// Records are padded to whole headers, so that one always fits before the end.
 void tap::write(tap_header head, byte_span payload) {
   head.size = static_cast<std::uint32_t>(sizeof head + payload.size());
-  std::size_t offset = static_cast<std::size_t>(written_) & (capacity_ - 1);
+  begin_anew();
+  std::size_t offset = offset_of(written_);
   const std::size_t left = capacity_ - offset;
   if (left < head.size) {
     const tap_header wrap{};

@@ -131,7 +131,7 @@ class tap {
     std::uint64_t at = begin;
     while (at != end && at - begin < most) {
       tap_header head;
-      const std::size_t offset = static_cast<std::size_t>(at) & (capacity_ - 1);
+      const std::size_t offset = offset_of(at);
       std::memcpy(&head, memory_.get() + offset, sizeof head);
       if (head.kind == tap_kind::wrap) {
         at += capacity_ - offset;
@@ -152,8 +152,14 @@ class tap {
     return (size + sizeof(tap_header) - 1) / sizeof(tap_header) * sizeof(tap_header);
   }
 
+  std::size_t offset_of(std::uint64_t position) const {
+    return static_cast<std::size_t>(position - begin_) & (capacity_ - 1);
+  }
+  void begin_anew();
+
   const std::size_t capacity_;
   std::unique_ptr<std::byte[]> memory_;
+  std::uint64_t begin_ = 0;      // the position at the front of the memory; changes only while all is read
   std::uint64_t written_ = 0;    // the worker's
   std::uint64_t seen_read_ = 0;  // the worker's: `read_` as it last looked
   alignas(64) std::atomic<std::uint64_t> published_{0};

@@ -63,6 +63,17 @@ TEST(Tap, IsFullAtItsCapacity) {
   EXPECT_GE(count, 4'096u / 128 - 1);
 }
 
+TEST(Tap, BeginsAnewWhereAllIsRead) {
+  tap ring(4'096);
+  std::vector<const std::byte*> places;
+  for (std::size_t i = 0; i < 3; ++i) {
+    ring.write(header(i), as_bytes("x"));
+    ring.publish();
+    ring.read(100, [&](const auto&, byte_span payload) { places.push_back(payload.data()); });
+  }
+  EXPECT_EQ(places, std::vector(3, places.front()));
+}
+
 TEST(Tap, DestroysEventsThatNobodyRead) {
   tap ring(4'096);
   ring.write(std::make_unique<rare_event>(rare_event{1, {}, cancel_served{"a client whose name is long enough", ""}}));
