@@ -37,6 +37,11 @@ int file_io::write(int file, std::string_view bytes, std::size_t& written) {
   return 0;
 }
 
+int file_io::reserve(int file, std::uint64_t from, std::uint64_t bytes) {
+  const auto begin = static_cast<off_t>(from);
+  return ::fallocate(file, FALLOC_FL_KEEP_SIZE, begin, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
+}
+
 int file_io::truncate(int file, std::uint64_t size) {
   return ::ftruncate(file, static_cast<off_t>(size)) == 0 ? 0 : errno;
 }

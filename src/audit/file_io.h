@@ -23,6 +23,9 @@ class file_io {
   virtual int create(int folder, const std::string& name, runtime::unique_fd& file);
   /// `written` says how much of it went in, also where it failed.
   virtual int write(int file, std::string_view bytes, std::size_t& written);
+  /// Room on the disk for what will be appended; the file stays as long as it is.
+  virtual int reserve(int file, std::uint64_t from, std::uint64_t bytes);
+  /// Gives back what was reserved, too.
   virtual int truncate(int file, std::uint64_t size);
   virtual int sync_data(int file);
   virtual int sync(int folder);

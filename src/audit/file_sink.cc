@@ -1,16 +1,24 @@
 #include "audit/file_sink.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <fmt/format.h>
-
+#include <algorithm>
 #include <utility>
 
 #include "audit/json_pieces.h"
 
 namespace trunkline::audit {
+
+namespace {
+
+/// At once, so that most batches need no new place on the disk, which would have to be written down with
+/// them.
+constexpr std::uint64_t reserve_bytes = 8 * 1024 * 1024;
+
+}  // namespace
 
 file_sink::file_sink(const config::audit_sink& how, std::string replica, file_io& files)
     : line_sink(std::move(replica)), how_(how), files_(files) {}
@@ -59,7 +67,7 @@ bool file_sink::begin_segment() {
     name_ = previous_;
     return fail_with("begin a segment behind", code);
   }
-  size_ = lines_ = 0;
+  size_ = reserved_ = lines_ = 0;
   torn_ = false;
   const bool there = append(line);
   const int code = there ? files_.sync(folder_.get()) : 0;
@@ -90,6 +98,7 @@ bool file_sink::end_segment() {
   if (!append(line)) return false;
   index_own(offset, line.size(), "segment.end");
   index_->end_block();
+  files_.truncate(segment_.get(), size_);  // what was reserved
   pending().rebase(chain);
   segment_.reset();
   reason_ = "rotated";
@@ -125,6 +134,14 @@ bool file_sink::reopen_folder() {
 
 // ---- writing ----
 
+/// A disk that cannot reserve has it written all the same.
+void file_sink::make_room(std::size_t bytes) {
+  if (size_ + bytes <= reserved_) return;
+  const std::uint64_t from = std::max(size_, reserved_);
+  reserved_ = size_ + bytes + std::min<std::uint64_t>(reserve_bytes, how_.segment_bytes);
+  files_.reserve(segment_.get(), from, reserved_ - from);
+}
+
 /// All or nothing, as far as the disk lets us.
 bool file_sink::append(std::string_view text) {
   if (torn_) {
@@ -133,6 +150,7 @@ bool file_sink::append(std::string_view text) {
     }
     torn_ = false;
   }
+  make_room(text.size());
   std::size_t written = 0;
   std::string_view what = "write to";
   int code = files_.write(segment_.get(), text, written);
@@ -145,6 +163,7 @@ bool file_sink::append(std::string_view text) {
     return true;
   }
   torn_ = files_.truncate(segment_.get(), size_) != 0;
+  reserved_ = 0;
   return fail_with(what, code);
 }
 

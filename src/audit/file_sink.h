@@ -43,6 +43,7 @@ class file_sink final : public line_sink {
   bool begin_segment();
   bool end_segment();
   bool reopen_folder();
+  void make_room(std::size_t bytes);
   bool append(std::string_view text);
   bool fail_with(std::string_view what, int code);
   void index_own(std::uint64_t offset, std::size_t size, std::string_view event);
@@ -58,7 +59,8 @@ class file_sink final : public line_sink {
   std::string_view reason_ = "start";  // why the next segment begins
   std::uint64_t torn_bytes_ = 0;
   std::uint64_t size_ = 0;   // what is surely on disk
-  std::uint64_t lines_ = 0;  // of the present segment
+  std::uint64_t reserved_ = 0;  // up to here the file has its place
+  std::uint64_t lines_ = 0;     // of the present segment
   bool torn_ = false;        // more may stand in the file than `size_`
   time_point began_{};
 };

@@ -2,6 +2,7 @@
 #include "audit/file_sink.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <filesystem>
@@ -142,7 +143,7 @@ TEST_F(FileSink, WhicheverCallFailsNoLineIsLostOrDoubled) {
       disk.partly = partly;
       ASSERT_NO_FATAL_FAILURE(open());
       std::size_t failures = 0;
-      for (std::size_t nth = 1; nth <= 8; ++nth) {
+      for (std::size_t nth = 1; nth <= 9; ++nth) {
         disk.fail_nth(nth);
         add(3);
         const bool done = commit();
@@ -152,12 +153,32 @@ TEST_F(FileSink, WhicheverCallFailsNoLineIsLostOrDoubled) {
         disk.heal();
         ASSERT_TRUE(retry()) << sink->problem();
       }
-      EXPECT_EQ(failures, 8u)
-          << "write and sync of the batch, of segment.end, create, write, sync, sync of the folder";
+      EXPECT_EQ(failures, 8u) << "write and sync of the batch, of segment.end, create, write, sync, sync of the "
+                                 "folder; giving back what was reserved may fail";
       close();
       expect_whole();
     }
   }
+}
+
+TEST_F(FileSink, GivesBackWhatItReserved) {
+  const auto taken = [](const std::string& path) {
+    struct stat facts {};
+    EXPECT_EQ(::stat(path.c_str(), &facts), 0);
+    return facts.st_blocks * 512;
+  };
+  open();
+  add();
+  ASSERT_TRUE(commit());
+  sink.reset();  // as if killed
+  open();
+  add();
+  ASSERT_TRUE(commit());
+  close();
+  ASSERT_EQ(test::segments_in(folder.path()).size(), 2u);
+  for (const std::string& name : test::segments_in(folder.path()))
+    EXPECT_LE(taken(name), 64 * 1024) << name;
+  expect_whole();
 }
 
 TEST_F(FileSink, CutsATornWriteOffAsSoonAsTheDiskLetsIt) {

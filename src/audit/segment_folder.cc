@@ -125,6 +125,8 @@ result<bool> recover_one(const std::string& path, segment_history& history, line
     if (!gone) return cannot("put aside " + path, errno);
     return false;
   }
+  // Nobody gave back what was reserved for it.
+  if (!last->is_end) file_io::real().truncate(file.get(), size);
   if (last->end < size) {
     history.ended = false;
     if (const int code = keep_aside(file.get(), last->end, size, path); code != 0) {
