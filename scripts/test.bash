@@ -66,14 +66,17 @@ pytest_stage() {
   add_junit "$name" "$code" "$file"
 }
 
-# integration_tests PRESET ARGS...: the pytest suite against the binary of that preset.
+# integration_tests PRESET ARGS...: the pytest suite against the binary of that preset. Most of it waits, so more
+# run at a time than there are processors; what is marked "alone" comes after it.
 integration_tests() {
-  local preset=$1 name=integration
+  local preset=$1 name=integration at_a_time=$((jobs + 1))
   shift
   if [[ ! -d tests/integration ]]; then return 0; fi
   if [[ $preset != dev ]]; then name=integration-$preset; fi
   build_preset "$preset" trunkline exchange_conformance || { stage_fails "$name" "does not build"; return 0; }
-  TRUNKLINE_BIN=$root/build/$preset/trunkline pytest_stage "$name" tests/integration "$@"
+  export TRUNKLINE_BIN=$root/build/$preset/trunkline
+  pytest_stage "$name" tests/integration -m "not alone" -n "$at_a_time" --dist loadgroup "$@"
+  pytest_stage "$name-alone" tests/integration -m alone "$@"
 }
 
 fuzz_smoke() {

@@ -52,9 +52,13 @@ def pytest_report_header(config):
     return f"servers: {config.trunkline_versions}{missing}; modes: {', '.join(config.trunkline_modes)}"
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(config, items):
     only_direct = config.trunkline_modes == [roads.DIRECT]
     for item in items:
+        if client := getattr(item, "callspec", None) and item.callspec.params.get("client"):
+            # A client program is built once and started once for each mode: its scenarios stay together.
+            item.add_marker(pytest.mark.xdist_group(client.name))
         if config.getoption("--quick") and item.get_closest_marker("long"):
             item.add_marker(pytest.mark.skip(reason="--quick"))
         if only_direct and item.get_closest_marker("needs_gateway"):

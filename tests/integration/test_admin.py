@@ -51,6 +51,7 @@ def test_sessions_and_exchanges_show_no_secret(watched):
         admin.json(f"/api/v1/{page}")
 
 
+@pytest.mark.alone
 def test_hostile_clients_leave_queries_alone(watched, not_sanitized):
     gateway, port, admin = watched
     before_it = gateway.memory_kib()

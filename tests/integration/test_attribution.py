@@ -11,7 +11,7 @@ import pytest
 from harness import audit, slow_path
 from harness.wire import RawClient, query
 
-pytestmark = pytest.mark.needs_gateway
+pytestmark = [pytest.mark.needs_gateway, pytest.mark.alone]
 
 ADDED = 0.5  # seconds that each fault adds
 ROWS = 20_000  # of 1,000 bytes: more than the buffers on the way to the client hold

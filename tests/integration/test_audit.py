@@ -470,6 +470,7 @@ def test_copy_in_and_out(audited, server):
     assert [line["statements"][0]["rows"] for line in audit.events(folder, "exchange")[1:]] == [2, 2]
 
 
+@pytest.mark.alone
 def test_memory_is_flat(audited, server, not_sanitized, quick, long):
     """Ten minutes with --long; a fraction of it otherwise. The figure is printed."""
     gateway, port, folder = audited(server, parameters="full")

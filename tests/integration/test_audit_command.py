@@ -204,6 +204,7 @@ def test_the_index_is_made_again(audit, tmp_path, damage):
     assert audit("ls", "--output", "json", "--statement", "from ORDERS", "--session", "1a2b3c4d-3", "--event", "exchange").count("\n") == 48
 
 
+@pytest.mark.alone
 def test_ls_is_quick(audit, tmp_path, not_sanitized):
     """A small folder, in CI: an index that does not prune would be seen here already."""
     large(tmp_path, 100_000)

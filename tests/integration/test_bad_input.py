@@ -188,6 +188,7 @@ def test_a_server_cut_off_at_every_byte_of_its_greeting(before):
         gateway.wait_end(count=len(greeting))
 
 
+@pytest.mark.alone
 def test_memory_stays_flat(not_sanitized, before, server, long, quick):
     """Over many bad connections of every kind (100,000 with --long)."""
     gateway, port = before(server)
@@ -228,6 +229,7 @@ def test_memory_stays_flat(not_sanitized, before, server, long, quick):
         client.login()
 
 
+@pytest.mark.alone
 def test_an_idle_session_is_small(not_sanitized, before):
     """At most 2 KiB of process memory for each plain idle session; a burst of traffic beforehand does not stay."""
     def serve(connection, _server):
@@ -256,6 +258,7 @@ def test_an_idle_session_is_small(not_sanitized, before):
         assert per_session <= 2.5, f"{per_session:.2f} KiB for each session"
 
 
+@pytest.mark.alone
 def test_idle_sessions_cost_no_cpu(not_sanitized, before):
     with FakeServer(lambda connection, _: connection.recv(1)) as fake:
         gateway, port = before(fake.endpoint)

@@ -199,11 +199,9 @@ def test_pgx(consoled):
 
 
 @pytest.fixture(scope="module")
-def pgbouncer(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pgbouncer")
-    folder.chmod(0o755)
-    for parent in folder.parents[:2]:
-        parent.chmod(0o755)
+def pgbouncer(workplace):
+    folder = workplace / "pgbouncer"
+    folder.mkdir()
     port = free_port()
     (folder / "pgbouncer.ini").write_text(
         f"[databases]\napp = host=127.0.0.1 port=1\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n"

@@ -11,7 +11,7 @@ import pytest
 from harness.postgres import PASSWORD, USER
 from harness.wire import RawClient, query, startup, trusting
 
-pytestmark = pytest.mark.needs_gateway
+pytestmark = [pytest.mark.needs_gateway, pytest.mark.alone]
 
 STUCK = 200
 LOGINS, QUERIES = 60, 600

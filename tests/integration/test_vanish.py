@@ -14,7 +14,7 @@ from harness.roads import GATEWAY_MODES
 from harness.system import wait_until
 from harness.wire import RawClient, query
 
-pytestmark = pytest.mark.needs_gateway
+pytestmark = [pytest.mark.needs_gateway, pytest.mark.alone]
 
 ONE_SECOND = 1.0
 # PostgreSQL itself would go on: it looks for a lost client only where client_connection_check_interval is set.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import random
 import socket
 import subprocess
 import time
@@ -48,11 +49,15 @@ def give_to_unprivileged(path: Path) -> None:
 
 
 def free_port() -> int:
-    """A TCP port that was free a moment ago, on IPv4 and IPv6 loopback. Never given twice in one run."""
+    """A TCP port that was free a moment ago. Never given twice in one run, and none that the system gives to an
+    outgoing connection; at random, because other runs beside this one ask too."""
     while True:
+        port = random.randrange(10_000, 32_768)
         with socket.socket(socket.AF_INET) as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
         if port not in _given:
             _given.add(port)
             return port
