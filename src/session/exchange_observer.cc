@@ -51,10 +51,10 @@ void exchange_observer::watch(runtime::byte_stream& client, runtime::byte_stream
 }
 
 /// When the bytes that were just read came in. Mostly now; where the loop was late, TCP knows since when nothing
-/// has come, to the millisecond.
+/// has come, to the millisecond. What was left unread because the other side took nothing is not late.
 exchange_observer::time_point exchange_observer::arrival(const runtime::byte_stream& stream) const {
   const time_point now = loop_.now();
-  if (!loop_.was_late()) [[likely]]
+  if (!loop_.was_late() || taken_again_ == now) [[likely]]
     return now;
   const auto facts = net::read_tcp_facts(stream.native_handle());
   // TCP counts in ticks of the kernel's clock: less than a tick or so is no lateness.
@@ -211,12 +211,14 @@ void exchange_observer::stall(bool client) {
 }
 
 void exchange_observer::client_drained() {
+  taken_again_ = loop_.now();
   if (flight_ == nullptr) return;
   flight_->timer.client_takes(loop_.now());
   hook_.schedule();
 }
 
 void exchange_observer::server_drained() {
+  taken_again_ = loop_.now();
   if (flight_ == nullptr) return;
   flight_->timer.server_takes(loop_.now());
   hook_.schedule();

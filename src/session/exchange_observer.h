@@ -83,6 +83,7 @@ class exchange_observer {
   time_point message_began_{};   // when the first byte of the message in hand arrived
   time_point previous_over_{};   // T5 of the last exchange
   time_point path_looked_at_{};
+  time_point taken_again_{};     // the turn in which a socket took what it had not taken before
   std::chrono::nanoseconds rtt_{0};
   std::uint32_t retransmits_[telemetry::side_count]{};
   bool open_ = false;         // in a transaction, behind the last exchange

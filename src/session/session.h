@@ -87,7 +87,7 @@ class session final : public relay_owner, public console_owner {
 
 // What an idle session is, beside two streams and its cancel target: 2 KiB of process memory, all in all.
 static_assert(sizeof(session) <= 656);
-static_assert(sizeof(relay) <= 632);
+static_assert(sizeof(relay) <= 640);
 
 /// Writes `session.end`.
 void log_session_end(telemetry::logger& log, const session_facts& facts, const session_end& end,

@@ -61,6 +61,21 @@ def test_the_client_does_not_read(watched, server):
     assert_mostly(told, "client_stall", also=("transfer",))
 
 
+def test_the_client_reads_now_and_then(watched, server):
+    """Between its reads nothing moves: what waits unread in the gateway's sockets meanwhile is not late."""
+    _, port, folder = watched(server)
+    with RawClient(port, receive_buffer=262_144, timeout=60) as client:
+        client.login()
+        client.send(query(f"select repeat('x', 1000) from generate_series(1, {ROWS})"))
+        for turn in range(10):
+            time.sleep(ADDED / 4)
+            client.peek(1_000_000 * (turn + 1))
+        assert len(client.result()) == ROWS
+    told = exchange(folder, "generate_series")
+    assert told["seconds"]["client_stall"] >= SHARE * 10 * ADDED / 4, told
+    assert_mostly(told, "client_stall", also=("transfer",))
+
+
 @pytest.mark.skipif(not slow_path.available(), reason="needs root and a TUN device")
 def test_the_network_takes_its_time(watched, server):
     with slow_path.SlowPath(ADDED / 2) as path, slow_path.Forwarder(path.near, server.port) as behind:

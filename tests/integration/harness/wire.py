@@ -115,6 +115,11 @@ class RawClient:
         data, self._unread = self._unread[:size], self._unread[size:]
         return data
 
+    def peek(self, size: int) -> None:
+        """Reads so much ahead, for what reads later."""
+        while len(self._unread) < size:
+            self._unread += self.socket.recv(65536)
+
     def receive_to_end(self) -> tuple[bytes, str]:
         """Everything until the peer closes, and how it did: "fin" or "reset"."""
         data, self._unread = self._unread, b""
