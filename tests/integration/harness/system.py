@@ -13,6 +13,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[3]
 DEPENDENCIES = Path(os.environ.get("TRUNKLINE_DEPS", REPOSITORY / "build" / "deps"))
 IS_ROOT = os.geteuid() == 0
+PATIENCE = 3 if "PYTEST_XDIST_WORKER" in os.environ else 1  # others run beside us
 
 
 def unprivileged_user() -> pwd.struct_passwd:
@@ -68,13 +69,13 @@ _given: set[int] = set()
 
 def wait_until(condition, timeout: float, what: str, interval: float = 0.02):
     """Calls `condition` until it answers something true, which is returned."""
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + timeout * PATIENCE
     while True:
         answer = condition()
         if answer:
             return answer
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {timeout:g} s in vain: {what}")
+            raise AssertionError(f"waited {timeout * PATIENCE:g} s in vain: {what}")
         time.sleep(interval)
 
 
