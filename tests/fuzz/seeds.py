@@ -160,6 +160,19 @@ SEEDS = {
         + bytes([len(GATHERED)]) + GATHERED,
         tapped(0x32, (0x0e, 3, b"127.0.0.1:1"), (0x16, 4, b"file\x00"), (0x0e, 1, b"28P01"), (0x09, 9, b"select 'no end\0", "Q"), (0x0e, 2, b"T")),
     ],
+    "command_fuzz": [
+        b"show clients; SHOW SERVERS;", b"set application_name to 'x'; begin; commit", b"select version()", b"show slow -- all\n;", b"show \"x",
+    ],
+    "console_machine_fuzz": [
+        message("Q", b"select; begin; commit\0") + message("X"), PARSE.replace(b" $1", b"    ") + BIND + DESCRIBE + EXECUTE + SYNC,
+        message("P", b"\0select;\0\0\0") + message("B", b"\0\0\0\1\0\1\0\0\0\1\0\1") + message("E", b"\0\0\0\0\1") + message("H")
+        + message("C", b"P\0") + SYNC, message("Q", b"error\0") + message("F", b""),
+    ],
+    "http_message_fuzz": [
+        b"GET /metrics HTTP/1.1\r\nHost: a\r\nAccept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5\r\n\r\n",
+        b"HEAD /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", b"GET /api/v1/sessions?x=%2F HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"POST /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", b"GET / HTTP/2.0\r\n\r\n",
+    ],
     "line_view_fuzz": [
         b'{"v":1,"seq":7,"time":"2026-11-25T14:00:00.123456Z","event":"exchange","session":"a-1","statements":[{"text":"select 1",'
         b'"fingerprint":"0","sqlstate":"42501"}],"seconds":{"total":0.5},"prev":"0"}',
