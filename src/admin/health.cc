@@ -5,9 +5,6 @@
 #include "base/seconds.h"
 
 namespace trunkline::admin {
-namespace {
-
-}  // namespace
 
 http_response health_page(session::observer& seen, std::chrono::steady_clock::time_point now) {
   json silent = json::array();
@@ -21,7 +18,8 @@ http_response health_page(session::observer& seen, std::chrono::steady_clock::ti
       continue;
     }
     const auto silence = now.time_since_epoch() - std::chrono::nanoseconds(beat);
-    if (silence > limits::loop_silence) silent.push_back({{"worker", i}, {"silentSeconds", seconds_of(silence)}});
+    if (silence > limits::loop_silence)
+      silent.push_back({{"worker", i}, {"silentSeconds", seconds_of(silence)}});
   }
   if (silent.empty()) return json_response({{"status", "ok"}, {"workers", workers.size()}});
   return json_response({{"status", "hanging"},

@@ -84,8 +84,7 @@ class http_server::core {
 http_server::acceptor::acceptor(core& owner, open_admin_socket where)
     : owner_(owner),
       where_(std::move(where)),
-      retry_(
-          owner.loop().timers(), [](void* self) { static_cast<acceptor*>(self)->watch(); }, this) {
+      retry_(owner.loop().timers(), [](void* self) { static_cast<acceptor*>(self)->watch(); }, this) {
   watch();
 }
 

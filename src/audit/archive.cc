@@ -34,8 +34,9 @@ bool for_lines(std::string_view lines, const std::string& needle, bool any_case,
       const std::string_view rest = lines.substr(at);
       const void* hit = any_case ? nullptr : ::memmem(rest.data(), rest.size(), needle.data(), needle.size());
       const std::size_t found = any_case ? find_ignoring_case(rest, needle)
-                                : hit == nullptr ? std::string_view::npos
-                                                 : static_cast<std::size_t>(static_cast<const char*>(hit) - rest.data());
+                                : hit == nullptr
+                                    ? std::string_view::npos
+                                    : static_cast<std::size_t>(static_cast<const char*>(hit) - rest.data());
       if (found == std::string_view::npos) return true;
       const std::size_t before = found == 0 ? std::string_view::npos : rest.rfind('\n', found - 1);
       if (before != std::string_view::npos) at += before + 1;
@@ -48,7 +49,8 @@ bool for_lines(std::string_view lines, const std::string& needle, bool any_case,
 }
 
 bool text_is_needle(const line_filter& filter) {
-  return filter.session.empty() && filter.fingerprints.size() != 1 && filter.sqlstate.empty() && !filter.text.empty();
+  return filter.session.empty() && filter.fingerprints.size() != 1 && filter.sqlstate.empty() &&
+         !filter.text.empty();
 }
 
 }  // namespace
@@ -229,7 +231,8 @@ result<std::uint64_t> archive::index_range(const segment_file& segment, const ra
     return problem.has_value();
   };
   const auto remember = [&](std::size_t which) {
-    if (view.texts.size() != view.fingerprints.size() || seen.size() >= limits::audit_index_statements) return;
+    if (view.texts.size() != view.fingerprints.size() || seen.size() >= limits::audit_index_statements)
+      return;
     const std::string print(view.fingerprints[which]);
     if (print.empty() || !seen.insert(print).second) return;
     const auto known = statements.look(json_plain(view.texts[which]));

@@ -1,6 +1,7 @@
-// A folder of segments as readers see it: its lines, oldest or newest first, through the index where there is one. What
-// the index lacks is read line by line, so a missing, old or damaged index costs time and never a line. The gateway may
-// write at the same time; a line without its end is not there yet. One owner; not thread-safe; blocking.
+// A folder of segments as readers see it: its lines, oldest or newest first, through the index where there is
+// one. What the index lacks is read line by line, so a missing, old or damaged index costs time and never a
+// line. The gateway may write at the same time; a line without its end is not there yet. One owner; not
+// thread-safe; blocking.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +41,8 @@ class archive {
 
   static result<archive> open(std::string folder);
 
-  /// Makes what the index lacks, where that is much. Answers how many blocks were added; a problem is no failure.
+  /// Makes what the index lacks, where that is much. Answers how many blocks were added; a problem is no
+  /// failure.
   result<std::uint64_t> catch_up();
   /// Fingerprints of statements whose normalised text has `words` in it, as far as the index knows.
   std::vector<std::string> find_statements(std::string_view words);
@@ -65,7 +67,8 @@ class archive {
   explicit archive(std::string folder) : folder_(std::move(folder)) {}
   void open_index();
   std::vector<range> ranges(const segment_file& segment, const line_filter* filter);
-  result<bool> scan(const segment_file& segment, const range& part, const line_filter& filter, const visitor& visit);
+  result<bool> scan(const segment_file& segment, const range& part, const line_filter& filter,
+                    const visitor& visit);
   result<std::uint64_t> index_range(const segment_file& segment, const range& part);
 
   std::string folder_;

@@ -96,7 +96,8 @@ std::optional<std::string> interval(byte_span value) {
   const auto part = [&](std::int64_t count, const char* unit) {
     if (count == 0) return;
     const bool many = count != 1;
-    fmt::format_to(std::back_inserter(text), "{}{} {}{}", text.empty() ? "" : " ", count, unit, many ? "s" : "");
+    fmt::format_to(std::back_inserter(text), "{}{} {}{}", text.empty() ? "" : " ", count, unit,
+                   many ? "s" : "");
   };
   part(months / 12, "year");
   part(months % 12, "mon");
@@ -111,13 +112,20 @@ std::optional<std::string> interval(byte_span value) {
 
 std::optional<std::string> read_date_or_time(binary_form form, byte_span value) {
   switch (form) {
-    case binary_form::date: return date(value);
-    case binary_form::time: return time_of_day(value, false);
-    case binary_form::time_with_zone: return time_of_day(value, true);
-    case binary_form::timestamp: return timestamp(value, false);
-    case binary_form::timestamp_with_zone: return timestamp(value, true);
-    case binary_form::interval: return interval(value);
-    default: return {};
+    case binary_form::date:
+      return date(value);
+    case binary_form::time:
+      return time_of_day(value, false);
+    case binary_form::time_with_zone:
+      return time_of_day(value, true);
+    case binary_form::timestamp:
+      return timestamp(value, false);
+    case binary_form::timestamp_with_zone:
+      return timestamp(value, true);
+    case binary_form::interval:
+      return interval(value);
+    default:
+      return {};
   }
 }
 

@@ -20,13 +20,16 @@ namespace {
 
 std::optional<std::string> integer(byte_span value, bool is_signed) {
   switch (value.size()) {
-    case 2: return std::to_string(static_cast<std::int16_t>(load_u16(value.data())));
+    case 2:
+      return std::to_string(static_cast<std::int16_t>(load_u16(value.data())));
     case 4: {
       const std::uint32_t bits = load_u32(value.data());
       return is_signed ? std::to_string(static_cast<std::int32_t>(bits)) : std::to_string(bits);
     }
-    case 8: return std::to_string(static_cast<std::int64_t>(load_big_endian<std::uint64_t>(value.data())));
-    default: return {};
+    case 8:
+      return std::to_string(static_cast<std::int64_t>(load_big_endian<std::uint64_t>(value.data())));
+    default:
+      return {};
   }
 }
 
@@ -40,7 +43,8 @@ std::string real_text(Real value) {
 
 std::optional<std::string> real(byte_span value) {
   if (value.size() == 4) return real_text(std::bit_cast<float>(load_u32(value.data())));
-  if (value.size() == 8) return real_text(std::bit_cast<double>(load_big_endian<std::uint64_t>(value.data())));
+  if (value.size() == 8)
+    return real_text(std::bit_cast<double>(load_big_endian<std::uint64_t>(value.data())));
   return {};
 }
 
@@ -63,7 +67,8 @@ std::optional<std::string> numeric(byte_span value, std::size_t most) {
   if (std::ranges::any_of(digits, [](std::uint16_t d) { return d > 9'999; })) return {};
   const auto digit = [&](int power) {
     const int index = weight - power;
-    return index >= 0 && index < static_cast<int>(count) ? digits[static_cast<std::size_t>(index)] : std::uint16_t{0};
+    return index >= 0 && index < static_cast<int>(count) ? digits[static_cast<std::size_t>(index)]
+                                                         : std::uint16_t{0};
   };
   std::string text = std::to_string(weight < 0 ? 0 : digit(weight));
   for (int power = weight - 1; power >= 0; --power)
@@ -111,7 +116,8 @@ std::optional<std::string> network(byte_span value) {
   const std::size_t size = family == 2 ? 4 : 16;
   if ((family != 2 && family != 3) || value.size() != 4 + size || bits > size * 8) return {};
   std::array<char, INET6_ADDRSTRLEN> text{};
-  if (::inet_ntop(family == 2 ? AF_INET : AF_INET6, value.data() + 4, text.data(), text.size()) == nullptr) return {};
+  if (::inet_ntop(family == 2 ? AF_INET : AF_INET6, value.data() + 4, text.data(), text.size()) == nullptr)
+    return {};
   return cidr || bits < size * 8 ? fmt::format("{}/{}", text.data(), bits) : std::string(text.data());
 }
 
@@ -120,26 +126,37 @@ std::optional<std::string> scalar(binary_form form, byte_span value, std::size_t
     case binary_form::boolean:
       if (value.size() != 1) return {};
       return value[0] == std::byte{0} ? "f" : "t";
-    case binary_form::integer: return integer(value, true);
-    case binary_form::unsigned_integer: return integer(value, false);
-    case binary_form::real: return real(value);
-    case binary_form::numeric: return numeric(value, most);
-    case binary_form::text: return std::string(as_text(value));
-    case binary_form::bytes: return "\\x" + hex(value.first(std::min(value.size(), most)));
-    case binary_form::uuid: return uuid(value);
-    case binary_form::mac: return mac(value);
-    case binary_form::network: return network(value);
+    case binary_form::integer:
+      return integer(value, true);
+    case binary_form::unsigned_integer:
+      return integer(value, false);
+    case binary_form::real:
+      return real(value);
+    case binary_form::numeric:
+      return numeric(value, most);
+    case binary_form::text:
+      return std::string(as_text(value));
+    case binary_form::bytes:
+      return "\\x" + hex(value.first(std::min(value.size(), most)));
+    case binary_form::uuid:
+      return uuid(value);
+    case binary_form::mac:
+      return mac(value);
+    case binary_form::network:
+      return network(value);
     case binary_form::jsonb:
       if (value.empty() || value[0] != std::byte{1}) return {};
       return std::string(as_text(value.subspan(1)));
-    case binary_form::unknown: return {};
-    default: return read_date_or_time(form, value);
+    case binary_form::unknown:
+      return {};
+    default:
+      return read_date_or_time(form, value);
   }
 }
 
 bool needs_quotes(std::string_view element) {
-  return element.empty() || element.find_first_of("{}\",\\ \t\r\n\f\v") != std::string_view::npos || element == "NULL" ||
-         element == "null";
+  return element.empty() || element.find_first_of("{}\",\\ \t\r\n\f\v") != std::string_view::npos ||
+         element == "NULL" || element == "null";
 }
 
 void append_element(std::string& out, std::string_view element) {
@@ -155,10 +172,12 @@ void append_element(std::string& out, std::string_view element) {
   out += '"';
 }
 
-/// array_send: dimensions, flags, element type, size and lower bound of each dimension, elements in row order.
+/// array_send: dimensions, flags, element type, size and lower bound of each dimension, elements in row
+/// order.
 class array_reader {
  public:
-  array_reader(byte_span value, binary_form form, std::size_t most) : reader_(value), form_(form), most_(most) {}
+  array_reader(byte_span value, binary_form form, std::size_t most)
+      : reader_(value), form_(form), most_(most) {}
 
   std::optional<std::string> run() {
     const std::uint32_t dimensions = reader_.u32();

@@ -1,5 +1,6 @@
-// Binary values of PostgreSQL's common types as the text that PostgreSQL prints (DateStyle ISO, times with time zone in
-// UTC). The forms are those of each type's send function. Pure functions; any thread; no bytes make them fail.
+// Binary values of PostgreSQL's common types as the text that PostgreSQL prints (DateStyle ISO, times with
+// time zone in UTC). The forms are those of each type's send function. Pure functions; any thread; no bytes
+// make them fail.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// What the sparse index keeps of a block of lines, and the object that collects it line by line. Value types, and one
-// collector for each owner; not thread-safe. Times are microseconds since 1970, UTC.
+// What the sparse index keeps of a block of lines, and the object that collects it line by line. Value types,
+// and one collector for each owner; not thread-safe. Times are microseconds since 1970, UTC.
 #pragma once
 
 #include <array>
@@ -30,8 +30,8 @@ struct block_facts {
   std::uint64_t bytes = 0;
   std::uint64_t lines = 0;
   std::int64_t first_us = 0;
-  std::int64_t last_us = 0;  ///< the largest, also where the clock jumped
-  double seconds = 0;        ///< of the slowest exchange
+  std::int64_t last_us = 0;         ///< the largest, also where the clock jumped
+  double seconds = 0;               ///< of the slowest exchange
   std::vector<std::uint32_t> keys;  ///< hashes of all values, sorted, each once
   bool anything = false;            ///< more than `limits::audit_block_keys` of them: it may hold any value
 

@@ -1,5 +1,5 @@
-// What happens seldom in a session's life, as its worker tells the audit thread (interfaces.md, "Audit events").
-// Exchanges, which happen often, come as bytes instead: see tap.h. Value types, handed over whole.
+// What happens seldom in a session's life, as its worker tells the audit thread (interfaces.md, "Audit
+// events"). Exchanges, which happen often, come as bytes instead: see tap.h. Value types, handed over whole.
 #pragma once
 
 #include <array>
@@ -16,8 +16,8 @@
 
 namespace trunkline::audit {
 
-/// `session.start`: what is known when the client's start-up packet was read. Opaque (passthrough) sessions have
-/// no user and database.
+/// `session.start`: what is known when the client's start-up packet was read. Opaque (passthrough) sessions
+/// have no user and database.
 struct session_started {
   std::string client;  ///< "10.0.0.7:51234"
   std::string listener;
@@ -25,7 +25,7 @@ struct session_started {
   std::string tls_cipher;
   std::string server_name;         ///< SNI
   std::string client_certificate;  ///< its subject; empty: none
-  std::string principal;           ///< whom the gateway takes the client for; the user's name until identity says more
+  std::string principal;  ///< whom the gateway takes the client for; the user's name until identity says more
   std::string user;
   std::string database;
   std::string route;  ///< empty: none fitted
@@ -66,7 +66,8 @@ struct session_ended {
   std::optional<leg_state> server;
 };
 
-/// `cancel`: a CancelRequest was served. `session` of the event is the one it was meant for, 0 where none fitted.
+/// `cancel`: a CancelRequest was served. `session` of the event is the one it was meant for, 0 where none
+/// fitted.
 struct cancel_served {
   std::string client;
   std::string result;  ///< "forwarded", "no_such_session", "server_unreachable", ...

@@ -84,8 +84,8 @@ void append_call(std::string& out, byte_span body, bool cut, config::audit_param
   append_parameters(out, as_bytes(as_bind), cut, {}, how);
 }
 
-void append_cut(std::string& out, std::string_view length_name, std::uint64_t length, std::string_view hash_name,
-                byte_span hash) {
+void append_cut(std::string& out, std::string_view length_name, std::uint64_t length,
+                std::string_view hash_name, byte_span hash) {
   append_field(out, length_name, length);
   if (hash.empty()) return;
   out += ",\"";
@@ -106,7 +106,8 @@ void append_text(std::string& out, const statement_step& step, const message_log
   }
 }
 
-void append_bind(std::string& out, const statement_step& step, const message_log& log, config::audit_parameters how) {
+void append_bind(std::string& out, const statement_step& step, const message_log& log,
+                 config::audit_parameters how) {
   const tapped_message& bind = *step.parameters;
   const bool cut = bind.cut || !bind.complete;
   if (step.what == statement_step::kind::function) return append_call(out, log.body(bind), cut, how);
@@ -220,8 +221,8 @@ void append_fields(std::string& out, const config_reloaded& event) {
   append_field(out, "problem", event.problem);
 }
 
-void append_gap(std::string& out, time_text& times, std::int64_t from_us, std::int64_t to_us, std::uint64_t events,
-                std::string_view reason) {
+void append_gap(std::string& out, time_text& times, std::int64_t from_us, std::int64_t to_us,
+                std::uint64_t events, std::string_view reason) {
   out += ",\"from\":\"";
   out += times.of(from_us);
   out += "\",\"to\":\"";

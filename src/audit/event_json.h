@@ -1,5 +1,6 @@
-// What the audit's events look like (interfaces.md, "Audit events"; docs/audit.md). An event's body is its line without
-// what a sink adds: `{"v":1,"seq":N,` before it and `,"prev":"…"}` behind it (line_chain.h). Pure; any thread.
+// What the audit's events look like (interfaces.md, "Audit events"; docs/audit.md). An event's body is its
+// line without what a sink adds: `{"v":1,"seq":N,` before it and `,"prev":"…"}` behind it (line_chain.h).
+// Pure; any thread.
 #pragma once
 
 #include <chrono>
@@ -22,11 +23,11 @@ struct session_labels {
   std::string principal;
   std::string database;
   std::string endpoint;  ///< of its server
-  std::string fields;  ///< `,"session":…` and so on, ready for a body
+  std::string fields;    ///< `,"session":…` and so on, ready for a body
 };
 
-/// What is known of an event beside its text. Views and pointers live until the batch is written or dropped, `steps`
-/// only for the call.
+/// What is known of an event beside its text. Views and pointers live until the batch is written or dropped,
+/// `steps` only for the call.
 struct event_facts {
   std::int64_t time_us = 0;  ///< since 1970, UTC
   double seconds = 0;
@@ -58,8 +59,8 @@ void append_fields(std::string& out, const cancel_served& event);
 void append_fields(std::string& out, const config_reloaded& event);
 
 /// Of a `gap`: `events` are missing between the two times; `reason` says where they were lost.
-void append_gap(std::string& out, time_text& times, std::int64_t from_us, std::int64_t to_us, std::uint64_t events,
-                std::string_view reason);
+void append_gap(std::string& out, time_text& times, std::int64_t from_us, std::int64_t to_us,
+                std::uint64_t events, std::string_view reason);
 
 /// `with_request`: for exchanges in parts, whose answers may come in a later part than their statement.
 void append_statement(std::string& out, const statement_step& step, const message_log& log,

@@ -44,11 +44,13 @@ std::span<const statement_step> exchange_walk::run(statement_names::of_session& 
   std::size_t next = 0;  // the first message that may be an answer not yet looked at
   for (const tapped_message& one : messages) {
     if (!one.from_client || one.request > through) continue;
-    for (; next < messages.size() && (messages[next].from_client || messages[next].request < one.request); ++next) {
+    for (; next < messages.size() && (messages[next].from_client || messages[next].request < one.request);
+         ++next) {
       if (!messages[next].from_client) orphan(messages[next]);
     }
     begin(one);
-    for (; next < messages.size() && (messages[next].from_client || messages[next].request == one.request); ++next) {
+    for (; next < messages.size() && (messages[next].from_client || messages[next].request == one.request);
+         ++next) {
       if (!messages[next].from_client) answer(messages[next]);
     }
     conclude();
@@ -85,8 +87,9 @@ void exchange_walk::tell_of(statement_step& step, const prepared_statement& stat
   step.statement = &statement;
 }
 
-/// Behind an error the server reads on to the Sync. Where many exchanges are told as one there may be several: a number
-/// that is missing here may have been one's, and an answer to a later request says that there was.
+/// Behind an error the server reads on to the Sync. Where many exchanges are told as one there may be
+/// several: a number that is missing here may have been one's, and an answer to a later request says that
+/// there was.
 bool exchange_walk::skipping(const tapped_message& message) {
   if (progress_->failed_at == 0 || message.request <= progress_->failed_at) return false;
   const bool hole = message.request > std::max(last_request_, progress_->failed_at) + 1;
@@ -248,8 +251,8 @@ void exchange_walk::answer(const tapped_message& message) {
   }
 }
 
-/// What an answer belongs to, where it tells of a statement. A Query has one for each of its statements; more than
-/// the grammar told apart get steps without a text.
+/// What an answer belongs to, where it tells of a statement. A Query has one for each of its statements; more
+/// than the grammar told apart get steps without a text.
 statement_step* exchange_walk::answered() {
   if (now_.step == no_step) return nullptr;
   if (now_.steps_end != no_step && now_.step >= now_.steps_end) {
@@ -323,7 +326,8 @@ void exchange_walk::conclude_bind() {
   made.statement = std::move(now_.statement);
 }
 
-/// The answer to a request that is not among the messages: a Sync, a Describe, one told in an earlier part, or lost.
+/// The answer to a request that is not among the messages: a Sync, a Describe, one told in an earlier part,
+/// or lost.
 void exchange_walk::orphan(const tapped_message& message) {
   if (message.type == 'E') {
     if (progress_->failed_at == 0) progress_->failed_at = message.request;

@@ -1,7 +1,8 @@
-// From the messages of an exchange to what was done in it: one step for each statement that ran, failed or was
-// skipped, with its text, parameters and outcome; and on the way, what the server now knows by name. Whether a request
-// succeeded is known when its exchange is over, so names change only here. (PostgreSQL documentation, "Message Flow",
-// "Extended Query".) Pure. Owner: the audit thread; one walk serves all sessions, one after the other.
+// From the messages of an exchange to what was done in it: one step for each statement that ran, failed or
+// was skipped, with its text, parameters and outcome; and on the way, what the server now knows by name.
+// Whether a request succeeded is known when its exchange is over, so names change only here. (PostgreSQL
+// documentation, "Message Flow", "Extended Query".) Pure. Owner: the audit thread; one walk serves all
+// sessions, one after the other.
 #pragma once
 
 #include <cstddef>
@@ -54,8 +55,8 @@ class exchange_walk {
  public:
   explicit exchange_walk(statement_names& names) : names_(&names) {}
 
-  /// Steps of the requests up to `through`, in order. They refer to the log and to the names; what the walk takes away
-  /// from these lives until `release`.
+  /// Steps of the requests up to `through`, in order. They refer to the log and to the names; what the walk
+  /// takes away from these lives until `release`.
   std::span<const statement_step> run(statement_names::of_session& session, exchange_progress& progress,
                                       const message_log& log, std::uint64_t through, statement_cache& cache);
   /// Nobody refers to earlier steps any more.

@@ -55,7 +55,7 @@ int file_io::sync(int folder) {
 }
 
 bool file_io::is_linked(int file) {
-  struct stat facts {};
+  struct stat facts{};
   return ::fstat(file, &facts) == 0 && facts.st_nlink > 0;
 }
 

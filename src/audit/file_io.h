@@ -1,5 +1,5 @@
-// The system calls that put lines on a disk, as one object, so that a test can make each of them fail. The functions
-// answer an errno value, 0 where all is well. Any thread.
+// The system calls that put lines on a disk, as one object, so that a test can make each of them fail. The
+// functions answer an errno value, 0 where all is well. Any thread.
 #pragma once
 
 #include <cstddef>

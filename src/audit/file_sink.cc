@@ -115,10 +115,11 @@ void file_sink::index_own(std::uint64_t offset, std::size_t size, std::string_vi
 
 /// Somebody may have removed or replaced the folder. It is not made anew: it may have been a mount.
 bool file_sink::reopen_folder() {
-  struct stat named {};
-  struct stat held {};
+  struct stat named{};
+  struct stat held{};
   const bool there = ::stat(how_.path.c_str(), &named) == 0;
-  if (there && ::fstat(folder_.get(), &held) == 0 && named.st_dev == held.st_dev && named.st_ino == held.st_ino) {
+  if (there && ::fstat(folder_.get(), &held) == 0 && named.st_dev == held.st_dev &&
+      named.st_ino == held.st_ino) {
     return true;
   }
   if (!there) return fail_with("find the folder of", ENOENT);

@@ -1,6 +1,7 @@
-// Lines in a folder of segments: appended, one write and one fdatasync(2) for each batch, a new segment when the present
-// one is large or old enough (docs/audit.md). A batch is on disk whole or not at all: what a failed write left behind is
-// cut off before anything else is written. Opened by whoever configures the audit, then owned by the audit thread.
+// Lines in a folder of segments: appended, one write and one fdatasync(2) for each batch, a new segment when
+// the present one is large or old enough (docs/audit.md). A batch is on disk whole or not at all: what a
+// failed write left behind is cut off before anything else is written. Opened by whoever configures the
+// audit, then owned by the audit thread.
 #pragma once
 
 #include <memory>
@@ -20,7 +21,8 @@ namespace trunkline::audit {
 
 class file_sink final : public line_sink {
  public:
-  /// Locks the folder, mends what an earlier run left, and begins a segment. The error says what is in the way.
+  /// Locks the folder, mends what an earlier run left, and begins a segment. The error says what is in the
+  /// way.
   static result<std::unique_ptr<file_sink>> open(const config::audit_sink& how, std::string replica,
                                                  file_io& files = file_io::real());
 
@@ -54,14 +56,14 @@ class file_sink final : public line_sink {
   runtime::unique_fd folder_;
   runtime::unique_fd segment_;
   std::optional<index_writer> index_;
-  std::string name_;      // of the present segment, or the last one
+  std::string name_;  // of the present segment, or the last one
   std::string previous_;
   std::string_view reason_ = "start";  // why the next segment begins
   std::uint64_t torn_bytes_ = 0;
-  std::uint64_t size_ = 0;   // what is surely on disk
+  std::uint64_t size_ = 0;      // what is surely on disk
   std::uint64_t reserved_ = 0;  // up to here the file has its place
   std::uint64_t lines_ = 0;     // of the present segment
-  bool torn_ = false;        // more may stand in the file than `size_`
+  bool torn_ = false;           // more may stand in the file than `size_`
   time_point began_{};
 };
 

@@ -153,8 +153,9 @@ TEST_F(FileSink, WhicheverCallFailsNoLineIsLostOrDoubled) {
         disk.heal();
         ASSERT_TRUE(retry()) << sink->problem();
       }
-      EXPECT_EQ(failures, 8u) << "write and sync of the batch, of segment.end, create, write, sync, sync of the "
-                                 "folder; giving back what was reserved may fail";
+      EXPECT_EQ(failures, 8u)
+          << "write and sync of the batch, of segment.end, create, write, sync, sync of the "
+             "folder; giving back what was reserved may fail";
       close();
       expect_whole();
     }
@@ -163,7 +164,7 @@ TEST_F(FileSink, WhicheverCallFailsNoLineIsLostOrDoubled) {
 
 TEST_F(FileSink, GivesBackWhatItReserved) {
   const auto taken = [](const std::string& path) {
-    struct stat facts {};
+    struct stat facts{};
     EXPECT_EQ(::stat(path.c_str(), &facts), 0);
     return facts.st_blocks * 512;
   };

@@ -15,7 +15,8 @@ grammar_answer ask_grammar(std::string_view statement) {
   pg_query_free_fingerprint_result(print);
   if (answer.fingerprint.empty()) return answer;
   const PgQueryNormalizeResult normal = pg_query_normalize(text.c_str());
-  if (normal.error == nullptr && normal.normalized_query != nullptr) answer.normalised = normal.normalized_query;
+  if (normal.error == nullptr && normal.normalized_query != nullptr)
+    answer.normalised = normal.normalized_query;
   pg_query_free_normalize_result(normal);
   return answer;
 }

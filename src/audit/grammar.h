@@ -1,5 +1,6 @@
-// PostgreSQL's own grammar, as libpg_query carries it: fingerprints and normalised texts. Tens of microseconds for a
-// statement. Any thread; libpg_query keeps memory of its own for each thread and frees it when the thread ends.
+// PostgreSQL's own grammar, as libpg_query carries it: fingerprints and normalised texts. Tens of
+// microseconds for a statement. Any thread; libpg_query keeps memory of its own for each thread and frees it
+// when the thread ends.
 #pragma once
 
 #include <string>
@@ -16,8 +17,8 @@ struct grammar_answer {
 /// One statement, or several as one. Text behind a NUL is not seen.
 grammar_answer ask_grammar(std::string_view statement);
 
-/// The statements in `text` as the grammar parts them, at most `most`, the last with all the rest; empty where it refuses
-/// the text.
+/// The statements in `text` as the grammar parts them, at most `most`, the last with all the rest; empty
+/// where it refuses the text.
 std::vector<std::string_view> split_by_grammar(std::string_view text, std::size_t most);
 
 }  // namespace trunkline::audit

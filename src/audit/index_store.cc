@@ -20,7 +20,8 @@ constexpr int busy_timeout_ms = 250;
 constexpr const char* schema =
     "CREATE TABLE segments (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
     "CREATE TABLE blocks (segment INTEGER NOT NULL, offset INTEGER NOT NULL, bytes INTEGER NOT NULL,"
-    " lines INTEGER NOT NULL, first_us INTEGER NOT NULL, last_us INTEGER NOT NULL, seconds REAL NOT NULL, keys BLOB);"
+    " lines INTEGER NOT NULL, first_us INTEGER NOT NULL, last_us INTEGER NOT NULL, seconds REAL NOT NULL, "
+    "keys BLOB);"
     "CREATE UNIQUE INDEX blocks_place ON blocks (segment, offset);"
     "CREATE TABLE statements (fingerprint TEXT PRIMARY KEY, normalised TEXT NOT NULL) WITHOUT ROWID;";
 
@@ -46,7 +47,8 @@ std::vector<std::uint32_t> keys_of(const void* blob, int bytes) {
 error index_store::failure(const char* doing) {
   const int code = db_ == nullptr ? SQLITE_NOMEM : ::sqlite3_errcode(db_);
   damaged_ = damaged_ || code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
-  return {.message = fmt::format("the audit's index: {}: {}", doing, db_ == nullptr ? "no memory" : ::sqlite3_errmsg(db_))};
+  return {.message = fmt::format("the audit's index: {}: {}", doing,
+                                 db_ == nullptr ? "no memory" : ::sqlite3_errmsg(db_))};
 }
 
 index_store::~index_store() {
@@ -72,7 +74,8 @@ result<std::int64_t> index_store::number(const char* sql) {
 
 result<> index_store::connect(const std::string& path, use how) {
   const int create = how == use::write ? SQLITE_OPEN_CREATE : 0;
-  if (::sqlite3_open_v2(path.c_str(), &db_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | create, nullptr) != SQLITE_OK)
+  if (::sqlite3_open_v2(path.c_str(), &db_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | create, nullptr) !=
+      SQLITE_OK)
     return fail(failure("cannot open it"));
   ::sqlite3_busy_timeout(db_, busy_timeout_ms);
   return set_up(how);
@@ -96,11 +99,13 @@ result<> index_store::set_up(use how) {
   if (!fresh) {
     const auto sound = number("SELECT count(*) FROM pragma_quick_check(1) WHERE quick_check <> 'ok'");
     damaged_ = damaged_ || (sound && *sound != 0);
-    if (!sound || damaged_) return fail(sound ? error{.message = "the audit's index is damaged"} : sound.error());
+    if (!sound || damaged_)
+      return fail(sound ? error{.message = "the audit's index is damaged"} : sound.error());
     return {};
   }
-  const std::string marks = fmt::format("BEGIN IMMEDIATE; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT",
-                                        schema, application, version);
+  const std::string marks =
+      fmt::format("BEGIN IMMEDIATE; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT", schema,
+                  application, version);
   return run(marks.c_str());
 }
 
@@ -118,7 +123,8 @@ result<std::unique_ptr<index_store>> index_store::open(const std::string& folder
 }
 
 result<sqlite3_stmt*> index_store::prepared(sqlite3_stmt*& cached, const char* sql) {
-  if (cached == nullptr && ::sqlite3_prepare_v3(db_, sql, -1, SQLITE_PREPARE_PERSISTENT, &cached, nullptr) != SQLITE_OK)
+  if (cached == nullptr &&
+      ::sqlite3_prepare_v3(db_, sql, -1, SQLITE_PREPARE_PERSISTENT, &cached, nullptr) != SQLITE_OK)
     return fail(failure("cannot ask it"));
   ::sqlite3_reset(cached);
   return cached;
@@ -148,8 +154,9 @@ result<> index_store::put(std::string_view segment, const block_facts& block) {
   if (!named) return fail(named.error());
   bind_text(*named, 1, segment);
   if (auto done = finish(*named); !done) return done;
-  auto adding = prepared(add_block_,
-                         "INSERT OR REPLACE INTO blocks SELECT id, ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM segments WHERE name = ?1");
+  auto adding = prepared(
+      add_block_,
+      "INSERT OR REPLACE INTO blocks SELECT id, ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM segments WHERE name = ?1");
   if (!adding) return fail(adding.error());
   sqlite3_stmt* const row = *adding;
   bind_text(row, 1, segment);
@@ -160,7 +167,8 @@ result<> index_store::put(std::string_view segment, const block_facts& block) {
   ::sqlite3_bind_int64(row, 6, block.last_us);
   ::sqlite3_bind_double(row, 7, block.seconds);
   if (!block.anything)
-    ::sqlite3_bind_blob64(row, 8, block.keys.data(), block.keys.size() * sizeof(std::uint32_t), SQLITE_STATIC);
+    ::sqlite3_bind_blob64(row, 8, block.keys.data(), block.keys.size() * sizeof(std::uint32_t),
+                          SQLITE_STATIC);
   return finish(row);
 }
 

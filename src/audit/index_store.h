@@ -1,7 +1,7 @@
-// `index.sqlite` in a folder of segments: which blocks of lines there are and what they hold, and the normalised texts of
-// statements. Written by the gateway's audit thread and by readers that catch up, read by readers, in any number of
-// processes at once (SQLite's write-ahead log). All of it can be made again from the lines, so nothing here waits for
-// the disk. One owner each; not thread-safe. Blocking, in milliseconds.
+// `index.sqlite` in a folder of segments: which blocks of lines there are and what they hold, and the
+// normalised texts of statements. Written by the gateway's audit thread and by readers that catch up, read by
+// readers, in any number of processes at once (SQLite's write-ahead log). All of it can be made again from
+// the lines, so nothing here waits for the disk. One owner each; not thread-safe. Blocking, in milliseconds.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,8 @@ namespace trunkline::audit {
 class index_store {
  public:
   enum class use : std::uint8_t {
-    write,  ///< made where it is missing; what is damaged, foreign or of another version is moved aside and made anew
+    write,  ///< made where it is missing; what is damaged, foreign or of another version is moved aside and
+            ///< made anew
     read,   ///< only what is there
   };
 

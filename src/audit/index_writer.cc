@@ -51,8 +51,10 @@ void index_writer::line(std::uint64_t offset, std::size_t size, const line_facts
   if (blocks_.size() >= blocks_per_flush) flush();
 }
 
-void index_writer::more(std::string_view fingerprint, std::string_view sqlstate, std::string_view normalised) {
-  // The line that filled its block has left with it: the next block does not cover it, so this one must be told.
+void index_writer::more(std::string_view fingerprint, std::string_view sqlstate,
+                        std::string_view normalised) {
+  // The line that filled its block has left with it: the next block does not cover it, so this one must be
+  // told.
   if (collector_.lines() == 0 && !blocks_.empty()) {
     blocks_.back().facts.anything = true;
   } else {
@@ -65,9 +67,11 @@ void index_writer::more(std::string_view fingerprint, std::string_view sqlstate,
 void index_writer::statement(std::string_view fingerprint, std::string_view normalised) {
   if (fingerprint.empty() || normalised.empty() || fingerprint == last_fingerprint_) return;
   last_fingerprint_.assign(fingerprint);
-  if (known_statements_.size() >= limits::audit_index_statements || statements_.size() >= statements_waiting) return;
+  if (known_statements_.size() >= limits::audit_index_statements || statements_.size() >= statements_waiting)
+    return;
   if (!known_statements_.insert(text_hash(fingerprint)).second) return;
-  statements_.push_back({std::string(fingerprint), std::string(utf8_prefix(normalised, limits::audit_index_text_bytes))});
+  statements_.push_back(
+      {std::string(fingerprint), std::string(utf8_prefix(normalised, limits::audit_index_text_bytes))});
 }
 
 void index_writer::take_block() {

@@ -1,10 +1,10 @@
-// The sparse index beside the segments (`index.sqlite`, index_schema.h): one row for each block of lines, with what
-// their times, sequence numbers and values span, so that a reader opens only the blocks that may hold what it looks
-// for. It is an aid, never the truth: whatever it lacks, readers find in the lines, and `problem()` says why; nothing
-// that fails here stops the audit.
+// The sparse index beside the segments (`index.sqlite`, index_schema.h): one row for each block of lines,
+// with what their times, sequence numbers and values span, so that a reader opens only the blocks that may
+// hold what it looks for. It is an aid, never the truth: whatever it lacks, readers find in the lines, and
+// `problem()` says why; nothing that fails here stops the audit.
 //
-// Owner: the audit thread. A line costs a few tens of nanoseconds; SQLite is called once in several blocks, without
-// waiting for the disk. Readers are other processes, at the same time.
+// Owner: the audit thread. A line costs a few tens of nanoseconds; SQLite is called once in several blocks,
+// without waiting for the disk. Readers are other processes, at the same time.
 #pragma once
 
 #include <cstddef>
@@ -24,8 +24,8 @@ class index_store;
 
 class index_writer {
  public:
-  /// Opens or makes `index.sqlite` in `folder`, which exists. One that is damaged, foreign or of another version is moved
-  /// aside (`index.sqlite.bad`).
+  /// Opens or makes `index.sqlite` in `folder`, which exists. One that is damaged, foreign or of another
+  /// version is moved aside (`index.sqlite.bad`).
   explicit index_writer(std::string folder);
   index_writer(const index_writer&) = delete;
   index_writer& operator=(const index_writer&) = delete;
@@ -33,8 +33,8 @@ class index_writer {
   ~index_writer();
 
   void begin_segment(std::string_view file_name);
-  /// A line of `size` bytes, line end included, was appended at `offset`. Cheap: collects in memory; a block is
-  /// stored after `limits::audit_block_lines` lines or when `end_block` is called.
+  /// A line of `size` bytes, line end included, was appended at `offset`. Cheap: collects in memory; a block
+  /// is stored after `limits::audit_block_lines` lines or when `end_block` is called.
   void line(std::uint64_t offset, std::size_t size, const line_facts& facts);
   /// A further statement of the line just appended (an exchange may have several).
   void more(std::string_view fingerprint, std::string_view sqlstate, std::string_view normalised);

@@ -22,11 +22,21 @@ bool plain(unsigned char byte) {
 
 void append_escape(std::string& out, unsigned char byte) {
   switch (byte) {
-    case '"': out += "\\\""; return;
-    case '\\': out += "\\\\"; return;
-    case '\n': out += "\\n"; return;
-    case '\r': out += "\\r"; return;
-    case '\t': out += "\\t"; return;
+    case '"':
+      out += "\\\"";
+      return;
+    case '\\':
+      out += "\\\\";
+      return;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
     default:
       out += "\\u00";
       out += hex_digits[byte >> 4];
@@ -50,7 +60,8 @@ std::size_t utf8_length(std::string_view text) {
   if (first >= 0xf0 && first <= 0xf4) {
     const bool overlong = first == 0xf0 && second < 0x90;
     const bool beyond = first == 0xf4 && second > 0x8f;
-    return continues(second) && !overlong && !beyond && continues(at(text, 2)) && continues(at(text, 3)) ? 4 : 0;
+    return continues(second) && !overlong && !beyond && continues(at(text, 2)) && continues(at(text, 3)) ? 4
+                                                                                                         : 0;
   }
   return 0;
 }
@@ -68,7 +79,8 @@ void append_json_text(std::string& out, std::string_view text) {
   out += '"';
   while (!text.empty()) {
     const auto end = static_cast<std::size_t>(
-        std::ranges::find_if_not(text, [](char c) { return plain(static_cast<unsigned char>(c)); }) - text.begin());
+        std::ranges::find_if_not(text, [](char c) { return plain(static_cast<unsigned char>(c)); }) -
+        text.begin());
     out.append(text.substr(0, end));
     text.remove_prefix(end);
     if (text.empty()) break;

@@ -1,4 +1,5 @@
-// JSON strings (RFC 8259) from any bytes. What is not UTF-8 becomes U+FFFD, a character for each byte. Any thread.
+// JSON strings (RFC 8259) from any bytes. What is not UTF-8 becomes U+FFFD, a character for each byte. Any
+// thread.
 #pragma once
 
 #include <string>

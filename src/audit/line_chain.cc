@@ -75,7 +75,8 @@ bool read_chain(std::string_view line, chain_state& state, line_hash& hash) {
   const std::string_view number = line.substr(line_begin.size());
   std::uint64_t seq = 0;
   const auto read = std::from_chars(number.data(), number.data() + number.size(), seq);
-  if (read.ec != std::errc{} || read.ptr == number.data() + number.size() || *read.ptr != ',' || seq == 0) return false;
+  if (read.ec != std::errc{} || read.ptr == number.data() + number.size() || *read.ptr != ',' || seq == 0)
+    return false;
   state.seq = seq;
   hash.of(line, state.hash);
   return true;

@@ -1,6 +1,6 @@
-// Events become the lines of one sink: each has the next sequence number and the SHA-256 of the line before it, the
-// line end left out, so that a line that was changed, removed, added or moved is found. A chain begins with 64 zeros.
-// Owner: the audit thread.
+// Events become the lines of one sink: each has the next sequence number and the SHA-256 of the line before
+// it, the line end left out, so that a line that was changed, removed, added or moved is found. A chain
+// begins with 64 zeros. Owner: the audit thread.
 #pragma once
 
 #include <array>

@@ -18,7 +18,8 @@ std::string escaped(std::string_view text) {
 }
 
 bool same(std::string_view inside, std::string_view wanted) {
-  return wanted.empty() || inside == wanted || (inside.find('\\') != std::string_view::npos && json_plain(inside) == wanted);
+  return wanted.empty() || inside == wanted ||
+         (inside.find('\\') != std::string_view::npos && json_plain(inside) == wanted);
 }
 
 /// The later in this list, the rarer in audited texts.
@@ -81,7 +82,8 @@ bool line_filter::fits(const line_view& line) const {
       !same(line.database, database))
     return false;
   if (!sqlstate.empty() && std::ranges::find(line.sqlstates, sqlstate) == line.sqlstates.end()) return false;
-  if (!fingerprints.empty() && std::ranges::find_first_of(line.fingerprints, fingerprints) == line.fingerprints.end())
+  if (!fingerprints.empty() &&
+      std::ranges::find_first_of(line.fingerprints, fingerprints) == line.fingerprints.end())
     return false;
   if (text.empty()) return true;
   const std::string words = escaped(text);

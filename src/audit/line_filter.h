@@ -1,5 +1,6 @@
-// Which lines are wanted. Each thing that is set must hold. A filter can say of a block whether it may hold such a line,
-// and of bytes where one may stand, before anything is parsed. Value type; set up once, then read only.
+// Which lines are wanted. Each thing that is set must hold. A filter can say of a block whether it may hold
+// such a line, and of bytes where one may stand, before anything is parsed. Value type; set up once, then
+// read only.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
-// Where lines go: collects a batch, writes it whole or says why not. A batch that cannot be written stays and is tried
-// again (`onFailure: block`), or is given up, and the sink then begins with a `gap` as soon as it can (`continue`).
-// Each sink numbers and chains its lines by itself. Owner: the audit thread.
+// Where lines go: collects a batch, writes it whole or says why not. A batch that cannot be written stays and
+// is tried again (`onFailure: block`), or is given up, and the sink then begins with a `gap` as soon as it
+// can (`continue`). Each sink numbers and chains its lines by itself. Owner: the audit thread.
 #pragma once
 
 #include <chrono>
@@ -25,8 +25,8 @@ class line_sink {
   /// Before the first event of a batch. `lossy`: what cannot be written may be given up.
   void begin_batch(time_point now, bool lossy);
   void add(std::string_view body, const event_facts& facts);
-  /// Everything that was added is where it belongs. False: `problem()` says what is wrong; later calls try again, not
-  /// more often than `limits::audit_sink_retry`.
+  /// Everything that was added is where it belongs. False: `problem()` says what is wrong; later calls try
+  /// again, not more often than `limits::audit_sink_retry`.
   bool commit(time_point now);
   /// What is not written never will be; it is counted and told. Answers how many events.
   std::uint64_t give_up();
@@ -67,8 +67,8 @@ class line_sink {
   time_text times_;
   time_point next_try_{};
   bool failed_ = false;
-  bool resting_ = false;    // lossy, and it is not yet time to try again
-  bool gap_told_ = false;   // in the batch
+  bool resting_ = false;           // lossy, and it is not yet time to try again
+  bool gap_told_ = false;          // in the batch
   std::uint64_t told_events_ = 0;  // by the gap in the batch
   std::uint64_t lost_events_ = 0;  // not told yet, or only in the batch
   std::uint64_t lost_in_all_ = 0;

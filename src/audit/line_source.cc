@@ -17,7 +17,11 @@ constexpr std::size_t piece_bytes = 1024 * 1024;
 }  // namespace
 
 line_source::line_source(const std::string& path, std::uint64_t begin, std::uint64_t end, std::string& buffer)
-    : file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)), buffer_(buffer), at_(begin), end_(end), given_(begin) {
+    : file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)),
+      buffer_(buffer),
+      at_(begin),
+      end_(end),
+      given_(begin) {
   if (!file_) problem_ = errno;
 }
 

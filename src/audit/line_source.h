@@ -1,4 +1,5 @@
-// Whole lines of a part of a file, in order, through one buffer that grows to the longest line. One owner; blocking.
+// Whole lines of a part of a file, in order, through one buffer that grows to the longest line. One owner;
+// blocking.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +31,7 @@ class line_source {
   std::uint64_t at_;  // of what is read next
   std::uint64_t end_;
   std::uint64_t given_;
-  std::size_t kept_ = 0;  // bytes at the buffer's front: the beginning of a line
+  std::size_t kept_ = 0;   // bytes at the buffer's front: the beginning of a line
   std::size_t taken_ = 0;  // lines at the front that were given out
   int problem_ = 0;
 };

@@ -19,9 +19,7 @@ constexpr int depth_max = 32;
 class walker {
  public:
   walker(std::string_view text, line_view& into) : text_(text), into_(into) {}
-  bool run() {
-    return object(place::top, 0) && at_ == text_.size();
-  }
+  bool run() { return object(place::top, 0) && at_ == text_.size(); }
 
  private:
   enum class place : std::uint8_t { top, statement, statements, seconds, other };
@@ -70,7 +68,8 @@ bool walker::word(std::string_view& raw) {
 }
 
 void walker::text_found(place where, std::string_view key, std::string_view inside) {
-  if (key == "sqlstate" && (where == place::top || where == place::statement)) into_.sqlstates.push_back(inside);
+  if (key == "sqlstate" && (where == place::top || where == place::statement))
+    into_.sqlstates.push_back(inside);
   if (where == place::statement) {
     if (key == "fingerprint") into_.fingerprints.push_back(inside);
     if (key == "text") into_.texts.push_back(inside);
@@ -85,7 +84,8 @@ void walker::text_found(place where, std::string_view key, std::string_view insi
 
 void walker::number_found(place where, std::string_view key, std::string_view raw) {
   if (where == place::top && key == "seq") std::from_chars(raw.data(), raw.data() + raw.size(), into_.seq);
-  const bool total = (where == place::seconds && key == "total") || (where == place::top && key == "totalSeconds");
+  const bool total =
+      (where == place::seconds && key == "total") || (where == place::top && key == "totalSeconds");
   if (total) std::from_chars(raw.data(), raw.data() + raw.size(), into_.seconds);
 }
 
@@ -93,7 +93,11 @@ bool walker::value(place where, std::string_view key, int depth) {
   if (depth > depth_max || at_ == text_.size()) return false;
   const char first = text_[at_];
   const bool top = where == place::top;
-  if (first == '{') return object(where == place::statements ? place::statement : top && key == "seconds" ? place::seconds : place::other, depth);
+  if (first == '{')
+    return object(where == place::statements ? place::statement
+                  : top && key == "seconds"  ? place::seconds
+                                             : place::other,
+                  depth);
   if (first == '[') return array(top && key == "statements" ? place::statements : place::other, depth);
   std::string_view found;
   if (first == '"') {
@@ -151,8 +155,8 @@ std::optional<std::int64_t> read_time(std::string_view text) {
   int hour = 0;
   int minute = 0;
   int second = 0;
-  if (text.size() < 20 || text.back() != 'Z' || text[4] != '-' || text[7] != '-' || (text[10] != 'T' && text[10] != ' ') ||
-      text[13] != ':' || text[16] != ':')
+  if (text.size() < 20 || text.back() != 'Z' || text[4] != '-' || text[7] != '-' ||
+      (text[10] != 'T' && text[10] != ' ') || text[13] != ':' || text[16] != ':')
     return {};
   if (!number_at(text, 0, 4, year) || !number_at(text, 5, 2, month) || !number_at(text, 8, 2, day) ||
       !number_at(text, 11, 2, hour) || !number_at(text, 14, 2, minute) || !number_at(text, 17, 2, second))
@@ -160,13 +164,16 @@ std::optional<std::int64_t> read_time(std::string_view text) {
   std::int64_t micros = 0;
   if (text[19] != 'Z') {
     const std::string_view digits = text.substr(20, text.size() - 21);
-    if (text[19] != '.' || digits.empty() || digits.find_first_not_of("0123456789") != std::string_view::npos) return {};
+    if (text[19] != '.' || digits.empty() || digits.find_first_not_of("0123456789") != std::string_view::npos)
+      return {};
     for (std::size_t i = 0; i < 6; ++i)
       micros = micros * 10 + (i < digits.size() ? digits[i] - '0' : 0);
   }
-  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
+  const std::chrono::year_month_day date{std::chrono::year(year),
+                                         std::chrono::month(static_cast<unsigned>(month)),
                                          std::chrono::day(static_cast<unsigned>(day))};
-  if (!date.ok() || hour > 23 || minute > 59 || second > 60 || hour < 0 || minute < 0 || second < 0) return {};
+  if (!date.ok() || hour > 23 || minute > 59 || second > 60 || hour < 0 || minute < 0 || second < 0)
+    return {};
   const std::int64_t days = std::chrono::sys_days(date).time_since_epoch().count();
   return ((days * 24 + hour) * 60 + minute) * 60'000'000 + second * 1'000'000 + micros;
 }
@@ -178,8 +185,9 @@ std::string time_of(std::int64_t time_us) {
   const year_month_day date(day);
   const hh_mm_ss clock(time - day);
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
-                     clock.minutes().count(), clock.seconds().count(), clock.subseconds().count());
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                     clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
+                     clock.subseconds().count());
 }
 
 std::string json_plain(std::string_view inside) {

@@ -1,5 +1,6 @@
-// One line of the audit as readers need it: the values that filters ask for, found without building a tree, about a
-// microsecond a line. Any bytes are welcome; what is no line of ours answers false. Views live as long as the line.
+// One line of the audit as readers need it: the values that filters ask for, found without building a tree,
+// about a microsecond a line. Any bytes are welcome; what is no line of ours answers false. Views live as
+// long as the line.
 #pragma once
 
 #include <cstdint>

@@ -13,7 +13,8 @@ constexpr std::size_t kept_capacity = 4'096;
 
 }  // namespace
 
-/// What has grown behind it meanwhile (the other side's messages) stays where it is: it moves to the end itself.
+/// What has grown behind it meanwhile (the other side's messages) stays where it is: it moves to the end
+/// itself.
 void message_log::append(tapped_message& to, byte_span piece) {
   if (to.offset + to.size != bytes_.size()) {
     const std::size_t begin = bytes_.size();
@@ -27,7 +28,8 @@ void message_log::append(tapped_message& to, byte_span piece) {
 void message_log::add(const tap_header& head, byte_span payload) {
   const bool from_client = head.kind == tap_kind::client_message;
   std::size_t& open = open_[from_client ? 1 : 0];
-  if (open != none && (messages_[open].type != head.type || messages_[open].request != head.request)) open = none;
+  if (open != none && (messages_[open].type != head.type || messages_[open].request != head.request))
+    open = none;
   if (open == none) {
     open = messages_.size();
     messages_.push_back({.request = head.request,
@@ -43,7 +45,8 @@ void message_log::add(const tap_header& head, byte_span payload) {
     append(message, payload);
     message.hashed = true;
   } else {
-    const std::size_t room = limits::audit_message_bytes - std::min<std::size_t>(message.size, limits::audit_message_bytes);
+    const std::size_t room =
+        limits::audit_message_bytes - std::min<std::size_t>(message.size, limits::audit_message_bytes);
     if (payload.size() > room) message.cut = true;
     const byte_span piece = payload.first(std::min(room, payload.size()));
     append(message, piece);
@@ -96,7 +99,8 @@ void message_log::clear() {
   bytes_.clear();
   open_ = {none, none};
   if (bytes_.capacity() > kept_capacity) std::vector<std::byte>().swap(bytes_);
-  if (messages_.capacity() * sizeof(tapped_message) > kept_capacity) std::vector<tapped_message>().swap(messages_);
+  if (messages_.capacity() * sizeof(tapped_message) > kept_capacity)
+    std::vector<tapped_message>().swap(messages_);
 }
 
 }  // namespace trunkline::audit

@@ -1,6 +1,6 @@
-// The messages of one session that no exchange has taken yet, put together from their records (tap.h). Owner: the
-// audit thread. Bounded by its user, who takes a part of a long exchange (limits::audit_exchange_bytes); of one
-// message at most limits::audit_message_bytes are kept whatever its records say.
+// The messages of one session that no exchange has taken yet, put together from their records (tap.h). Owner:
+// the audit thread. Bounded by its user, who takes a part of a long exchange (limits::audit_exchange_bytes);
+// of one message at most limits::audit_message_bytes are kept whatever its records say.
 #pragma once
 
 #include <array>

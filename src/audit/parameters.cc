@@ -59,8 +59,8 @@ void append_value(std::string& out, const value_seen& value) {
   const pg_type type = find_pg_type(value.oid);
   // Of text the beginning is worth something, of other forms it is not.
   const bool readable = whole || (type.form == binary_form::text && !type.array);
-  const auto text =
-      readable ? read_binary_value(type, value.bytes, limits::audit_parameter_bytes) : std::optional<std::string>{};
+  const auto text = readable ? read_binary_value(type, value.bytes, limits::audit_parameter_bytes)
+                             : std::optional<std::string>{};
   if (!text) return append_hex(out, value);
   append_limited(out, *text, whole, value.length);
 }
@@ -127,7 +127,8 @@ void bind_reader::append(std::string& out, audit_parameters how) {
   std::size_t shown = 0;
   while (shown < count && out.size() - begin < limits::audit_parameter_list_bytes && one(out, shown, how))
     ++shown;
-  if (shown < count) fmt::format_to(std::back_inserter(out), "{}{{\"more\":{}}}", shown > 0 ? "," : "", count - shown);
+  if (shown < count)
+    fmt::format_to(std::back_inserter(out), "{}{{\"more\":{}}}", shown > 0 ? "," : "", count - shown);
 }
 
 }  // namespace

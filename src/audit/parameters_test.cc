@@ -13,9 +13,15 @@ namespace {
 using config::audit_parameters;
 using namespace std::string_literals;
 
-std::string u16(unsigned v) { return {static_cast<char>(v >> 8), static_cast<char>(v)}; }
-std::string u32(std::uint32_t v) { return u16(v >> 16) + u16(v & 0xffff); }
-std::string value(const std::string& bytes) { return u32(static_cast<std::uint32_t>(bytes.size())) + bytes; }
+std::string u16(unsigned v) {
+  return {static_cast<char>(v >> 8), static_cast<char>(v)};
+}
+std::string u32(std::uint32_t v) {
+  return u16(v >> 16) + u16(v & 0xffff);
+}
+std::string value(const std::string& bytes) {
+  return u32(static_cast<std::uint32_t>(bytes.size())) + bytes;
+}
 
 std::string shown(const std::string& body, std::vector<std::uint32_t> types, audit_parameters how) {
   std::string out;
@@ -28,9 +34,12 @@ std::string binary(std::uint32_t oid, const std::string& bytes) {
 }
 
 TEST(Parameters, AreShownAsAskedFor) {
-  const std::string body = "\0\0"s + u16(0) + u16(3) + value("7") + u32(0xffffffff) + value("it's \x01 \xff") + u16(0);
-  EXPECT_EQ(shown(body, {23}, audit_parameters::full), R"(["7",null,"it's \u0001 )" "\xef\xbf\xbd\"]");
-  EXPECT_EQ(shown(body, {23, 25, 999}, audit_parameters::redacted), R"([{"type":"int4","bytes":1},null,{"type":999,"bytes":8}])");
+  const std::string body =
+      "\0\0"s + u16(0) + u16(3) + value("7") + u32(0xffffffff) + value("it's \x01 \xff") + u16(0);
+  EXPECT_EQ(shown(body, {23}, audit_parameters::full), R"(["7",null,"it's \u0001 )"
+                                                       "\xef\xbf\xbd\"]");
+  EXPECT_EQ(shown(body, {23, 25, 999}, audit_parameters::redacted),
+            R"([{"type":"int4","bytes":1},null,{"type":999,"bytes":8}])");
   EXPECT_EQ(shown(body, {}, audit_parameters::off), "[]");
   const std::string formats = "\0\0"s + u16(2) + u16(1) + u16(0) + u16(2) + value(u32(42)) + value("x");
   EXPECT_EQ(shown(formats, {23, 25}, audit_parameters::full), R"(["42","x"])");
@@ -53,7 +62,8 @@ TEST(Parameters, AreBounded) {
 }
 
 TEST(Parameters, SecretsGo) {
-  EXPECT_EQ(shown("\0\0"s + u16(0) + u16(1) + value("host=h password=x"), {}, audit_parameters::full), R"(["<redacted>"])");
+  EXPECT_EQ(shown("\0\0"s + u16(0) + u16(1) + value("host=h password=x"), {}, audit_parameters::full),
+            R"(["<redacted>"])");
 }
 
 TEST(Parameters, BinaryValuesReadAsPostgresPrintsThem) {
@@ -67,7 +77,8 @@ TEST(Parameters, BinaryValuesReadAsPostgresPrintsThem) {
   EXPECT_EQ(binary(1082, u32(static_cast<std::uint32_t>(-730'120))), "0001-12-31 BC");
   EXPECT_EQ(binary(1114, u32(0) + u32(1'500'000)), "2000-01-01 00:00:01.5");
   EXPECT_EQ(binary(1184, u32(0xffffffff) + u32(0xffffffff)), "1999-12-31 23:59:59.999999+00");
-  EXPECT_EQ(binary(1266, u32(0) + u32(1'000'000) + u32(static_cast<std::uint32_t>(-19'800))), "00:00:01+05:30");
+  EXPECT_EQ(binary(1266, u32(0) + u32(1'000'000) + u32(static_cast<std::uint32_t>(-19'800))),
+            "00:00:01+05:30");
   EXPECT_EQ(binary(1186, u32(0) + u32(1'000'000) + u32(3) + u32(14)), "1 year 2 mons 3 days 00:00:01");
   EXPECT_EQ(binary(1700, u16(2) + u16(0) + u16(0x4000) + u16(2) + u16(12) + u16(3'400)), "-12.34");
   EXPECT_EQ(binary(1700, u16(1) + u16(0xffff) + u16(0) + u16(4) + u16(5)), "0.0005");
@@ -78,7 +89,8 @@ TEST(Parameters, BinaryValuesReadAsPostgresPrintsThem) {
   EXPECT_EQ(binary(829, "\x01\x02\x03\x04\x05\x06"), "01:02:03:04:05:06");
   EXPECT_EQ(binary(3802, "\1{}"), "{}");
   EXPECT_EQ(binary(17, "\xde\xad"), "\\xdead");
-  const std::string array = u32(1) + u32(1) + u32(25) + u32(3) + u32(1) + value("a") + u32(0xffffffff) + value("b c");
+  const std::string array =
+      u32(1) + u32(1) + u32(25) + u32(3) + u32(1) + value("a") + u32(0xffffffff) + value("b c");
   EXPECT_EQ(binary(1009, array), R"({a,NULL,"b c"})");
   EXPECT_EQ(binary(1007, u32(0) + u32(0) + u32(23)), "{}");
   EXPECT_EQ(binary(1007, u32(1) + u32(0) + u32(23) + u32(0x7fffffff) + u32(1)), "?");

@@ -1,5 +1,5 @@
-// Lines of one sink that are not written yet, in one buffer, with what the index wants to know of each. They continue a
-// chain; until they are written it stands where it stood. Owner: the audit thread.
+// Lines of one sink that are not written yet, in one buffer, with what the index wants to know of each. They
+// continue a chain; until they are written it stands where it stood. Owner: the audit thread.
 #pragma once
 
 #include <cstddef>

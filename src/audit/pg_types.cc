@@ -53,8 +53,8 @@ constexpr std::array<entry, 31> types{{
 
 pg_type find_pg_type(std::uint32_t oid) {
   if (oid == 0) return {};
-  const auto* found =
-      std::ranges::find_if(types, [&](const entry& each) { return each.oid == oid || each.array_oid == oid; });
+  const auto* found = std::ranges::find_if(
+      types, [&](const entry& each) { return each.oid == oid || each.array_oid == oid; });
   if (found == types.end()) return {};
   const bool array = found->oid != oid;
   return {array ? found->array_name : found->name, found->form, array};

@@ -8,8 +8,24 @@ namespace trunkline::audit {
 
 /// How a type's binary form is read; several types share one.
 enum class binary_form : std::uint8_t {
-  unknown, boolean, integer, unsigned_integer, real, numeric, text, bytes, uuid, date, time, time_with_zone, timestamp,
-  timestamp_with_zone, interval, jsonb, network, mac
+  unknown,
+  boolean,
+  integer,
+  unsigned_integer,
+  real,
+  numeric,
+  text,
+  bytes,
+  uuid,
+  date,
+  time,
+  time_with_zone,
+  timestamp,
+  timestamp_with_zone,
+  interval,
+  jsonb,
+  network,
+  mac
 };
 
 struct pg_type {

@@ -86,8 +86,8 @@ result<> pipeline::open_sinks(const config::audit& how, wanted& into) {
   for (const config::audit_sink& one : how.sinks) {
     owned_sink made{nullptr, one, 0};
     if (next_) {
-      const auto waiting =
-          std::ranges::find_if(next_->sinks, [&](const auto& other) { return same_place(other.how, one) && other.sink; });
+      const auto waiting = std::ranges::find_if(
+          next_->sinks, [&](const auto& other) { return same_place(other.how, one) && other.sink; });
       if (waiting != next_->sinks.end()) made.sink = std::move(waiting->sink);
     }
     if (!made.sink && !is_owned(one)) {
@@ -113,8 +113,9 @@ result<> pipeline::configure(const config::audit& how, const config::tracing& tr
   if (auto opened = open_sinks(how, *made); !opened) {
     // What the configuration before waits for goes back to it.
     for (owned_sink& one : made->sinks) {
-      const auto place = next_ ? std::ranges::find_if(next_->sinks, [&](auto& old) { return same_place(old.how, one.how); })
-                               : std::vector<owned_sink>::iterator{};
+      const auto place =
+          next_ ? std::ranges::find_if(next_->sinks, [&](auto& old) { return same_place(old.how, one.how); })
+                : std::vector<owned_sink>::iterator{};
       if (next_ && place != next_->sinks.end() && one.sink) {
         place->sink = std::move(one.sink);
       } else if (one.sink) {
@@ -160,7 +161,8 @@ void pipeline::take_configuration() {
 void pipeline::replace_sinks(wanted& next) {
   std::vector<owned_sink> made;
   for (owned_sink& one : next.sinks) {
-    const auto old = std::ranges::find_if(sinks_, [&](auto& other) { return other.sink && same_place(other.how, one.how); });
+    const auto old = std::ranges::find_if(
+        sinks_, [&](auto& other) { return other.sink && same_place(other.how, one.how); });
     if (!one.sink && old != sinks_.end()) {
       one.sink = std::move(old->sink);
       one.lost_seen = old->lost_seen;
@@ -270,15 +272,14 @@ void pipeline::look_at_clock(clock::time_point now) {
 void pipeline::drain() {
   more_ = false;
   const auto full = [this] {
-    return std::ranges::any_of(sinks_,
-                               [](const auto& one) { return one.sink->pending_bytes() >= limits::audit_batch_bytes; });
+    return std::ranges::any_of(
+        sinks_, [](const auto& one) { return one.sink->pending_bytes() >= limits::audit_batch_bytes; });
   };
   for (std::size_t i = 0; i < taps_.size(); ++i) {
     std::size_t bytes = 0;
     while (bytes < how_.ring_bytes) {
-      const std::size_t some = taps_[i]->read(read_bytes, [&](const tap_header& head, byte_span payload) {
-        model_.record(i, head, payload);
-      });
+      const std::size_t some = taps_[i]->read(
+          read_bytes, [&](const tap_header& head, byte_span payload) { model_.record(i, head, payload); });
       if (some == 0) break;
       bytes += some;
       if (full()) {

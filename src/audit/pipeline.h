@@ -1,12 +1,14 @@
-// The audit of a process: one thread that reads the workers' taps, makes events of what they told and writes them to
-// the sinks, in rounds of limits::audit_commit while there is something, asleep otherwise. It also gives traced
-// statements to the exporter, with or without a sink.
+// The audit of a process: one thread that reads the workers' taps, makes events of what they told and writes
+// them to the sinks, in rounds of limits::audit_commit while there is something, asleep otherwise. It also
+// gives traced statements to the exporter, with or without a sink.
 //
-// Owner: main. `configure`, `add_worker` and `start` from one thread, then the workers start; the workers end before
-// `stop`. `configure` may be called again at any time, `state` from any thread, the tap_reader's calls from the workers.
+// Owner: main. `configure`, `add_worker` and `start` from one thread, then the workers start; the workers end
+// before `stop`. `configure` may be called again at any time, `state` from any thread, the tap_reader's calls
+// from the workers.
 //
-// What a sink cannot take (docs/audit.md, "When it cannot be written"): with `block` the thread reads no further until
-// it can be written, the taps fill up and the workers see it; with `continue` the batch is given up, counted and told.
+// What a sink cannot take (docs/audit.md, "When it cannot be written"): with `block` the thread reads no
+// further until it can be written, the taps fill up and the workers see it; with `continue` the batch is
+// given up, counted and told.
 #pragma once
 
 #include <atomic>
@@ -31,9 +33,9 @@
 namespace trunkline::audit {
 
 struct audit_state {
-  bool enabled = false;   ///< there is a sink
-  bool blocked = false;   ///< a sink fails
-  std::string problem;    ///< in words; may also be the index's, which blocks nothing
+  bool enabled = false;  ///< there is a sink
+  bool blocked = false;  ///< a sink fails
+  std::string problem;   ///< in words; may also be the index's, which blocks nothing
   std::uint64_t events = 0;
   std::uint64_t dropped = 0;
   double lag_seconds = 0;  ///< age of the oldest record that is not written

@@ -36,8 +36,10 @@ struct to_sink final : session_model::output {
   void lost(std::uint64_t) override {}
 };
 
-void write(tap& to, tap_kind kind, char type, std::uint64_t session, std::uint64_t request, std::string_view body) {
-  to.write({.kind = kind, .type = type, .session = session, .request = request, .length = body.size()}, as_bytes(body));
+void write(tap& to, tap_kind kind, char type, std::uint64_t session, std::uint64_t request,
+           std::string_view body) {
+  to.write({.kind = kind, .type = type, .session = session, .request = request, .length = body.size()},
+           as_bytes(body));
 }
 
 using namespace std::string_view_literals;
@@ -59,8 +61,9 @@ void gather(std::string& payload, gathered_message head, std::string_view body) 
 }
 
 void exchange(tap& to, std::uint64_t session, std::uint64_t& request) {
-  constexpr auto bind = "\0P_0\0\0\0\0\x01\0\0\0\x05"
-                        "48213\0\0"sv;
+  constexpr auto bind =
+      "\0P_0\0\0\0\0\x01\0\0\0\x05"
+      "48213\0\0"sv;
   static std::string payload;
   payload.resize(sizeof(telemetry::exchange_facts));
   gather(payload, {.request = request + 1, .type = 'B', .from_client = true}, bind);
@@ -113,7 +116,8 @@ void run(benchmark::State& state, line_sink* sink) {
     if (sink != nullptr) sink->begin_batch(std::chrono::steady_clock::now(), false);
     while (ring.read(256 << 10, take) != 0) {
     }
-    if (sink != nullptr && !sink->commit(std::chrono::steady_clock::now())) state.SkipWithError("not written");
+    if (sink != nullptr && !sink->commit(std::chrono::steady_clock::now()))
+      state.SkipWithError("not written");
     model.release();
     state.SetIterationTime((thread_seconds() - before) / batch);
   }

@@ -23,25 +23,30 @@ bool is_one_of(std::string_view word, const std::array<std::string_view, Count>&
 
 /// Statements in which a secret can only be a literal: their words stay.
 constexpr std::array<std::string_view, 44> literal_statements{
-    "select",  "insert",   "update",  "delete",   "with",      "merge",    "values",    "table",   "copy",
-    "explain", "declare",  "fetch",   "call",     "comment",   "grant",    "revoke",    "drop",    "truncate",
-    "lock",    "vacuum",   "analyze", "reindex",  "cluster",   "listen",   "notify",    "begin",   "commit",
-    "rollback", "savepoint", "release", "close",  "prepare",   "execute",  "if",        "perform", "return",
-    "raise",   "for",      "while",   "loop",     "exception", "end",      "else",      "start"};
+    "select",   "insert",    "update",  "delete",  "with",      "merge",   "values", "table",   "copy",
+    "explain",  "declare",   "fetch",   "call",    "comment",   "grant",   "revoke", "drop",    "truncate",
+    "lock",     "vacuum",    "analyze", "reindex", "cluster",   "listen",  "notify", "begin",   "commit",
+    "rollback", "savepoint", "release", "close",   "prepare",   "execute", "if",     "perform", "return",
+    "raise",    "for",       "while",   "loop",    "exception", "end",     "else",   "start"};
 
 /// What may stay behind the word PASSWORD, where anything else might be a password without its quotes.
 constexpr std::array<std::string_view, 63> kept_behind{
-    "with",      "encrypted",   "unencrypted", "password",      "valid",       "until",     "superuser",  "nosuperuser",
-    "createdb",  "nocreatedb",  "createrole",  "nocreaterole",  "createuser",  "nocreateuser", "inherit", "noinherit",
-    "login",     "nologin",     "replication", "noreplication", "bypassrls",   "nobypassrls", "connection", "limit",
-    "null",      "in",          "role",        "group",         "admin",       "user",      "sysid",      "set",
-    "to",        "default",     "from",        "current",       "options",     "add",       "drop",       "server",
-    "public",    "for",         "local",       "session",       "begin",       "end",       "if",         "then",
-    "else",      "loop",        "execute",     "perform",       "alter",       "create",    "do",         "exception",
-    "when",      "others",      "language",    "plpgsql",       "as",          "publication", "mapping"};
+    "with",       "encrypted",    "unencrypted", "password",     "valid",
+    "until",      "superuser",    "nosuperuser", "createdb",     "nocreatedb",
+    "createrole", "nocreaterole", "createuser",  "nocreateuser", "inherit",
+    "noinherit",  "login",        "nologin",     "replication",  "noreplication",
+    "bypassrls",  "nobypassrls",  "connection",  "limit",        "null",
+    "in",         "role",         "group",       "admin",        "user",
+    "sysid",      "set",          "to",          "default",      "from",
+    "current",    "options",      "add",         "drop",         "server",
+    "public",     "for",          "local",       "session",      "begin",
+    "end",        "if",           "then",        "else",         "loop",
+    "execute",    "perform",      "alter",       "create",       "do",
+    "exception",  "when",         "others",      "language",     "plpgsql",
+    "as",         "publication",  "mapping"};
 
 /// The object is a holder of secrets: CREATE or ALTER of these, and whatever belongs to them.
-constexpr std::array<std::string_view, 8> secret_objects{"role",   "user",         "group",  "server",
+constexpr std::array<std::string_view, 8> secret_objects{"role",   "user",         "group",    "server",
                                                          "system", "subscription", "database", "foreign"};
 
 bool is_literal(const sql_piece& piece) {
@@ -70,7 +75,8 @@ class redactor {
   void scan();
   /// The first word, comments left out.
   bool begins_with(std::span<const sql_piece> part, std::string_view what) const {
-    const auto first = std::ranges::find_if(part, [](const sql_piece& p) { return p.kind != sql_token::comment; });
+    const auto first =
+        std::ranges::find_if(part, [](const sql_piece& p) { return p.kind != sql_token::comment; });
     return first != part.end() && is_word(*first, what);
   }
   bool joined(const sql_piece& piece, std::size_t end_before) const;
@@ -93,10 +99,10 @@ class redactor {
   std::string_view text_;
   int depth_;
   std::vector<sql_piece> pieces_;
-  bool broken_ = false;   ///< quotes do not pair up: where literals begin and end is a guess
-  bool secret_ = false;   ///< something in the text speaks of one
-  bool doubtful_ = false; ///< from here to the end only keywords stay
-  bool hiding_ = false;   ///< the last token went
+  bool broken_ = false;    ///< quotes do not pair up: where literals begin and end is a guess
+  bool secret_ = false;    ///< something in the text speaks of one
+  bool doubtful_ = false;  ///< from here to the end only keywords stay
+  bool hiding_ = false;    ///< the last token went
   std::size_t copied_ = 0;
   std::string out_;
 };
@@ -122,7 +128,8 @@ void redactor::scan() {
     }
     // No statement begins with a literal: a quote before it has no partner.
     if (begins && piece.kind != sql_token::comment) {
-      const bool sound = piece.kind == sql_token::word || (piece.kind == sql_token::mark && raw(piece) != "\\");
+      const bool sound =
+          piece.kind == sql_token::word || (piece.kind == sql_token::mark && raw(piece) != "\\");
       broken_ = broken_ || !sound;
       begins = false;
     }
@@ -137,12 +144,13 @@ bool redactor::tells(const sql_piece& piece) const {
     case sql_token::quoted_word:
       // Unicode escapes are rare enough to be taken for the worst.
       if (piece.prefix == 'u') return true;
-      return names_secret(content(piece)) ||
-             (piece.prefix == 'e' && names_secret(unescape(content(piece))));
+      return names_secret(content(piece)) || (piece.prefix == 'e' && names_secret(unescape(content(piece))));
     case sql_token::word:
     case sql_token::dollar_string:
-    case sql_token::comment: return names_secret(content(piece));
-    default: return false;
+    case sql_token::comment:
+      return names_secret(content(piece));
+    default:
+      return false;
   }
 }
 
@@ -157,7 +165,8 @@ bool redactor::hides_names(std::span<const sql_piece> part) const {
       call = call || part[i + 2].kind != sql_token::string || raw(part[i + 3]) != ",";
     if (name.starts_with("dblink")) {
       call = call || std::ranges::any_of(part, [&](const sql_piece& each) {
-               return raw(each) == "|" || is_word(each, "format") || is_word(each, "concat") || is_word(each, "chr");
+               return raw(each) == "|" || is_word(each, "format") || is_word(each, "concat") ||
+                      is_word(each, "chr");
              });
     }
   }
@@ -176,7 +185,8 @@ bool redactor::sets_password_of_role(std::span<const sql_piece> part) const {
 /// Nothing but literals can be a secret in this statement.
 bool redactor::only_literals(std::span<const sql_piece> part) const {
   if (broken_ || doubtful_) return false;
-  const auto first = std::ranges::find_if(part, [](const sql_piece& p) { return p.kind != sql_token::comment; });
+  const auto first =
+      std::ranges::find_if(part, [](const sql_piece& p) { return p.kind != sql_token::comment; });
   if (first == part.end()) return true;
   if (is_one_of(raw(*first), literal_statements)) return depth_ == 0 || !sets_password_of_role(part);
   if (depth_ > 0) return !sets_password_of_role(part) && !has_word(part, "set");
@@ -197,7 +207,8 @@ bool redactor::plain_password(std::span<const sql_piece> part) const {
       ++next;
     if (next == part.size() || !(is_literal(part[next]) || is_word(part[next], "null"))) return true;
     // 'one' 'two': a quote inside it was not doubled.
-    if (part[next].kind == sql_token::string && next + 1 < part.size() && is_literal(part[next + 1])) return true;
+    if (part[next].kind == sql_token::string && next + 1 < part.size() && is_literal(part[next + 1]))
+      return true;
   }
   return false;
 }
@@ -326,8 +337,9 @@ std::string redactor::run() {
   secret_ = secret_ || (broken_ && names_secret(text_));
   std::span<const sql_piece> rest(pieces_);
   while (!rest.empty()) {
-    const auto end = std::ranges::find_if(
-        rest, [&](const sql_piece& each) { return each.kind == sql_token::mark && text_[each.begin] == ';'; });
+    const auto end = std::ranges::find_if(rest, [&](const sql_piece& each) {
+      return each.kind == sql_token::mark && text_[each.begin] == ';';
+    });
     const auto size = std::min<std::size_t>(static_cast<std::size_t>(end - rest.begin()) + 1, rest.size());
     one_statement(broken_ ? rest : rest.first(size));
     rest = broken_ ? std::span<const sql_piece>{} : rest.subspan(size);
@@ -353,9 +365,12 @@ bool may_need_work(std::string_view sql) {
       case 'd':
         if (equal_ignoring_case(rest.substr(0, 6), "dblink")) return true;
         break;
-      case '\\': return true;
-      case '&': return true;
-      default: break;
+      case '\\':
+        return true;
+      case '&':
+        return true;
+      default:
+        break;
     }
   }
   return names_secret(sql);

@@ -40,7 +40,8 @@ TEST(Redact, SecretsGo) {
       "ALTER ROLE bob PASSWORDhunter2zz",
       "DO $$ BEGIN ALTER ROLE bob PASSWORD 'hunter2zz'; END $$",
       "DO $$ BEGIN EXECUTE 'ALTER ROLE bob PASSWORD ''hunter2zz'''; END $$",
-      "DO $$ DECLARE p text := 'hunter2zz'; BEGIN EXECUTE 'ALTER ROLE b PASSWORD ' || quote_literal(p); END $$",
+      "DO $$ DECLARE p text := 'hunter2zz'; BEGIN EXECUTE 'ALTER ROLE b PASSWORD ' || quote_literal(p); END "
+      "$$",
       "create function f() returns void language sql as $f$ alter role b password 'hunter2zz' $f$",
       "CREATE USER MAPPING FOR bob SERVER s OPTIONS (user 'u', password 'hunter2zz')",
       "ALTER USER MAPPING FOR bob SERVER s OPTIONS (SET passcode 'hunter2zz')",
@@ -68,11 +69,12 @@ TEST(Redact, SecretsGo) {
 }
 
 TEST(Redact, WhatIsNoSecretStays) {
-  for (const std::string sql :
-       {"select * from t where a = 'x'", "create table t (a text default 'x')", "alter table t add b int default 5",
-        "alter role bob superuser", "alter role bob set search_path to 'app'", "select E'a\\nb', 'c'",
-        "alter role bob valid until '2030-01-01'", "select tokens from t where a = 'x'", "create index i on t (a)",
-        "select 1 /* why */", "SET search_path = 'a'", "grant select on t to bob"}) {
+  for (const std::string sql : {"select * from t where a = 'x'", "create table t (a text default 'x')",
+                                "alter table t add b int default 5", "alter role bob superuser",
+                                "alter role bob set search_path to 'app'", "select E'a\\nb', 'c'",
+                                "alter role bob valid until '2030-01-01'",
+                                "select tokens from t where a = 'x'", "create index i on t (a)",
+                                "select 1 /* why */", "SET search_path = 'a'", "grant select on t to bob"}) {
     EXPECT_EQ(redact_secrets(sql), sql);
   }
   EXPECT_EQ(redact_secrets("ALTER ROLE bob PASSWORD 'x' SUPERUSER VALID UNTIL '2030-01-01'"),
@@ -80,15 +82,17 @@ TEST(Redact, WhatIsNoSecretStays) {
 }
 
 TEST(Redact, SoundSqlStaysSound) {
-  for (const std::string sql : {"ALTER ROLE bob PASSWORD 'x'", "CREATE USER MAPPING FOR bob SERVER s OPTIONS (password 'x')",
-                                "insert into users (name, password) values ('bob', 'x')", "SET app.password = 'x'",
-                                "DO $$ BEGIN ALTER ROLE bob PASSWORD 'x'; END $$"})
+  for (const std::string sql :
+       {"ALTER ROLE bob PASSWORD 'x'", "CREATE USER MAPPING FOR bob SERVER s OPTIONS (password 'x')",
+        "insert into users (name, password) values ('bob', 'x')", "SET app.password = 'x'",
+        "DO $$ BEGIN ALTER ROLE bob PASSWORD 'x'; END $$"})
     EXPECT_NE(ask_grammar(redact_secrets(sql)).fingerprint, "") << redact_secrets(sql);
 }
 
 TEST(Redact, ValuesThatGiveThemselvesAway) {
-  for (const std::string_view value : {"SCRAM-SHA-256$4096:abc$d:e", "md50123456789abcdef0123456789abcdef", "host=h password=x",
-                                       "postgres://u:p@h/db", "alter role bob password 'x'"})
+  for (const std::string_view value :
+       {"SCRAM-SHA-256$4096:abc$d:e", "md50123456789abcdef0123456789abcdef", "host=h password=x",
+        "postgres://u:p@h/db", "alter role bob password 'x'"})
     EXPECT_TRUE(looks_secret(value)) << value;
   for (const std::string_view value : {"", "password", "a@b.c", "https://example.org/x", "md5"})
     EXPECT_FALSE(looks_secret(value)) << value;
@@ -96,14 +100,22 @@ TEST(Redact, ValuesThatGiveThemselvesAway) {
 
 /// Whatever is put around it, a password behind PASSWORD goes.
 RC_GTEST_PROP(Redact, TheMarkerNeverSurvives, ()) {
-  const auto noise = rc::gen::element<std::string>("", " ", "/* x */", "-- y\n", "'a'", "select 1;", "\"q\"", "$$z$$", "(", ")",
-                                                   "E'\\''", "begin;", "'", "\\", "role", "$t$", "/*");
-  const auto quote = *rc::gen::elementOf(std::vector<std::pair<std::string, std::string>>{
-      {"'", "'"}, {"E'", "'"}, {"$$", "$$"}, {"", ""}, {"\"", "\""}, {"'", ""}, {"$x$", "$x$"}, {"U&'", "'"}});
+  const auto noise =
+      rc::gen::element<std::string>("", " ", "/* x */", "-- y\n", "'a'", "select 1;", "\"q\"", "$$z$$", "(",
+                                    ")", "E'\\''", "begin;", "'", "\\", "role", "$t$", "/*");
+  const auto quote = *rc::gen::elementOf(std::vector<std::pair<std::string, std::string>>{{"'", "'"},
+                                                                                          {"E'", "'"},
+                                                                                          {"$$", "$$"},
+                                                                                          {"", ""},
+                                                                                          {"\"", "\""},
+                                                                                          {"'", ""},
+                                                                                          {"$x$", "$x$"},
+                                                                                          {"U&'", "'"}});
   const auto gap = *rc::gen::element<std::string>(" ", "/* ' */", "--'\n", "\n\t", " /* /* */ */ ");
-  const auto verb = *rc::gen::element<std::string>("alter role bob ", "CREATE USER bob ENCRYPTED ", "alter user \"b'\" with ");
-  const std::string sql = *noise + *noise + " ; " + verb + "PASSWORD" + gap + quote.first + std::string(marker) + quote.second + " " +
-                          *noise + *noise;
+  const auto verb = *rc::gen::element<std::string>("alter role bob ", "CREATE USER bob ENCRYPTED ",
+                                                   "alter user \"b'\" with ");
+  const std::string sql = *noise + *noise + " ; " + verb + "PASSWORD" + gap + quote.first +
+                          std::string(marker) + quote.second + " " + *noise + *noise;
   const std::string out = redact_secrets(sql);
   RC_ASSERT(out.find(marker) == std::string::npos);
 }

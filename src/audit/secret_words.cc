@@ -15,11 +15,13 @@ bool is_letter(char c) {
 }
 
 bool starts_ignoring_case(std::string_view text, std::string_view lower_case) {
-  return text.size() >= lower_case.size() && equal_ignoring_case(text.substr(0, lower_case.size()), lower_case);
+  return text.size() >= lower_case.size() &&
+         equal_ignoring_case(text.substr(0, lower_case.size()), lower_case);
 }
 
-constexpr std::array<std::string_view, 9> words_anywhere{
-    "password", "passwd", "passphrase", "passcode", "secret", "credential", "private_key", "api_key", "apikey"};
+constexpr std::array<std::string_view, 9> words_anywhere{"password",    "passwd",  "passphrase",
+                                                         "passcode",    "secret",  "credential",
+                                                         "private_key", "api_key", "apikey"};
 
 /// Only where no letter goes on: "tokens" and "tokenise" are no secrets.
 constexpr std::array<std::string_view, 2> words_that_end{"token", "pwd"};
@@ -59,7 +61,8 @@ bool holds_verifier(std::string_view text) {
     const char c = lower(text[i]);
     if (c != 's' && c != 'm' && c != ':') continue;
     const std::string_view rest = text.substr(i);
-    if (md5_verifier(rest) || address_with_password(rest) || starts_ignoring_case(rest, "scram-sha-256$")) return true;
+    if (md5_verifier(rest) || address_with_password(rest) || starts_ignoring_case(rest, "scram-sha-256$"))
+      return true;
   }
   return false;
 }

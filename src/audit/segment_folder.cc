@@ -1,6 +1,7 @@
 #include "audit/segment_folder.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,8 +13,6 @@
 #include <filesystem>
 #include <system_error>
 #include <vector>
-
-#include <fmt/format.h>
 
 namespace trunkline::audit {
 namespace {
@@ -43,7 +42,8 @@ result<std::vector<found_segment>> list_segments(const std::string& path) {
     if (const auto seq = segment_seq(name)) list.push_back({*seq, std::move(name)});
   }
   if (code) return cannot("list " + path, code.value());
-  std::ranges::sort(list, [](const auto& a, const auto& b) { return std::tie(a.seq, a.name) > std::tie(b.seq, b.name); });
+  std::ranges::sort(
+      list, [](const auto& a, const auto& b) { return std::tie(a.seq, a.name) > std::tie(b.seq, b.name); });
   return list;
 }
 
@@ -67,7 +67,8 @@ struct last_line {
 /// Each line end from the back is tried with the line before it, in a window that doubles until it holds one.
 std::optional<last_line> find_last_line(int file, std::uint64_t size, line_hash& hash) {
   std::string window;
-  for (std::uint64_t length = std::min<std::uint64_t>(size, chunk_bytes);; length = std::min(size, 2 * length)) {
+  for (std::uint64_t length = std::min<std::uint64_t>(size, chunk_bytes);;
+       length = std::min(size, 2 * length)) {
     const std::uint64_t begin = size - length;
     if (!read_at(file, begin, length, window)) return std::nullopt;
     const std::string_view text = window;
@@ -99,7 +100,8 @@ std::string torn_name(const std::string& path) {
 
 /// Copied and on disk before anything is cut off.
 int keep_aside(int file, std::uint64_t from, std::uint64_t size, const std::string& path) {
-  const runtime::unique_fd aside(::open(torn_name(path).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  const runtime::unique_fd aside(
+      ::open(torn_name(path).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!aside) return errno;
   std::string piece;
   for (std::uint64_t at = from; at < size; at += piece.size()) {
@@ -113,7 +115,7 @@ int keep_aside(int file, std::uint64_t from, std::uint64_t size, const std::stri
 /// Answers whether it has a whole line and so is the one to continue.
 result<bool> recover_one(const std::string& path, segment_history& history, line_hash& hash) {
   const runtime::unique_fd file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-  struct stat facts {};
+  struct stat facts{};
   if (!file || ::fstat(file.get(), &facts) != 0) return cannot("open " + path, errno);
   const auto size = static_cast<std::uint64_t>(facts.st_size);
   const auto last = size == 0 ? last_line{} : find_last_line(file.get(), size, hash);
@@ -121,7 +123,8 @@ result<bool> recover_one(const std::string& path, segment_history& history, line
   history.torn_bytes += size - last->end;
   if (last->end == 0) {
     history.ended = false;
-    const bool gone = size == 0 ? ::unlink(path.c_str()) == 0 : ::rename(path.c_str(), torn_name(path).c_str()) == 0;
+    const bool gone =
+        size == 0 ? ::unlink(path.c_str()) == 0 : ::rename(path.c_str(), torn_name(path).c_str()) == 0;
     if (!gone) return cannot("put aside " + path, errno);
     return false;
   }
@@ -147,8 +150,8 @@ std::string segment_name(std::int64_t time_us, std::uint64_t seq) {
   const std::time_t seconds = time_us / 1'000'000;
   std::tm parts{};
   ::gmtime_r(&seconds, &parts);
-  return fmt::format("{}{:04}{:02}{:02}T{:02}{:02}{:02}Z-{:012}{}", prefix, parts.tm_year + 1900, parts.tm_mon + 1,
-                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, seq, suffix);
+  return fmt::format("{}{:04}{:02}{:02}T{:02}{:02}{:02}Z-{:012}{}", prefix, parts.tm_year + 1900,
+                     parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, seq, suffix);
 }
 
 std::optional<std::uint64_t> segment_seq(std::string_view name) {
@@ -157,7 +160,10 @@ std::optional<std::uint64_t> segment_seq(std::string_view name) {
   const std::string_view stamp = name.substr(prefix.size(), stamp_size + 1);
   const std::string_view digits = "0123456789";
   for (std::size_t i = 0; i < stamp.size(); ++i) {
-    const bool fits = i == 8 ? stamp[i] == 'T' : i == 15 ? stamp[i] == 'Z' : i == 16 ? stamp[i] == '-' : digits.contains(stamp[i]);
+    const bool fits = i == 8    ? stamp[i] == 'T'
+                      : i == 15 ? stamp[i] == 'Z'
+                      : i == 16 ? stamp[i] == '-'
+                                : digits.contains(stamp[i]);
     if (!fits) return std::nullopt;
   }
   name.remove_suffix(suffix.size());
@@ -171,7 +177,8 @@ std::optional<std::uint64_t> segment_seq(std::string_view name) {
 result<runtime::unique_fd> open_segment_folder(const std::string& path, file_io& files) {
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return cannot("make the folder " + path, errno);
   runtime::unique_fd folder;
-  if (const int code = files.open_folder(path, folder); code != 0) return cannot("open the folder " + path, code);
+  if (const int code = files.open_folder(path, folder); code != 0)
+    return cannot("open the folder " + path, code);
   if (::flock(folder.get(), LOCK_EX | LOCK_NB) == 0) return folder;
   if (errno != EWOULDBLOCK) return cannot("lock the folder " + path, errno);
   return fail({.message = fmt::format("audit: {} is in use by another process or sink", path),

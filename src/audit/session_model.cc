@@ -177,7 +177,8 @@ void session_model::cut_off(session& of, const session_ended& event, steady_cloc
   facts.how = telemetry::outcome::cut_off;
   facts.transaction_status = event.transaction_status;
   facts.last_request = ~std::uint64_t{0};
-  const bool simple = asked && std::ranges::any_of(messages, [](const tapped_message& one) { return one.type == 'Q'; });
+  const bool simple =
+      asked && std::ranges::any_of(messages, [](const tapped_message& one) { return one.type == 'Q'; });
   facts.kind = simple ? telemetry::exchange_kind::simple : telemetry::exchange_kind::extended;
   tell(of, facts.last_request, &facts);
 }
@@ -310,7 +311,8 @@ void session_model::trace(const session& of, const telemetry::exchange_facts& fa
     if (step.facts == nullptr || step.skipped) continue;
     auto parent = parse_trace_parent(step.facts->traceparent);
     if (!parent && !of.application_name.empty()) parent = find_trace_parent(of.application_name);
-    if (parent && parent->sampled) out_->span(make_span(*parent, step, facts, of.labels, offset_, how_.query_text));
+    if (parent && parent->sampled)
+      out_->span(make_span(*parent, step, facts, of.labels, offset_, how_.query_text));
   }
 }
 

@@ -1,7 +1,7 @@
 // From the records of the taps to events: what each session sent, what it was answered, and what that was for
-// (interfaces.md, "Audit events"). Knows of each session its labels, its prepared statements and portals, and the
-// messages of the exchange under way. Records may be missing (a gap): what they told of is then unknown, and says so.
-// Owner: the audit thread.
+// (interfaces.md, "Audit events"). Knows of each session its labels, its prepared statements and portals, and
+// the messages of the exchange under way. Records may be missing (a gap): what they told of is then unknown,
+// and says so. Owner: the audit thread.
 #pragma once
 
 #include <chrono>
@@ -82,10 +82,12 @@ class session_model {
   void exchange_end(session& of, byte_span payload);
   void gap(std::size_t tap, byte_span payload);
   void begin(std::string_view event, std::int64_t time_us, const session_labels* who);
-  void begin_exchange(session& of, std::int64_t time_us, const telemetry::exchange_facts* facts, bool in_parts);
+  void begin_exchange(session& of, std::int64_t time_us, const telemetry::exchange_facts* facts,
+                      bool in_parts);
   void tell(session& of, std::uint64_t through, const telemetry::exchange_facts* facts);
   void end_part(session& of, std::int64_t time_us, std::span<const statement_step> steps);
-  void trace(const session& of, const telemetry::exchange_facts& facts, std::span<const statement_step> steps);
+  void trace(const session& of, const telemetry::exchange_facts& facts,
+             std::span<const statement_step> steps);
   std::int64_t micros(std::chrono::steady_clock::time_point when) const;
 
   identity who_;

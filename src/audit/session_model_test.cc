@@ -282,7 +282,8 @@ TEST_F(Model, PiecesAreOneMessageWhereverTheyAreCut) {
 TEST_F(Model, SidesMayBeReceivedInTurns) {
   auto s = session();
   s.client('Q', 1, text("select 1"));
-  tap_header head{.kind = tap_kind::client_message, .type = 'Q', .last = 0, .session = 7, .request = 2, .length = 9};
+  tap_header head{
+      .kind = tap_kind::client_message, .type = 'Q', .last = 0, .session = 7, .request = 2, .length = 9};
   model.record(0, head, as_bytes("sele"));
   s.server('C', 1, text("SELECT 1"));
   s.end(1);
@@ -336,7 +337,8 @@ TEST_F(Model, EventsCarryWhoAndAreWhole) {
   start.principal = start.user = std::string("a\0\xff\"b", 5);
   start.database = "d";
   s.event(start);
-  s.event(session_login{.method = "scram", .ok = true, .code = {}, .endpoint = "db:5432", .server_user = "u"});
+  s.event(
+      session_login{.method = "scram", .ok = true, .code = {}, .endpoint = "db:5432", .server_user = "u"});
   s.client('Q', 1, text("select 1"));
   session_ended end;
   end.cause = {telemetry::cause::client_eof, {}};
@@ -440,14 +442,16 @@ TEST_F(Model, SampledStatementsGiveSpans) {
   session_started start;
   start.database = "app";
   s.event(start);
-  s.client('Q', 1, text("select 1 /*traceparent='00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'*/"));
+  s.client('Q', 1,
+           text("select 1 /*traceparent='00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'*/"));
   s.server('C', 1, text("SELECT 1"));
   s.end(1);
   ASSERT_EQ(out.spans.size(), 1u);
   EXPECT_EQ(out.spans[0].name, "SELECT app");
   EXPECT_EQ(out.spans[0].trace_id, "0af7651916cd43dd8448eb211c80319c");
   EXPECT_EQ(out.spans[0].end_unix_ns - out.spans[0].start_unix_ns, 1'500'000);
-  s.client('Q', 2, text("select 1 /*traceparent='00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00'*/"));
+  s.client('Q', 2,
+           text("select 1 /*traceparent='00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00'*/"));
   s.end(2);
   EXPECT_EQ(out.spans.size(), 1u) << "not sampled";
 }
@@ -493,8 +497,8 @@ RC_GTEST_PROP(ModelProperty, EachLineIsValidJsonWhateverTheBytes,
   for (const auto& [which, body] : messages) {
     const char type = std::string_view("QPBECDFCEsItZ")[which % 13];
     const bool client = which % 13 < 7;
-    s.record(client ? tap_kind::client_message : tap_kind::server_message, type, client ? ++request : which % (request + 1),
-             body, 1 + which % 5);
+    s.record(client ? tap_kind::client_message : tap_kind::server_message, type,
+             client ? ++request : which % (request + 1), body, 1 + which % 5);
     if (which % 4 == 0) s.end(request, which % 8 == 0 ? 'I' : 'T');
   }
   s.end(request);

@@ -1,5 +1,6 @@
-// What sqlcommenter leaves in a statement: comments of the form /*key='value',key='value'*/ with URL-encoded values
-// (google.github.io/sqlcommenter/spec). Only `traceparent` is read (W3C Trace Context, 3.2). Pure functions; any thread.
+// What sqlcommenter leaves in a statement: comments of the form /*key='value',key='value'*/ with URL-encoded
+// values (google.github.io/sqlcommenter/spec). Only `traceparent` is read (W3C Trace Context, 3.2). Pure
+// functions; any thread.
 #pragma once
 
 #include <string>

@@ -126,7 +126,7 @@ std::size_t sql_scanner::continuation(std::size_t from) const {
   bool new_line = false;
   std::size_t i = from;
   for (; i < text_.size(); ++i) {
-    if (starts(i, "--") ) {
+    if (starts(i, "--")) {
       i = text_.find_first_of("\r\n", i);
       if (i == std::string_view::npos) return i;
     }

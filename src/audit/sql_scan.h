@@ -1,6 +1,6 @@
-// The tokens of SQL as PostgreSQL's scanner sees them (documentation, 4.1 "Lexical Structure"), as far as redaction and
-// skeletons need it: what is a literal, a word, a comment. With standard_conforming_strings on, as is the default.
-// Reads any bytes, allocates nothing. One owner; views live as long as the text.
+// The tokens of SQL as PostgreSQL's scanner sees them (documentation, 4.1 "Lexical Structure"), as far as
+// redaction and skeletons need it: what is a literal, a word, a comment. With standard_conforming_strings on,
+// as is the default. Reads any bytes, allocates nothing. One owner; views live as long as the text.
 #pragma once
 
 #include <cstddef>
@@ -23,11 +23,11 @@ enum class sql_token : std::uint8_t {
 
 struct sql_piece {
   sql_token kind = sql_token::mark;
-  char prefix = 0;           ///< of a string or quoted word, lower case: e, u, n, b, x; 0: none
-  bool closed = true;        ///< false: the text ended inside of it
-  std::size_t begin = 0;     ///< where the token, its prefix included, stands in the text
+  char prefix = 0;        ///< of a string or quoted word, lower case: e, u, n, b, x; 0: none
+  bool closed = true;     ///< false: the text ended inside of it
+  std::size_t begin = 0;  ///< where the token, its prefix included, stands in the text
   std::size_t end = 0;
-  std::size_t content = 0;   ///< what is between its quotes: begin ...
+  std::size_t content = 0;  ///< what is between its quotes: begin ...
   std::size_t content_end = 0;
 };
 
@@ -41,7 +41,9 @@ class sql_scanner {
   unsigned char at(std::size_t index) const {
     return index < text_.size() ? static_cast<unsigned char>(text_[index]) : 0;
   }
-  bool starts(std::size_t index, std::string_view what) const { return text_.substr(index).starts_with(what); }
+  bool starts(std::size_t index, std::string_view what) const {
+    return text_.substr(index).starts_with(what);
+  }
   void line_comment(sql_piece& piece);
   void block_comment(sql_piece& piece);
   void quoted(sql_piece& piece, std::size_t quote);

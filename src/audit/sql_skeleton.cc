@@ -10,8 +10,8 @@ namespace trunkline::audit {
 namespace {
 
 constexpr std::array<std::string_view, 14> known_by_skeleton{
-    "select", "insert", "update",   "delete", "merge",    "with",      "values",
-    "table",  "begin",  "commit",   "end",    "rollback", "savepoint", "release"};
+    "select", "insert", "update", "delete", "merge",    "with",      "values",
+    "table",  "begin",  "commit", "end",    "rollback", "savepoint", "release"};
 
 bool may_use_skeleton(std::string_view first_word) {
   return std::ranges::any_of(known_by_skeleton,
@@ -79,8 +79,8 @@ void splitter::take(const sql_piece& piece) {
   height(piece.kind, raw);
 }
 
-/// Each operator, each keyword (UNION, CASE, NOT, JOIN...) and each parenthesis may put one more node above the rest of
-/// its list; a comma begins a sibling.
+/// Each operator, each keyword (UNION, CASE, NOT, JOIN...) and each parenthesis may put one more node above
+/// the rest of its list; a comma begins a sibling.
 void splitter::height(sql_token kind, std::string_view raw) {
   level& now = levels_.back();
   if (raw == "(" || raw == "[") {
@@ -136,9 +136,14 @@ void skeleton_of(std::string_view statement, std::string& out) {
         if (piece.prefix != 0) out += piece.prefix;
         out += '\'';
         break;
-      case sql_token::dollar_string: out += '\''; break;
-      case sql_token::number: out += '0'; break;
-      default: out += statement.substr(piece.begin, piece.end - piece.begin);
+      case sql_token::dollar_string:
+        out += '\'';
+        break;
+      case sql_token::number:
+        out += '0';
+        break;
+      default:
+        out += statement.substr(piece.begin, piece.end - piece.begin);
     }
   }
 }

@@ -45,7 +45,8 @@ statement_cache::statement_cache(std::size_t bytes, bool keep_text)
 std::size_t statement_cache::cost_of(const known_text& entry) {
   std::size_t cost = node_bytes + entry.sql.size();
   for (const statement_facts& each : *entry.list)
-    cost += sizeof each + each.text.size() + each.normalised.size() + each.json.size() + each.traceparent.size() + 32;
+    cost += sizeof each + each.text.size() + each.normalised.size() + each.json.size() +
+            each.traceparent.size() + 32;
   return cost;
 }
 
@@ -89,7 +90,8 @@ statement_list statement_cache::look(std::string_view sql, bool cut) {
   return remember(key, {std::string(sql), cut, std::move(list)});
 }
 
-const statement_cache::known_shape* statement_cache::find_shape(std::uint64_t key, std::string_view skeleton) {
+const statement_cache::known_shape* statement_cache::find_shape(std::uint64_t key,
+                                                                std::string_view skeleton) {
   if (const auto found = shapes_[0].find(key); found != shapes_[0].end())
     return found->second.skeleton == skeleton ? &found->second : nullptr;
   const auto found = shapes_[1].find(key);
@@ -150,7 +152,8 @@ statement_list statement_cache::work_out(std::string_view sql, bool cut) {
   std::vector<statement_facts> list;
   const std::vector<sql_part> parts = split_statements(text, limits::audit_statements);
   const bool skeletons = std::ranges::all_of(parts, &sql_part::by_skeleton);
-  const bool allowed = !cut && std::ranges::all_of(parts, may_ask_grammar) && text.size() <= limits::audit_grammar_bytes;
+  const bool allowed =
+      !cut && std::ranges::all_of(parts, may_ask_grammar) && text.size() <= limits::audit_grammar_bytes;
   std::vector<std::string_view> pieces;
   if (parts.size() > 1 && !skeletons && allowed) {
     ++grammar_calls_;

@@ -1,13 +1,15 @@
-// From the text of a query to what is kept of it: secrets replaced, statements told apart, each with PostgreSQL's own
-// fingerprint and normalised text (libpg_query). A text that was seen before costs one hash and one comparison. Of
-// texts that differ in literals only, the grammar sees one: the others find their shape by their skeleton
-// (sql_skeleton.h). Bounded in bytes: what was not asked for lately is forgotten and worked out again.
+// From the text of a query to what is kept of it: secrets replaced, statements told apart, each with
+// PostgreSQL's own fingerprint and normalised text (libpg_query). A text that was seen before costs one hash
+// and one comparison. Of texts that differ in literals only, the grammar sees one: the others find their
+// shape by their skeleton (sql_skeleton.h). Bounded in bytes: what was not asked for lately is forgotten and
+// worked out again.
 //
-// A text longer than `limits::audit_grammar_bytes`, nested more deeply than `limits::audit_grammar_depth` or only
-// the beginning of a longer one is not shown to the grammar: its fingerprint and normalised text are empty.
+// A text longer than `limits::audit_grammar_bytes`, nested more deeply than `limits::audit_grammar_depth` or
+// only the beginning of a longer one is not shown to the grammar: its fingerprint and normalised text are
+// empty.
 //
-// Owner: the audit thread, or the console or admin thread, one cache each; not thread-safe. libpg_query keeps memory of
-// its own for each thread that calls it, and frees it when that thread ends.
+// Owner: the audit thread, or the console or admin thread, one cache each; not thread-safe. libpg_query keeps
+// memory of its own for each thread that calls it, and frees it when that thread ends.
 #pragma once
 
 #include <array>
@@ -28,7 +30,8 @@ struct statement_facts {
   std::string normalised;   ///< literals as $1, $2...; empty where the grammar refuses it
   std::string fingerprint;  ///< 16 hex digits; empty where the grammar refuses it
   std::string traceparent;  ///< of a sqlcommenter comment; empty: none
-  std::string json;  ///< "text":"…","fingerprint":"…" ready for a line (only "fingerprint":… where query text is off)
+  std::string
+      json;  ///< "text":"…","fingerprint":"…" ready for a line (only "fingerprint":… where query text is off)
 };
 using statement_list =
     std::shared_ptr<const std::vector<statement_facts>>;  ///< one per statement in the text, at least one
@@ -74,8 +77,8 @@ class statement_cache {
   bool keep_text_;
   std::uint64_t seed_;
   std::uint64_t grammar_calls_ = 0;
-  // Two generations: what is found in the old one moves to the young one, and when that has filled half of the
-  // budget it becomes the old one and the old one goes.
+  // Two generations: what is found in the old one moves to the young one, and when that has filled half of
+  // the budget it becomes the old one and the old one goes.
   std::array<text_map, 2> texts_;
   std::array<shape_map, 2> shapes_;
   std::size_t young_bytes_ = 0;

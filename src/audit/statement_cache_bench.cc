@@ -10,7 +10,8 @@
 namespace trunkline::audit {
 namespace {
 
-const std::string query = "SELECT abalance FROM pgbench_accounts WHERE aid = $1 AND bid = $2 AND filler <> 'x'";
+const std::string query =
+    "SELECT abalance FROM pgbench_accounts WHERE aid = $1 AND bid = $2 AND filler <> 'x'";
 
 void known_text(benchmark::State& state) {
   statement_cache cache(64 << 20, true);
@@ -23,7 +24,8 @@ void known_shape(benchmark::State& state) {
   statement_cache cache(64 << 20, true);
   std::uint64_t number = 0;
   for (auto _ : state)
-    benchmark::DoNotOptimize(cache.look("SELECT abalance FROM pgbench_accounts WHERE aid = " + std::to_string(++number)));
+    benchmark::DoNotOptimize(
+        cache.look("SELECT abalance FROM pgbench_accounts WHERE aid = " + std::to_string(++number)));
 }
 BENCHMARK(known_shape);
 
@@ -31,7 +33,8 @@ void new_shape(benchmark::State& state) {
   statement_cache cache(64 << 20, true);
   std::uint64_t number = 0;
   for (auto _ : state)
-    benchmark::DoNotOptimize(cache.look("SELECT abalance FROM t" + std::to_string(++number) + " WHERE aid = 1"));
+    benchmark::DoNotOptimize(
+        cache.look("SELECT abalance FROM t" + std::to_string(++number) + " WHERE aid = 1"));
 }
 BENCHMARK(new_shape);
 

@@ -68,7 +68,9 @@ TEST(StatementCache, OfTheBeginningOfATextOnlyTheTextIsKept) {
 TEST(StatementCache, RulesAndFunctionBodiesAreOneStatement) {
   statement_cache cache(megabyte, true);
   EXPECT_EQ(cache.look("create rule r as on insert to t do also (select 1; select 2); select 3")->size(), 2U);
-  EXPECT_EQ(cache.look("create function f() returns int begin atomic select 1; select 2; end; select 3")->size(), 2U);
+  EXPECT_EQ(
+      cache.look("create function f() returns int begin atomic select 1; select 2; end; select 3")->size(),
+      2U);
 }
 
 TEST(StatementCache, KeepsNoTextWhereItIsOff) {
@@ -85,9 +87,11 @@ TEST(StatementCache, ReadsTraceparents) {
   EXPECT_EQ((*cache.look("select 1 /*db_driver='x',traceparent='" + trace + "'*/"))[0].traceparent, trace);
   EXPECT_EQ((*cache.look("/*traceparent='00%2D" + trace.substr(3) + "'*/ select 1"))[0].traceparent, trace);
   for (const std::string& bad :
-       {"traceparent='" + trace + "'", "'/*traceparent=''" + trace + "''*/'", "/*traceparent='ff" + trace.substr(2) + "'*/",
-        "/*xtraceparent='" + trace + "'*/", "/*traceparent='00-" + std::string(32, '0') + trace.substr(35) + "'*/",
-        "/*traceparent='" + trace + "-00'*/", std::string("/*traceparent='00-zz'*/"), "/*traceparent='" + trace}) {
+       {"traceparent='" + trace + "'", "'/*traceparent=''" + trace + "''*/'",
+        "/*traceparent='ff" + trace.substr(2) + "'*/", "/*xtraceparent='" + trace + "'*/",
+        "/*traceparent='00-" + std::string(32, '0') + trace.substr(35) + "'*/",
+        "/*traceparent='" + trace + "-00'*/", std::string("/*traceparent='00-zz'*/"),
+        "/*traceparent='" + trace}) {
     EXPECT_EQ((*cache.look("select 1 " + bad))[0].traceparent, "") << bad;
   }
 }
@@ -101,7 +105,8 @@ TEST(StatementCache, DeepAndLongTextsDoNotReachTheGrammar) {
   std::string nested = "select ";
   nested += std::string(20'000, '(') + "1" + std::string(20'000, ')');
   EXPECT_EQ((*cache.look(nested))[0].fingerprint, "");
-  EXPECT_EQ((*cache.look("select '" + std::string(limits::audit_grammar_bytes, 'x') + "'"))[0].fingerprint, "");
+  EXPECT_EQ((*cache.look("select '" + std::string(limits::audit_grammar_bytes, 'x') + "'"))[0].fingerprint,
+            "");
   EXPECT_EQ(cache.grammar_calls(), 0U);
   // Many rows are not deep.
   std::string rows = "insert into t values (1, 'a')";
@@ -131,16 +136,18 @@ rc::Gen<std::string> literals() {
       rc::gen::map(rc::gen::arbitrary<std::uint32_t>(), [](std::uint32_t n) { return std::to_string(n); }),
       rc::gen::map(rc::gen::container<std::string>(rc::gen::inRange('a', 'z')),
                    [](const std::string& s) { return "'" + s + "'"; }),
-      rc::gen::element<std::string>("1.5", ".5e-3", "1e9", "'it''s'", "E'a\\'b'", "$$x;y$$", "$t$ $$ $t$", "'--'", "'/*'",
-                                    "true", "null", "99999999999999999999"));
+      rc::gen::element<std::string>("1.5", ".5e-3", "1e9", "'it''s'", "E'a\\'b'", "$$x;y$$", "$t$ $$ $t$",
+                                    "'--'", "'/*'", "true", "null", "99999999999999999999"));
 }
 
 RC_GTEST_PROP(StatementCache, TheSkeletonFindsWhatTheGrammarWouldSay, ()) {
   statement_cache cache(megabyte, true);
   const auto shape = *rc::gen::element<std::string>(
       "select * from t where a = ? and b in (?, ?)", "insert into t (a, b) values (?, ?), (?, ?)",
-      "update t set a = ?, b = b + ? where c < - ?", "with x as (select ? as y) select * from x limit 5 offset ?",
-      "delete from t where a between ? and ? /* ' */ -- \"\n", "select case when a = ? then ? else ? end, ? ::text");
+      "update t set a = ?, b = b + ? where c < - ?",
+      "with x as (select ? as y) select * from x limit 5 offset ?",
+      "delete from t where a between ? and ? /* ' */ -- \"\n",
+      "select case when a = ? then ? else ? end, ? ::text");
   for (int round = 0; round < 3; ++round) {
     std::string text;
     for (const char c : shape)

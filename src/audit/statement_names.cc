@@ -56,7 +56,8 @@ void statement_names::of_session::doubt() {
 }
 
 std::size_t statement_names::own_bytes(const prepared_statement& statement) {
-  return sizeof(prepared_statement) + sizeof(node) + 128 + 2 * statement.name.size() + 4 * statement.types.size();
+  return sizeof(prepared_statement) + sizeof(node) + 128 + 2 * statement.name.size() +
+         4 * statement.types.size();
 }
 
 void statement_names::hold_text(const statement_list& list) {

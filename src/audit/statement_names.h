@@ -1,6 +1,7 @@
-// The prepared statements and portals of each session, by name, as its server knows them. Bounded for each session and
-// in all: beyond, the statement that was prepared first is forgotten, and a later use of its name is of an unknown
-// statement. Texts are shared with the statement cache and counted once. Owner: the audit thread.
+// The prepared statements and portals of each session, by name, as its server knows them. Bounded for each
+// session and in all: beyond, the statement that was prepared first is forgotten, and a later use of its name
+// is of an unknown statement. Texts are shared with the statement cache and counted once. Owner: the audit
+// thread.
 #pragma once
 
 #include <cstddef>

@@ -19,7 +19,7 @@ namespace {
 constexpr int patience_ms = 100;
 
 bool is_regular(int descriptor) {
-  struct stat facts {};
+  struct stat facts{};
   return ::fstat(descriptor, &facts) == 0 && S_ISREG(facts.st_mode);
 }
 
@@ -28,8 +28,8 @@ bool is_regular(int descriptor) {
 stdout_sink::stdout_sink(std::string replica, int descriptor)
     : line_sink(std::move(replica)), descriptor_(descriptor), is_file_(is_regular(descriptor)) {}
 
-/// The descriptor is shared with others and may not be made non-blocking. A pipe that is ready takes PIPE_BUF bytes
-/// without blocking (pipe(7)).
+/// The descriptor is shared with others and may not be made non-blocking. A pipe that is ready takes PIPE_BUF
+/// bytes without blocking (pipe(7)).
 bool stdout_sink::wait_for_room() const {
   pollfd wanted{descriptor_, POLLOUT, 0};
   return ::poll(&wanted, 1, patience_ms) == 1;
@@ -42,7 +42,8 @@ bool stdout_sink::write() {
       problem_ = "nobody reads standard output";
       return false;
     }
-    const std::size_t most = is_file_ ? text.size() - written_ : std::min<std::size_t>(text.size() - written_, PIPE_BUF);
+    const std::size_t most =
+        is_file_ ? text.size() - written_ : std::min<std::size_t>(text.size() - written_, PIPE_BUF);
     const ssize_t count = ::write(descriptor_, text.data() + written_, most);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) {

@@ -1,5 +1,6 @@
-// Lines on standard output, or on another descriptor in a test. Nothing that stands there can be taken back: a line that
-// was begun is always completed. Numbers and chain begin anew with each run of the process. Owner: the audit thread.
+// Lines on standard output, or on another descriptor in a test. Nothing that stands there can be taken back:
+// a line that was begun is always completed. Numbers and chain begin anew with each run of the process.
+// Owner: the audit thread.
 #pragma once
 
 #include "audit/line_sink.h"

@@ -1,10 +1,11 @@
-// From a worker to the audit thread: one ring of bytes for each worker, written by its loop thread and read by
-// the audit thread, without a lock. The worker copies what passes (message bodies, figures) and nothing else;
-// what it means is worked out on the other side (session_model.h). Bounded: whoever writes asks `has_room`
-// first and decides what to do without (product.md G10).
+// From a worker to the audit thread: one ring of bytes for each worker, written by its loop thread and read
+// by the audit thread, without a lock. The worker copies what passes (message bodies, figures) and nothing
+// else; what it means is worked out on the other side (session_model.h). Bounded: whoever writes asks
+// `has_room` first and decides what to do without (product.md G10).
 //
 // A record is a `tap_header`, then `size - sizeof(tap_header)` bytes of payload, padded to eight bytes. A
-// message longer than its piece comes in several records of the same kind and type; `last` marks the final one.
+// message longer than its piece comes in several records of the same kind and type; `last` marks the final
+// one.
 #pragma once
 
 #include <algorithm>
@@ -29,7 +30,8 @@ enum class tap_kind : std::uint8_t {
   event,
   /// Body of a message of the client: Q, P, B, D, E, C, F. `request` is its number.
   client_message,
-  /// Body of a message of the server: C, E, s, I, t, G, H, W. `request` is the number of what it answers; 0: of
+  /// Body of a message of the server: C, E, s, I, t, G, H, W. `request` is the number of what it answers; 0:
+  /// of
   /// nothing (an ErrorResponse that ends the session).
   server_message,
   /// Whole messages of a session, each a `gathered_message` with its body.
@@ -44,9 +46,9 @@ enum class tap_kind : std::uint8_t {
 struct tap_header {
   std::uint32_t size = 0;  ///< of header and payload, without the padding
   tap_kind kind = tap_kind::wrap;
-  char type = 0;            ///< PostgreSQL's message type
-  std::uint8_t last = 1;    ///< the final piece of its message
-  std::uint8_t cut = 0;     ///< the message is longer than what is kept of it: see `length`
+  char type = 0;          ///< PostgreSQL's message type
+  std::uint8_t last = 1;  ///< the final piece of its message
+  std::uint8_t cut = 0;   ///< the message is longer than what is kept of it: see `length`
   std::uint64_t session = 0;
   std::uint64_t request = 0;
   std::uint64_t length = 0;  ///< of the whole body, kept or not
@@ -121,9 +123,9 @@ class tap {
 
   // ---- the audit thread's side ----
 
-  /// Calls `take(const tap_header&, byte_span payload)` for each record that is there, up to about `most` bytes;
-  /// an event's payload is a `rare_event*` to be owned. Answers the bytes read; 0: it was empty. The space is free
-  /// again only after the call.
+  /// Calls `take(const tap_header&, byte_span payload)` for each record that is there, up to about `most`
+  /// bytes; an event's payload is a `rare_event*` to be owned. Answers the bytes read; 0: it was empty. The
+  /// space is free again only after the call.
   template <class Take>
   std::size_t read(std::size_t most, Take&& take) {
     const std::uint64_t end = published_.load(std::memory_order_acquire);

@@ -76,7 +76,8 @@ TEST(Tap, BeginsAnewWhereAllIsRead) {
 
 TEST(Tap, DestroysEventsThatNobodyRead) {
   tap ring(4'096);
-  ring.write(std::make_unique<rare_event>(rare_event{1, {}, cancel_served{"a client whose name is long enough", ""}}));
+  ring.write(std::make_unique<rare_event>(
+      rare_event{1, {}, cancel_served{"a client whose name is long enough", ""}}));
 }
 
 TEST(Tap, CarriesAMillionRecordsFromOneThreadToAnother) {

@@ -1,8 +1,9 @@
-// Shared by the tests and benchmarks of this folder: a worker's side of a tap, messages as records, and folders that go
-// when the test is over.
+// Shared by the tests and benchmarks of this folder: a worker's side of a tap, messages as records, and
+// folders that go when the test is over.
 #pragma once
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
@@ -13,7 +14,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -34,14 +34,17 @@ inline std::string text(std::string_view value) {
   return std::string(value) + '\0';
 }
 
-inline std::string parse(std::string_view name, std::string_view sql, const std::vector<std::uint32_t>& types = {}) {
+inline std::string parse(std::string_view name, std::string_view sql,
+                         const std::vector<std::uint32_t>& types = {}) {
   std::string body = text(name) + text(sql) + be16(static_cast<std::uint16_t>(types.size()));
   for (const auto type : types)
     body += be32(type);
   return body;
 }
-inline std::string bind(std::string_view portal, std::string_view statement, const std::vector<std::string>& values = {}) {
-  std::string body = text(portal) + text(statement) + be16(0) + be16(static_cast<std::uint16_t>(values.size()));
+inline std::string bind(std::string_view portal, std::string_view statement,
+                        const std::vector<std::string>& values = {}) {
+  std::string body =
+      text(portal) + text(statement) + be16(0) + be16(static_cast<std::uint16_t>(values.size()));
   for (const auto& value : values)
     body += be32(static_cast<std::uint32_t>(value.size())) + value;
   return body + be16(0);
@@ -88,8 +91,10 @@ class script {
            byte_span{reinterpret_cast<const std::byte*>(&facts), sizeof facts});
   }
   /// In pieces of `piece` bytes.
-  void record(tap_kind kind, char type, std::uint64_t request, std::string_view body, std::size_t piece = 16'384) {
-    tap_header head{.kind = kind, .type = type, .session = session_, .request = request, .length = body.size()};
+  void record(tap_kind kind, char type, std::uint64_t request, std::string_view body,
+              std::size_t piece = 16'384) {
+    tap_header head{
+        .kind = kind, .type = type, .session = session_, .request = request, .length = body.size()};
     do {
       const std::string_view now = body.substr(0, piece);
       body.remove_prefix(now.size());
@@ -200,7 +205,8 @@ inline std::vector<std::string> segments_in(const std::string& folder) {
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     const std::string name = entry.path().filename();
     const std::size_t dash = name.rfind('-');
-    if (name.ends_with(".jsonl")) found.emplace_back(std::strtoull(name.c_str() + dash + 1, nullptr, 10), name);
+    if (name.ends_with(".jsonl"))
+      found.emplace_back(std::strtoull(name.c_str() + dash + 1, nullptr, 10), name);
   }
   std::sort(found.begin(), found.end());
   std::vector<std::string> names;

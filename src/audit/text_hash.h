@@ -1,5 +1,6 @@
-// A fast 64-bit hash of bytes for tables inside one process and for the sparse index: multiply and fold, eight bytes
-// at a time. Not cryptographic. The same input gives the same number in every build. Pure functions; any thread.
+// A fast 64-bit hash of bytes for tables inside one process and for the sparse index: multiply and fold,
+// eight bytes at a time. Not cryptographic. The same input gives the same number in every build. Pure
+// functions; any thread.
 #pragma once
 
 #include <cstddef>

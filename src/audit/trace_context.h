@@ -1,5 +1,5 @@
-// W3C Trace Context as it reaches a database: the `traceparent` of a sqlcommenter comment or inside application_name.
-// Pure; any thread.
+// W3C Trace Context as it reaches a database: the `traceparent` of a sqlcommenter comment or inside
+// application_name. Pure; any thread.
 #pragma once
 
 #include <optional>

@@ -25,8 +25,9 @@ std::string seconds_text(std::chrono::nanoseconds value) {
 
 }  // namespace
 
-span_record make_span(const trace_parent& parent, const statement_step& step, const telemetry::exchange_facts& facts,
-                      const session_labels& who, std::chrono::nanoseconds offset, bool with_text) {
+span_record make_span(const trace_parent& parent, const statement_step& step,
+                      const telemetry::exchange_facts& facts, const session_labels& who,
+                      std::chrono::nanoseconds offset, bool with_text) {
   span_record span;
   span.trace_id = parent.trace_id;
   span.parent_span_id = parent.span_id;

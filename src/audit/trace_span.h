@@ -1,5 +1,5 @@
-// A statement that carries a sampled traceparent, as a span (OpenTelemetry semantic conventions, "Database client
-// spans"). Pure.
+// A statement that carries a sampled traceparent, as a span (OpenTelemetry semantic conventions, "Database
+// client spans"). Pure.
 #pragma once
 
 #include <chrono>
@@ -12,7 +12,8 @@
 namespace trunkline::audit {
 
 /// `offset`: from the steady to the system's clock. `with_text`: the normalised text may be told.
-span_record make_span(const trace_parent& parent, const statement_step& step, const telemetry::exchange_facts& facts,
-                      const session_labels& who, std::chrono::nanoseconds offset, bool with_text);
+span_record make_span(const trace_parent& parent, const statement_step& step,
+                      const telemetry::exchange_facts& facts, const session_labels& who,
+                      std::chrono::nanoseconds offset, bool with_text);
 
 }  // namespace trunkline::audit

@@ -29,7 +29,8 @@ bool read_ends(std::string_view line, line_ends& ends) {
   constexpr std::string_view tail = "\"}";
   constexpr std::string_view event_key = ",\"event\":\"";
   const std::size_t frame = line_before_hash.size() + 64 + tail.size();
-  if (!line.starts_with(line_begin) || !line.ends_with(tail) || line.size() < line_begin.size() + frame) return false;
+  if (!line.starts_with(line_begin) || !line.ends_with(tail) || line.size() < line_begin.size() + frame)
+    return false;
   const std::string_view end = line.substr(line.size() - frame);
   if (!end.starts_with(line_before_hash)) return false;
   ends.prev = end.substr(line_before_hash.size(), 64);
@@ -88,11 +89,15 @@ void verifier::first_line(const line_ends& ends, std::string_view text) {
   if (ends.event != "segment.start") return finding("the segment does not begin with segment.start");
   const auto parsed = nlohmann::json::parse(text, nullptr, false);
   if (!parsed.is_object()) return finding("the line is no JSON");
-  const std::string previous = parsed.contains("previous") && parsed["previous"].is_string() ? parsed["previous"].get<std::string>() : "";
-  const std::string reason = parsed.contains("reason") && parsed["reason"].is_string() ? parsed["reason"].get<std::string>() : "";
+  const std::string previous = parsed.contains("previous") && parsed["previous"].is_string()
+                                   ? parsed["previous"].get<std::string>()
+                                   : "";
+  const std::string reason =
+      parsed.contains("reason") && parsed["reason"].is_string() ? parsed["reason"].get<std::string>() : "";
   if (before_.empty() && report_.lines == 0 && ends.seq != 1) {
-    const std::string what = fmt::format("the audit begins with line {}: {} lines before it are not here{}", ends.seq,
-                                         ends.seq - 1, previous.empty() ? "" : ", the last of them in " + previous);
+    const std::string what =
+        fmt::format("the audit begins with line {}: {} lines before it are not here{}", ends.seq,
+                    ends.seq - 1, previous.empty() ? "" : ", the last of them in " + previous);
     removed_before_ ? note(what) : finding(what);
     // Where it went on from, only the line itself knows.
     seq_ = ends.seq - 1;
@@ -102,8 +107,10 @@ void verifier::first_line(const line_ends& ends, std::string_view text) {
   }
   if (reason == "recovered") {
     ++report_.recovered;
-    note("recovered: the gateway before it ended without a word (a crash or kill -9); what it had not yet committed, "
-         "at most the last 10 ms, is not in the audit");
+    note(
+        "recovered: the gateway before it ended without a word (a crash or kill -9); what it had not yet "
+        "committed, "
+        "at most the last 10 ms, is not in the audit");
   } else if (!before_.empty() && !ended_) {
     finding(fmt::format("{} has no segment.end: lines are missing at its end", before_));
   }
@@ -113,9 +120,10 @@ void verifier::own_event(const line_ends& ends, std::string_view text) {
   ended_ = ends.event == "segment.end";
   if (ends.event != "gap") return;
   const auto parsed = nlohmann::json::parse(text, nullptr, false);
-  const std::uint64_t events = parsed.is_object() && parsed.contains("events") && parsed["events"].is_number_unsigned()
-                                   ? parsed["events"].get<std::uint64_t>()
-                                   : 0;
+  const std::uint64_t events =
+      parsed.is_object() && parsed.contains("events") && parsed["events"].is_number_unsigned()
+          ? parsed["events"].get<std::uint64_t>()
+          : 0;
   ++report_.gaps;
   report_.lost_events += events;
   note(fmt::format("gap: {} events were not written, as the gateway said at the time", events));
@@ -131,11 +139,14 @@ void verifier::line(std::string_view text) {
     if (number_ == 1) first_line(ends, text);
     const bool follows = ends.prev == hash();
     if (ends.seq > seq_ + 1) {
-      finding(fmt::format("lines {} to {} are missing before line number {}", seq_ + 1, ends.seq - 1, ends.seq));
+      finding(
+          fmt::format("lines {} to {} are missing before line number {}", seq_ + 1, ends.seq - 1, ends.seq));
     } else if (ends.seq <= seq_) {
-      finding(fmt::format("line number {} comes behind {}: lines were added, repeated or moved", ends.seq, seq_));
+      finding(
+          fmt::format("line number {} comes behind {}: lines were added, repeated or moved", ends.seq, seq_));
     } else if (!follows) {
-      finding(fmt::format("it does not fit the line before it: line number {} was changed, or this one", seq_));
+      finding(
+          fmt::format("it does not fit the line before it: line number {} was changed, or this one", seq_));
     }
     seq_ = ends.seq;
     own_event(ends, text);
@@ -161,8 +172,9 @@ result<> verifier::segment(const segment_file& file, bool newest) {
   if (number_ == 0 && file.size == 0) newest ? note("not begun yet") : finding("the segment is empty");
   if (!source.torn().empty()) {
     ++number_;
-    newest ? note("the last line has no end: it is being written now, or its gateway ended in the middle of it")
-           : finding("the last line has no end: it was cut");
+    newest
+        ? note("the last line has no end: it is being written now, or its gateway ended in the middle of it")
+        : finding("the last line has no end: it was cut");
   }
   report_.bytes += file.size;
   ++report_.segments;
@@ -176,8 +188,10 @@ result<verify_report> verifier::run() {
   for (const segment_file& each : *files)
     if (auto done = segment(each, &each == &files->back()); !done) return fail(done.error());
   if (!files->empty() && !ended_) {
-    note("the newest segment has no segment.end: it is being written, or its gateway ended without a word, or lines were "
-         "cut off behind this one");
+    note(
+        "the newest segment has no segment.end: it is being written, or its gateway ended without a word, or "
+        "lines were "
+        "cut off behind this one");
   }
   report_.last_seq = seq_;
   report_.last_hash = hash();

@@ -1,7 +1,8 @@
-// Whether the lines of a folder are those that were written: each line's number and the hash of the line before it, over
-// all segments. Finds what was changed, removed, added, moved or cut, and segments that are missing. What it cannot see:
-// lines missing at the very end of the newest segment while that has no `segment.end`, and a chain that somebody made
-// anew from some line to the end; for that, keep a copy of a line's hash elsewhere. Blocking; one thread.
+// Whether the lines of a folder are those that were written: each line's number and the hash of the line
+// before it, over all segments. Finds what was changed, removed, added, moved or cut, and segments that are
+// missing. What it cannot see: lines missing at the very end of the newest segment while that has no
+// `segment.end`, and a chain that somebody made anew from some line to the end; for that, keep a copy of a
+// line's hash elsewhere. Blocking; one thread.
 #pragma once
 
 #include <cstdint>
@@ -17,11 +18,11 @@ struct verify_report {
   std::uint64_t lines = 0;
   std::uint64_t bytes = 0;
   std::uint64_t findings = 0;
-  std::uint64_t gaps = 0;         ///< `gap` events, and the events that they count as lost
+  std::uint64_t gaps = 0;  ///< `gap` events, and the events that they count as lost
   std::uint64_t lost_events = 0;
-  std::uint64_t recovered = 0;    ///< segments behind an end without a word
+  std::uint64_t recovered = 0;  ///< segments behind an end without a word
   std::uint64_t last_seq = 0;
-  std::string last_hash;          ///< of the last line
+  std::string last_hash;  ///< of the last line
 };
 
 struct verify_finding {

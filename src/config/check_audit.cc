@@ -13,10 +13,9 @@ void check_audit(const check_input& in) {
     const bool to_file = sinks[i].type == audit_sink_type::file;
     if (to_file && sinks[i].path.empty() && in.state.sound(key + ".path"))
       in.problem(key, "a file sink needs a path", "path: the folder of its segments");
-    const auto same = std::find_if(sinks.begin(), sinks.begin() + static_cast<std::ptrdiff_t>(i),
-                                   [&](const audit_sink& other) {
-                                     return other.type == sinks[i].type && other.path == sinks[i].path;
-                                   });
+    const auto same = std::find_if(
+        sinks.begin(), sinks.begin() + static_cast<std::ptrdiff_t>(i),
+        [&](const audit_sink& other) { return other.type == sinks[i].type && other.path == sinks[i].path; });
     if (same != sinks.begin() + static_cast<std::ptrdiff_t>(i))
       in.problem(key, "is the same as an earlier sink", "another folder, or one of them");
   }

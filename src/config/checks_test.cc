@@ -270,18 +270,23 @@ TEST(Checks, WarnsOfWhatIsDoubtful) {
 
 TEST(Checks, AdminStaysOnThisMachineOrIsWarnedOf) {
   const std::string listener = "{name: main, address: '127.0.0.1:9630', tls: {mode: disable}}";
-  EXPECT_THAT(problems_of(sample{.listener = listener, .rest = "admin: {}\n"}.text()),
-              ElementsAre("7:8: admin.address: 127.0.0.1:9630 overlaps with listeners[0], 127.0.0.1:9630 (expected "
-                          "addresses that differ)"));
-  EXPECT_THAT(warnings_of(sample{.rest = "admin: {address: '0.0.0.0:9630'}\n"}.text()),
-              ElementsAre("7:18: admin.address: whoever reaches 0.0.0.0:9630 reads sessions, users and metrics, without "
-                          "TLS and without a password (expected a loopback address or a unix socket, or a network "
-                          "policy around it)"));
-  for (const char* local : {"{}", "{address: '127.0.0.1:0'}", "{address: '[::1]:9630'}", "{address: 'unix:/run/a'}"})
+  EXPECT_THAT(
+      problems_of(sample{.listener = listener, .rest = "admin: {}\n"}.text()),
+      ElementsAre("7:8: admin.address: 127.0.0.1:9630 overlaps with listeners[0], 127.0.0.1:9630 (expected "
+                  "addresses that differ)"));
+  EXPECT_THAT(
+      warnings_of(sample{.rest = "admin: {address: '0.0.0.0:9630'}\n"}.text()),
+      ElementsAre(
+          "7:18: admin.address: whoever reaches 0.0.0.0:9630 reads sessions, users and metrics, without "
+          "TLS and without a password (expected a loopback address or a unix socket, or a network "
+          "policy around it)"));
+  for (const char* local :
+       {"{}", "{address: '127.0.0.1:0'}", "{address: '[::1]:9630'}", "{address: 'unix:/run/a'}"})
     EXPECT_THAT(warnings_of(sample{.rest = fmt::format("admin: {}\n", local)}.text()), IsEmpty()) << local;
-  EXPECT_THAT(with_rest("admin: {address: 'localhost:9630'}\n"),
-              ElementsAre("7:18: admin.address: `localhost:9630` has a name where an IP address belongs (expected an "
-                          "address such as 0.0.0.0:6432, [::]:6432 or unix:/run/trunkline.sock)"));
+  EXPECT_THAT(
+      with_rest("admin: {address: 'localhost:9630'}\n"),
+      ElementsAre("7:18: admin.address: `localhost:9630` has a name where an IP address belongs (expected an "
+                  "address such as 0.0.0.0:6432, [::]:6432 or unix:/run/trunkline.sock)"));
 }
 
 TEST(Checks, AdminIsServedOnlyWhereItIsNamed) {
@@ -292,12 +297,15 @@ TEST(Checks, AdminIsServedOnlyWhereItIsNamed) {
 
 TEST(Checks, WarnsOfWhatTheConsoleHides) {
   const std::string console = "admin: {console: {users: ops, verifierFile: v}}\n";
-  EXPECT_THAT(warnings_of(sample{.route = "{name: a, upstream: db, match: {database: [app, trunkline]}}"}.text()),
-              IsEmpty());
   EXPECT_THAT(
-      warnings_of(sample{.route = "{name: a, upstream: db, match: {database: [app, trunkline]}}"}.text() + console),
-      ElementsAre(HasSubstr("routes[0].match.database: `trunkline` is the console's: no client of that database "
-                            "comes to a route")));
+      warnings_of(sample{.route = "{name: a, upstream: db, match: {database: [app, trunkline]}}"}.text()),
+      IsEmpty());
+  EXPECT_THAT(
+      warnings_of(sample{.route = "{name: a, upstream: db, match: {database: [app, trunkline]}}"}.text() +
+                  console),
+      ElementsAre(
+          HasSubstr("routes[0].match.database: `trunkline` is the console's: no client of that database "
+                    "comes to a route")));
   EXPECT_THAT(problems_of(sample{}.text() + "admin: {console: {users: []}}\n"), testing::SizeIs(2));
 }
 

@@ -50,8 +50,9 @@ TEST(Load, TheAuditIsChecked) {
               ElementsAre(HasSubstr("audit.sinks[0]: a file sink needs a path")));
   EXPECT_THAT(with_rest("audit: {sinks: [{path: /a}, {path: /a}]}\n"),
               ElementsAre(HasSubstr("audit.sinks[1]: is the same as an earlier sink")));
-  EXPECT_THAT(with_rest("audit: {sinks: [{path: /a, segmentSize: 1KiB}]}\n"),
-              ElementsAre(HasSubstr("out of range (expected a size such as 64KiB or 256MiB, at least 64KiB)")));
+  EXPECT_THAT(
+      with_rest("audit: {sinks: [{path: /a, segmentSize: 1KiB}]}\n"),
+      ElementsAre(HasSubstr("out of range (expected a size such as 64KiB or 256MiB, at least 64KiB)")));
   EXPECT_THAT(with_rest("tracing: {endpoint: 'ftp://x'}\n"), ElementsAre(HasSubstr("is not a URL")));
   EXPECT_THAT(with_rest("tracing: {endpoint: 'http://x/', caFile: ca.crt}\n"),
               ElementsAre(HasSubstr("tracing.caFile: means nothing without https")));

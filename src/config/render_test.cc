@@ -81,11 +81,12 @@ TEST(Render, LeavesOutNoKey) {
 
 TEST(Render, SaysTheSameInJson) {
   const auto json = render_json(load_everything());
-  for (const char* part :
-       {R"({"listeners":[{"name":"main","address":"[::]:6432","tls":{"mode":"allow","certificates":[{"certFile":)",
-        R"("minVersion":"1.3")", R"("maxSessions":7,"loginTimeout":"1500ms")", R"("match":{"listener":["main"])",
-        R"("app.name":"a \"quoted\" $${x} name")", R"("direct":true)", R"("workers":3)",
-        R"("admin":{"address":"[::]:9631",)"}) {
+  for (
+      const char* part :
+      {R"({"listeners":[{"name":"main","address":"[::]:6432","tls":{"mode":"allow","certificates":[{"certFile":)",
+       R"("minVersion":"1.3")", R"("maxSessions":7,"loginTimeout":"1500ms")",
+       R"("match":{"listener":["main"])", R"("app.name":"a \"quoted\" $${x} name")", R"("direct":true)",
+       R"("workers":3)", R"("admin":{"address":"[::]:9631",)"}) {
     EXPECT_THAT(json, testing::HasSubstr(part));
   }
   settings value = load_everything();
@@ -96,11 +97,10 @@ TEST(Render, SaysTheSameInJson) {
 }
 
 TEST(Render, NamesEveryFileForTheWatch) {
-  EXPECT_THAT(
-      referenced_files(load_everything()),
-      testing::ElementsAre(testing::EndsWith("/t"), "/c/a.crt", "/c/a.key", "/c/b.crt", "/c/b.key",
-                           "/c/ca.crt", "/c/pw", "/c/app", "/c/verifiers", "/c/ca", "/c/crt", "/c/key",
-                           "/c/console", "/ca.crt"));
+  EXPECT_THAT(referenced_files(load_everything()),
+              testing::ElementsAre(testing::EndsWith("/t"), "/c/a.crt", "/c/a.key", "/c/b.crt", "/c/b.key",
+                                   "/c/ca.crt", "/c/pw", "/c/app", "/c/verifiers", "/c/ca", "/c/crt",
+                                   "/c/key", "/c/console", "/ca.crt"));
 }
 
 RC_GTEST_PROP(Render, AnyValueOfASettingSurvives, ()) {

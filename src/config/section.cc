@@ -229,7 +229,8 @@ std::size_t section::size(std::string_view key) {
 std::string section::folder(std::string_view key) {
   const auto value = scalar_of(key);
   if (!value) return {};
-  if (!value->text.empty() && value->text.find('\0') == std::string::npos) return state_->absolute(value->text);
+  if (!value->text.empty() && value->text.find('\0') == std::string::npos)
+    return state_->absolute(value->text);
   wrong(value->where, path_of(key), describe(key), quote(value->shown) + " is not a path");
   return {};
 }
@@ -238,7 +239,9 @@ std::string section::url(std::string_view key) {
   const auto value = scalar_of(key);
   if (!value) return {};
   const std::string_view text = value->text;
-  const auto host = text.starts_with("http://") ? text.substr(7) : text.starts_with("https://") ? text.substr(8) : "";
+  const auto host = text.starts_with("http://")    ? text.substr(7)
+                    : text.starts_with("https://") ? text.substr(8)
+                                                   : "";
   const bool fits = !host.empty() && host.front() != '/' &&
                     std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
   if (fits) return value->text;

@@ -29,9 +29,7 @@ class row {
     return number(std::min<std::uint64_t>(value, std::numeric_limits<std::int32_t>::max()));
   }
   row& seconds(double value) { return text(fmt::format("{:.6f}", value)); }
-  row& seconds(std::chrono::nanoseconds value) {
-    return seconds(seconds_of(value));
-  }
+  row& seconds(std::chrono::nanoseconds value) { return seconds(seconds_of(value)); }
   row& yes(bool value) { return text(value ? "yes" : "no"); }
   row& null() {
     cells_.emplace_back();

@@ -55,8 +55,8 @@ bool read_duration(std::string_view text, double& seconds) {
   const auto number = std::from_chars(text.data(), end, seconds);
   if (number.ec != std::errc{} || !(seconds >= 0) || seconds > 1e9) return false;
   const std::string_view unit(number.ptr, static_cast<std::size_t>(end - number.ptr));
-  constexpr std::pair<std::string_view, double> units[]{{"us", 1e-6}, {"ms", 1e-3}, {"s", 1},       {"m", 60},
-                                                        {"h", 3600},  {"d", 86400}, {"w", 7 * 86400}};
+  constexpr std::pair<std::string_view, double> units[]{
+      {"us", 1e-6}, {"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}, {"w", 7 * 86400}};
   for (const auto& [name, factor] : units) {
     if (unit != name) continue;
     seconds *= factor;
@@ -67,10 +67,12 @@ bool read_duration(std::string_view text, double& seconds) {
 
 result<std::string> folder_of(const audit_options& options) {
   if (!options.path.empty()) return options.path;
-  if (options.config_file.empty()) return fail({.message = "which audit? -c FILE or --path DIR says where it is"});
+  if (options.config_file.empty())
+    return fail({.message = "which audit? -c FILE or --path DIR says where it is"});
   const auto loaded = config::load_file(options.config_file);
   if (loaded.value == nullptr)
-    return fail({.message = loaded.problems.empty() ? "the configuration is wrong" : loaded.problems[0].render()});
+    return fail(
+        {.message = loaded.problems.empty() ? "the configuration is wrong" : loaded.problems[0].render()});
   for (const auto& sink : loaded.value->audit.sinks)
     if (sink.type == config::audit_sink_type::file) return sink.path;
   return fail({.message = options.config_file + ": audit has no file sink"});
@@ -81,7 +83,9 @@ result<> bound(const std::string& text, const char* name, std::optional<std::int
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   std::int64_t moment = 0;
   if (!read_moment(text, std::chrono::duration_cast<std::chrono::microseconds>(now).count(), moment))
-    return fail({.message = fmt::format("--{} {}: a time such as 2026-11-25T14:00:00Z or an age such as 5m, 2h, 3d", name, text)});
+    return fail(
+        {.message = fmt::format("--{} {}: a time such as 2026-11-25T14:00:00Z or an age such as 5m, 2h, 3d",
+                                name, text)});
   to = moment;
   return {};
 }
@@ -117,7 +121,8 @@ result<audit::archive> open_archive(const audit_options& options) {
   if (opened->segments().empty()) return fail({.message = *folder + ": there are no audit-*.jsonl segments"});
   const auto added = opened->catch_up();
   if (!opened->index_problem().empty())
-    fmt::print(stderr, "trunkline audit: {}; every line is read instead\n", terminal_safe(opened->index_problem()));
+    fmt::print(stderr, "trunkline audit: {}; every line is read instead\n",
+               terminal_safe(opened->index_problem()));
   else if (added && *added > 0)
     fmt::print(stderr, "trunkline audit: the index was completed: {} blocks\n", *added);
   return opened;
@@ -146,7 +151,8 @@ int list(const audit_options& options, audit::archive& from, line_filter filter)
 int tail(const audit_options& options, audit::archive& from, const line_filter& filter) {
   const audit_style style = style_of_terminal();
   audit::archive_place place;
-  // Where the end is, before what is there is shown: a line may come twice, never not at all... unless neither misses.
+  // Where the end is, before what is there is shown: a line may come twice, never not at all... unless
+  // neither misses.
   const auto nowhere = [](std::string_view, const line_view&) { return true; };
   if (auto done = from.follow(filter, place, nowhere); !done) return complain(done.error().message);
   std::vector<std::string> newest;
@@ -231,7 +237,8 @@ void replay_event(const json& line, const audit_options& options) {
     fmt::print("{}=> ", terminal_safe(audit_text(line, "database")));
     const std::string shown = terminal_safe(text.empty() ? audit_text(each, "fingerprint") : text);
     // About as fast as a quick typist, and never longer than a pause may be.
-    const double typing = std::min(options.max_pause, static_cast<double>(shown.size()) * 0.02) / options.speed;
+    const double typing =
+        std::min(options.max_pause, static_cast<double>(shown.size()) * 0.02) / options.speed;
     constexpr std::size_t pieces = 16;
     for (std::size_t i = 0; i < pieces; ++i) {
       const std::size_t begin = shown.size() * i / pieces;
@@ -263,7 +270,8 @@ int replay(const audit_options& options, audit::archive& from) {
     return flushed();
   });
   if (!done) return complain(done.error().message);
-  if (shown == 0) fmt::print(stderr, "trunkline audit: nothing is known of session {}\n", terminal_safe(options.id));
+  if (shown == 0)
+    fmt::print(stderr, "trunkline audit: nothing is known of session {}\n", terminal_safe(options.id));
   return shown > 0 && flushed() ? exit_good : exit_failure;
 }
 
@@ -288,7 +296,8 @@ int check_chain(const audit_options& options) {
 }
 
 void add_place(CLI::App& to, audit_options& options) {
-  to.add_option("-c,--config", options.config_file, "the gateway's configuration: the folder is that of its file sink");
+  to.add_option("-c,--config", options.config_file,
+                "the gateway's configuration: the folder is that of its file sink");
   to.add_option("--path", options.path, "the folder with the segments");
 }
 
@@ -334,7 +343,8 @@ void add_audit_command(CLI::App& app, audit_options& options) {
   auto* export_command = audit->add_subcommand("export", "all lines that fit, oldest first");
   auto* show_command = audit->add_subcommand("show", "a whole session, or one event by its number");
   auto* replay_command = audit->add_subcommand("replay", "a session at its own pace");
-  auto* verify_command = audit->add_subcommand("verify", "whether any line was changed, removed, added or moved");
+  auto* verify_command =
+      audit->add_subcommand("verify", "whether any line was changed, removed, added or moved");
   for (CLI::App* each : {ls, tail_command, export_command, show_command, replay_command, verify_command})
     add_place(*each, options);
   for (CLI::App* each : {ls, tail_command, export_command})
@@ -342,14 +352,18 @@ void add_audit_command(CLI::App& app, audit_options& options) {
   for (CLI::App* each : {ls, tail_command, show_command})
     add_output(*each, options);
   for (CLI::App* each : {ls, tail_command})
-    each->add_option("--limit", options.limit, "at most so many; 100")->check(CLI::Range(std::size_t{1}, std::size_t{10'000'000}));
+    each->add_option("--limit", options.limit, "at most so many; 100")
+        ->check(CLI::Range(std::size_t{1}, std::size_t{10'000'000}));
   ls->add_flag("--sessions", options.sessions, "sessions by their starts instead of all events");
   tail_command->add_flag("-f,--follow", options.follow, "and what comes");
-  export_command->add_option("--format", options.format, "json or csv")->check(CLI::IsMember({"json", "csv"}));
-  verify_command->add_flag("--removed-before", options.removed_before, "the oldest segments may have been removed");
+  export_command->add_option("--format", options.format, "json or csv")
+      ->check(CLI::IsMember({"json", "csv"}));
+  verify_command->add_flag("--removed-before", options.removed_before,
+                           "the oldest segments may have been removed");
   for (CLI::App* each : {show_command, replay_command})
     each->add_option("id", options.id, "of a session")->required();
-  replay_command->add_option("--speed", options.speed, "so many times as fast")->check(CLI::Range(0.01, 10'000.0));
+  replay_command->add_option("--speed", options.speed, "so many times as fast")
+      ->check(CLI::Range(0.01, 10'000.0));
   replay_command->add_option("--max-pause", options.max_pause, "no pause is longer: 3s")
       ->transform(CLI::Validator(
           [](std::string& text) {

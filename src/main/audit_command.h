@@ -1,5 +1,5 @@
-// `trunkline audit …`: reads the folder of a file sink. Options are plain values, filled by the command line; each command
-// prints to stdout and answers an exit code (options.h). Main thread only.
+// `trunkline audit …`: reads the folder of a file sink. Options are plain values, filled by the command line;
+// each command prints to stdout and answers an exit code (options.h). Main thread only.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,8 @@ namespace trunkline::main {
 struct audit_options {
   std::string config_file;  ///< the folder is that of its first file sink
   std::string path;         ///< or is named directly
-  std::string since, until, principal, database, fingerprint, sqlstate, slower_than, text, statement, event, session;
+  std::string since, until, principal, database, fingerprint, sqlstate, slower_than, text, statement, event,
+      session;
   std::size_t limit = 100;
   std::string output = "text";
   std::string format = "json";  ///< of export

@@ -30,7 +30,8 @@ std::string statements_text(const json& line) {
   std::string text;
   for (const json& each : member(line, "statements")) {
     std::string one = audit_text(each, "text");
-    if (one.empty() && !audit_text(each, "fingerprint").empty()) one = "[" + audit_text(each, "fingerprint") + "]";
+    if (one.empty() && !audit_text(each, "fingerprint").empty())
+      one = "[" + audit_text(each, "fingerprint") + "]";
     if (one.empty()) continue;
     text += (text.empty() ? "" : "; ") + one;
   }
@@ -39,9 +40,10 @@ std::string statements_text(const json& line) {
 
 /// Of what is no exchange: what happened, in a few words.
 std::string story(const json& line) {
-  constexpr std::array keys{"client", "listener", "route",  "applicationName", "method", "outcome", "sqlstate", "endpoint",
-                            "cause",  "endedBy",  "detail", "likely",          "result", "reason",  "problem",  "previous",
-                            "events", "from",     "to",     "seconds"};
+  constexpr std::array keys{"client",   "listener", "route",   "applicationName", "method", "outcome",
+                            "sqlstate", "endpoint", "cause",   "endedBy",         "detail", "likely",
+                            "result",   "reason",   "problem", "previous",        "events", "from",
+                            "to",       "seconds"};
   std::string text;
   for (const char* const key : keys) {
     const json& value = member(line, key);
@@ -95,7 +97,10 @@ std::string terminal_safe(std::string_view text) {
                                        text.starts_with("\xe2\x80\xae") || text.starts_with("\xe2\x81\xa6") ||
                                        text.starts_with("\xe2\x81\xa7") || text.starts_with("\xe2\x81\xa8"));
     if (byte < 0x20 || byte == 0x7f) {
-      out += byte == '\n' ? "\\n" : byte == '\t' ? "\\t" : byte == '\r' ? "\\r" : fmt::format("\\x{:02x}", byte);
+      out += byte == '\n'   ? "\\n"
+             : byte == '\t' ? "\\t"
+             : byte == '\r' ? "\\r"
+                            : fmt::format("\\x{:02x}", byte);
     } else if (c1) {
       out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[1]));
     } else if (length == 0 || turns) {
@@ -131,18 +136,20 @@ std::string audit_result(const json& line) {
 }
 
 void print_audit_heading(const audit_style& style) {
-  fmt::print("{}{:<27} {:>9} {:<18} {:<24} {:>10}  {}{}\n", style.colours ? "\x1b[1m" : "", "time", "seq", "session",
-             "who", "ms", "what", style.colours ? "\x1b[0m" : "");
+  fmt::print("{}{:<27} {:>9} {:<18} {:<24} {:>10}  {}{}\n", style.colours ? "\x1b[1m" : "", "time", "seq",
+             "session", "who", "ms", "what", style.colours ? "\x1b[0m" : "");
 }
 
 void print_audit_row(const json& line, const audit_style& style) {
   const std::string event = audit_text(line, "event");
   const bool exchange = event == "exchange";
-  const std::string what = exchange ? fmt::format("{:<12} {}", audit_result(line), squeezed(statements_text(line)))
-                                    : event + " " + story(line);
+  const std::string what = exchange
+                               ? fmt::format("{:<12} {}", audit_result(line), squeezed(statements_text(line)))
+                               : event + " " + story(line);
   const std::string time = exchange ? fmt::format("{:.3f}", audit_seconds(line) * 1'000) : "";
-  std::string row = terminal_safe(fmt::format("{:<27} {:>9} {:<18} {:<24} {:>10}  {}", audit_text(line, "time"),
-                                              audit_text(line, "seq"), audit_text(line, "session"), who(line), time, what));
+  std::string row =
+      terminal_safe(fmt::format("{:<27} {:>9} {:<18} {:<24} {:>10}  {}", audit_text(line, "time"),
+                                audit_text(line, "seq"), audit_text(line, "session"), who(line), time, what));
   if (style.width > 0) row = audit::utf8_prefix(row, style.width);
   const bool red = style.colours && went_wrong(line);
   fmt::print("{}{}{}\n", red ? "\x1b[31m" : "", row, red ? "\x1b[0m" : "");
@@ -152,15 +159,16 @@ void print_audit_event(const json& line, const audit_style& style) {
   print_audit_row(line, {style.colours, 0});
   if (audit_text(line, "event") == "exchange") {
     for (const json& each : member(line, "statements")) {
-      for (const char* const key : {"text", "normalised", "fingerprint", "name", "parameters", "tag", "sqlstate"}) {
+      for (const char* const key :
+           {"text", "normalised", "fingerprint", "name", "parameters", "tag", "sqlstate"}) {
         const std::string value = audit_text(each, key);
         if (!value.empty()) fmt::print("    {:<12} {}\n", key, terminal_safe(value));
       }
     }
   }
   for (const auto& [key, value] : line.items()) {
-    if (key == "statements" || key == "prev" || key == "v" || key == "time" || key == "seq" || key == "session" ||
-        key == "event")
+    if (key == "statements" || key == "prev" || key == "v" || key == "time" || key == "seq" ||
+        key == "session" || key == "event")
       continue;
     fmt::print("    {:<12} {}\n", terminal_safe(key), terminal_safe(plain(value)));
   }
@@ -176,9 +184,10 @@ void print_audit_csv(const json& line) {
     prints += (prints.empty() ? "" : " ") + audit_text(each, "fingerprint");
   const bool exchange = audit_text(line, "event") == "exchange";
   fmt::print("{},{},{},{},{},{},{},{},{},{}\r\n", csv(audit_text(line, "time")), csv(audit_text(line, "seq")),
-             csv(audit_text(line, "event")), csv(audit_text(line, "session")), csv(audit_text(line, "principal")),
-             csv(audit_text(line, "database")), csv(fmt::format("{:.6f}", audit_seconds(line))), csv(audit_result(line)),
-             csv(prints), csv(exchange ? statements_text(line) : story(line)));
+             csv(audit_text(line, "event")), csv(audit_text(line, "session")),
+             csv(audit_text(line, "principal")), csv(audit_text(line, "database")),
+             csv(fmt::format("{:.6f}", audit_seconds(line))), csv(audit_result(line)), csv(prints),
+             csv(exchange ? statements_text(line) : story(line)));
 }
 
 }  // namespace trunkline::main

@@ -1,4 +1,5 @@
-// Lines of the audit for people. Whatever stands in a line, no control character of it reaches the terminal. Main thread.
+// Lines of the audit for people. Whatever stands in a line, no control character of it reaches the terminal.
+// Main thread.
 #pragma once
 
 #include <string>
@@ -12,7 +13,7 @@ namespace trunkline::main {
 std::string terminal_safe(std::string_view text);
 
 struct audit_style {
-  bool colours = false;  ///< only where stdout is a terminal
+  bool colours = false;   ///< only where stdout is a terminal
   std::size_t width = 0;  ///< cut lines to so many columns; 0: never
 };
 

@@ -202,7 +202,8 @@ void gateway::stop() {
   audit_.stop();
   watch_audit();
   if (!workers_.empty() && was_blocked && audit_.blocked())
-    log_.write(telemetry::log_level::error, "audit", "what could not be written was still held at the end and is lost");
+    log_.write(telemetry::log_level::error, "audit",
+               "what could not be written was still held at the end and is lost");
   console_.reset();  // what it still works out is handed to a loop
   workers_.clear();
   for (auto& [name, entry] : sockets_) {

@@ -78,7 +78,7 @@ class gateway {
   runtime::work_pool work_;
   audit::pipeline audit_;
   audit::audit_state audit_told_;  // as the log has it
-  audit::tap& own_tap_;  // for what this thread has to tell
+  audit::tap& own_tap_;            // for what this thread has to tell
   std::unique_ptr<session::services> services_;
   std::unique_ptr<session::observer> for_console_;
   std::unique_ptr<console::desk> console_;

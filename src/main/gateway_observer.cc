@@ -40,8 +40,8 @@ session::sessions_view gateway_observer::sessions() {
     });
   }
   std::unique_lock lock(collected->mutex);
-  const bool complete = collected->changed.wait_for(lock, limits::observe_timeout,
-                                                    [&] { return collected->missing == 0; });
+  const bool complete =
+      collected->changed.wait_for(lock, limits::observe_timeout, [&] { return collected->missing == 0; });
   return {std::move(collected->sessions), complete};
 }
 

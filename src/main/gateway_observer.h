@@ -1,5 +1,5 @@
-// The running gateway as others may see it: asks the workers and adds up. Owner: `serve`; calls from any thread
-// but a worker's. Destroyed, with all who use it, before the gateway stops.
+// The running gateway as others may see it: asks the workers and adds up. Owner: `serve`; calls from any
+// thread but a worker's. Destroyed, with all who use it, before the gateway stops.
 #pragma once
 
 #include "main/gateway.h"

@@ -124,9 +124,9 @@ void control::reload(const char* why) {
 
 void control::drain() {
   const auto grace = current_.value->drain_grace;
-  log_.write(log_level::info, "drain", "sessions end as their transactions finish",
-             {{"sessions", static_cast<std::int64_t>(gateway_.sessions())},
-              {"graceSeconds", seconds_of(grace)}});
+  log_.write(
+      log_level::info, "drain", "sessions end as their transactions finish",
+      {{"sessions", static_cast<std::int64_t>(gateway_.sessions())}, {"graceSeconds", seconds_of(grace)}});
   gateway_.drain();
   const auto over = std::chrono::steady_clock::now() + grace;
   const sigset_t set = control_signals();

@@ -37,7 +37,7 @@ struct tcp_facts {
   std::uint32_t unacked = 0;      ///< segments in flight
   /// Since a segment with data came in.
   std::chrono::milliseconds since_last_data{0};
-  std::uint32_t probes = 0;       ///< window and keepalive probes in a row that nobody answered
+  std::uint32_t probes = 0;  ///< window and keepalive probes in a row that nobody answered
 };
 /// Nothing for a unix or a closed socket.
 std::optional<tcp_facts> read_tcp_facts(int socket);

@@ -15,7 +15,8 @@ constexpr std::size_t value_bytes_min = 4;
 result<std::vector<field_description>> decode_row_description(byte_span body) {
   message_reader reader{body};
   const std::size_t count = reader.u16();
-  if (!reader.ok() || count * field_bytes_min > reader.remaining()) return fail(malformed_answer("RowDescription"));
+  if (!reader.ok() || count * field_bytes_min > reader.remaining())
+    return fail(malformed_answer("RowDescription"));
   std::vector<field_description> fields(count);
   for (field_description& field : fields) {
     field.name = reader.text();

@@ -119,7 +119,8 @@ void epoll_loop::poll(const time_point* deadline) {
   const int wait = unfinished_.empty() ? wait_milliseconds(deadline, now()) : 0;
   event_count_ = ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), wait);
   // Stopped and let run again: what has come meanwhile belongs to this turn, which knows that it is late.
-  if (event_count_ < 0) event_count_ = ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), 0);
+  if (event_count_ < 0)
+    event_count_ = ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), 0);
   wait_is_over(deadline);
   for (event_index_ = 0; event_index_ < event_count_;) {
     const epoll_event& event = events_[static_cast<std::size_t>(event_index_++)];

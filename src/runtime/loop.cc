@@ -73,12 +73,11 @@ void loop::turn() {
   if (!graveyard_.empty()) bury();
 }
 
-/// Late: the turn before took long, or the wait ended long after it should have; or nobody can tell, since there
-/// was no deadline within the time of a pulse.
+/// Late: the turn before took long, or the wait ended long after it should have; or nobody can tell, since
+/// there was no deadline within the time of a pulse.
 void loop::wait_is_over(const time_point* deadline) {
   read_clock();
-  late_ = turn_over_ - last_look_ > limits::loop_late ||
-          now_ - turn_over_ > limits::loop_pulse ||
+  late_ = turn_over_ - last_look_ > limits::loop_late || now_ - turn_over_ > limits::loop_pulse ||
           (deadline != nullptr && now_ - std::max(*deadline, turn_over_) > limits::loop_late);
 }
 

@@ -54,8 +54,8 @@ class deferred {
   deferred* next_ = nullptr;
 };
 
-/// Called once at the end of the turn in which it was scheduled, when what that turn sent is with the kernel as
-/// far as it takes it, with the time that it is then: one look at the clock for all of a turn. It must not
+/// Called once at the end of the turn in which it was scheduled, when what that turn sent is with the kernel
+/// as far as it takes it, with the time that it is then: one look at the clock for all of a turn. It must not
 /// schedule, send or destroy anything on the loop. Destroying it takes it out of the queue.
 class turn_hook {
  public:
@@ -111,8 +111,9 @@ class loop {
   time_point now() const { return now_; }
   /// How long the loop has worked rather than waited, up to the end of the last turn.
   duration busy() const { return busy_; }
-  /// The loop may not have looked at its sockets for a while (the turn before took long, or the process was not
-  /// let run, or had so little to do that this would not show): what is read in this turn may have arrived any time since `last_look`.
+  /// The loop may not have looked at its sockets for a while (the turn before took long, or the process was
+  /// not let run, or had so little to do that this would not show): what is read in this turn may have
+  /// arrived any time since `last_look`.
   bool was_late() const { return late_; }
   time_point last_look() const { return last_look_; }
   timer_queue& timers() { return timers_; }
@@ -164,7 +165,7 @@ class loop {
   timer_queue timers_;
   buffer_pool buffers_;
   time_point now_;
-  deferred queue_;  // the ring's fixed point
+  deferred queue_;                 // the ring's fixed point
   std::vector<turn_hook*> hooks_;  // null where one was cancelled
   duration busy_{0};
   time_point last_look_{};

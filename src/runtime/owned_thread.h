@@ -1,5 +1,5 @@
-// A thread that its owner joins. All signals are blocked in it, so that they reach the thread that waits for them;
-// what a write would raise (SIGXFSZ, SIGPIPE) becomes that write's error.
+// A thread that its owner joins. All signals are blocked in it, so that they reach the thread that waits for
+// them; what a write would raise (SIGXFSZ, SIGPIPE) becomes that write's error.
 #pragma once
 
 #include <functional>

@@ -1,5 +1,6 @@
 // Where one thread sleeps until others have something for it. Waking costs a system call only while it sleeps
-// (futex(2)). The sleeper looks once more between `prepare` and `park`, so that nothing told meanwhile is missed:
+// (futex(2)). The sleeper looks once more between `prepare` and `park`, so that nothing told meanwhile is
+// missed:
 //
 //     spot.prepare(parking_spot::how::idle);
 //     if (there_is_work()) spot.cancel(); else spot.park();

@@ -27,8 +27,7 @@ audit_gate::audit_gate(runtime::loop& where, audit::tap& tap, audit::tap_reader&
     : loop_(where),
       tap_(tap),
       reader_(reader),
-      again_(
-          where.timers(), [](void* self) { static_cast<audit_gate*>(self)->look_again(); }, this) {}
+      again_(where.timers(), [](void* self) { static_cast<audit_gate*>(self)->look_again(); }, this) {}
 
 void audit_gate::wait(waiter& who) {
   if (who.gate_ != nullptr) return;

@@ -1,7 +1,7 @@
 // One worker's door to the audit: writes records into its ring and decides what happens when there is no room
-// (product.md G10). `onFailure: block`: sessions wait, what a chunk in hand still brings is kept beside the ring,
-// and who has waited for too long is ended. `continue`: records are lost, counted and told. Owner: the worker;
-// its loop thread.
+// (product.md G10). `onFailure: block`: sessions wait, what a chunk in hand still brings is kept beside the
+// ring, and who has waited for too long is ended. `continue`: records are lost, counted and told. Owner: the
+// worker; its loop thread.
 #pragma once
 
 #include <deque>

@@ -92,7 +92,8 @@ result<std::shared_ptr<const deployment>> build_deployment(config::snapshot sett
   }
   if (const std::string& trusted = settings->tracing.ca_file; !trusted.empty()) {
     // The exporter has a TLS client of its own; this says early whether it can use the file.
-    auto context = tls::client_context::build({.verify = tls::verification::verify_full, .ca_file = trusted}, now);
+    auto context =
+        tls::client_context::build({.verify = tls::verification::verify_full, .ca_file = trusted}, now);
     if (!context) return fail(at("tracing", context.error()));
   }
   for (const auto& each : settings->routes) {

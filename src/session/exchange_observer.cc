@@ -23,7 +23,9 @@ constexpr auto path_interval = std::chrono::seconds(1);
 constexpr auto path_interval_slow = std::chrono::milliseconds(20);
 
 exchange_kind kind_of(char type) {
-  return type == 'Q' ? exchange_kind::simple : type == 'F' ? exchange_kind::function : exchange_kind::extended;
+  return type == 'Q'   ? exchange_kind::simple
+         : type == 'F' ? exchange_kind::function
+                       : exchange_kind::extended;
 }
 
 bool ends_exchange(char type) {
@@ -50,8 +52,9 @@ void exchange_observer::watch(runtime::byte_stream& client, runtime::byte_stream
   look_at_path({});
 }
 
-/// When the bytes that were just read came in. Mostly now; where the loop was late, TCP knows since when nothing
-/// has come, to the millisecond. What was left unread because the other side took nothing is not late.
+/// When the bytes that were just read came in. Mostly now; where the loop was late, TCP knows since when
+/// nothing has come, to the millisecond. What was left unread because the other side took nothing is not
+/// late.
 exchange_observer::time_point exchange_observer::arrival(const runtime::byte_stream& stream) const {
   const time_point now = loop_.now();
   if (!loop_.was_late() || taken_again_ == now) [[likely]]
@@ -232,7 +235,8 @@ void exchange_observer::look_at_path(runtime::duration interval) {
     if (!facts) continue;
     const auto index = static_cast<std::size_t>(which);
     metrics_.tcp_rtt[index].record(facts->rtt);
-    metrics_.tcp_retransmits[index].add(facts->retransmits - std::exchange(retransmits_[index], facts->retransmits));
+    metrics_.tcp_retransmits[index].add(facts->retransmits -
+                                        std::exchange(retransmits_[index], facts->retransmits));
     if (which == side::server) rtt_ = facts->rtt;
   }
 }

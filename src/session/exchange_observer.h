@@ -1,6 +1,6 @@
-// Watches one session's bytes for those who ask later: what each exchange cost, which failed, who ran what. Told
-// by the relay what happens on both legs; writes into its worker's observation, and never changes, holds or
-// delays a byte. Owner: the relay; one loop thread.
+// Watches one session's bytes for those who ask later: what each exchange cost, which failed, who ran what.
+// Told by the relay what happens on both legs; writes into its worker's observation, and never changes, holds
+// or delays a byte. Owner: the relay; one loop thread.
 #pragma once
 
 #include <memory>
@@ -79,11 +79,11 @@ class exchange_observer {
   std::unique_ptr<statement_names> names_;      // once a statement was prepared by name
   std::unique_ptr<telemetry::exchange_facts> slowest_;
   std::uint64_t exchanges_ = 0;
-  time_point chunk_arrived_{};   // of the chunk in hand
-  time_point message_began_{};   // when the first byte of the message in hand arrived
-  time_point previous_over_{};   // T5 of the last exchange
+  time_point chunk_arrived_{};  // of the chunk in hand
+  time_point message_began_{};  // when the first byte of the message in hand arrived
+  time_point previous_over_{};  // T5 of the last exchange
   time_point path_looked_at_{};
-  time_point taken_again_{};     // the turn in which a socket took what it had not taken before
+  time_point taken_again_{};  // the turn in which a socket took what it had not taken before
   std::chrono::nanoseconds rtt_{0};
   std::uint32_t retransmits_[telemetry::side_count]{};
   bool open_ = false;         // in a transaction, behind the last exchange

@@ -1,6 +1,6 @@
 // Where the time of a session's exchanges goes (interfaces.md, "Time attribution of one exchange"): fed what
-// happens on both legs and when, answers what each exchange cost. Pure: time is a parameter. Exists only while
-// something is outstanding. Owner: the observer of one session; one loop thread.
+// happens on both legs and when, answers what each exchange cost. Pure: time is a parameter. Exists only
+// while something is outstanding. Owner: the observer of one session; one loop thread.
 //
 //     T1 first byte of the request read        ┐ client_upload
 //        its last byte read                    ┘┐
@@ -9,8 +9,8 @@
 //     T4 ReadyForQuery read                     transfer
 //     T5 its last byte with the client's socket     gateway, but for what the socket did not take
 //
-// What waited in our own sockets because the loop was late is the gateway's time: "read" is when bytes arrived,
-// where that is known. What the server's socket did not take is the server's.
+// What waited in our own sockets because the loop was late is the gateway's time: "read" is when bytes
+// arrived, where that is known. What the server's socket did not take is the server's.
 #pragma once
 
 #include <algorithm>
@@ -45,8 +45,8 @@ class exchange_timer {
 
   /// Bytes of a message that began at `arrived`. `ends`: ReadyForQuery answers it. `request` is its number.
   void request(time_point arrived, std::uint64_t request, telemetry::exchange_kind kind, bool ends);
-  /// Once per chunk, behind its requests: it was read at `arrived` and is on its way to the server. `rtt` is the
-  /// server leg's, here and below.
+  /// Once per chunk, behind its requests: it was read at `arrived` and is on its way to the server. `rtt` is
+  /// the server leg's, here and below.
   void request_bytes(time_point arrived, std::size_t bytes, nanoseconds rtt);
   /// All that was read so far is with the server's socket.
   void sent(time_point now);
@@ -81,8 +81,8 @@ class exchange_timer {
  private:
   struct waiting {
     time_point first{};
-    time_point last{};  ///< its last byte so far was read
-    time_point sent{};  ///< nothing: not yet
+    time_point last{};              ///< its last byte so far was read
+    time_point sent{};              ///< nothing: not yet
     nanoseconds upload{0};          ///< in which the client had not sent all of it
     nanoseconds server_stall{0};    ///< in which the server's socket took nothing of it, since `last`,
     nanoseconds stalled_before{0};  ///< and before

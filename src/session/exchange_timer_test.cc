@@ -1,10 +1,10 @@
 #include "session/exchange_timer.h"
 
-#include "base/limits.h"
-
 #include <gtest/gtest.h>
 
 #include <vector>
+
+#include "base/limits.h"
 
 namespace trunkline::session {
 namespace {

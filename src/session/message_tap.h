@@ -16,7 +16,8 @@ namespace trunkline::session {
 class message_tap {
  public:
   /// A message whose body is to be kept begins. `body` is its length.
-  void begin(audit::tap_kind kind, char type, std::uint64_t session, std::uint64_t request, std::uint64_t body);
+  void begin(audit::tap_kind kind, char type, std::uint64_t session, std::uint64_t request,
+             std::uint64_t body);
   /// A piece of it; `last` marks the final one.
   void add(audit_gate& gate, message_gather& small, byte_span piece, bool last);
   void clear() { hash_.reset(); }

@@ -1,6 +1,6 @@
-// What one worker sees of its sessions and keeps: counts per route, the flight recorder, the door to the audit,
-// and spare state for exchanges under way, so that an idle session holds none. Written by the worker's loop
-// thread; `routes`, `metrics` and `recorder` may be read by any thread.
+// What one worker sees of its sessions and keeps: counts per route, the flight recorder, the door to the
+// audit, and spare state for exchanges under way, so that an idle session holds none. Written by the worker's
+// loop thread; `routes`, `metrics` and `recorder` may be read by any thread.
 #pragma once
 
 #include <memory>

@@ -32,9 +32,10 @@ struct session_view {
   std::string tls;  ///< "TLSv1.3 TLS_AES_256_GCM_SHA384"; empty: plaintext
   std::string endpoint;
   std::string server_tls;
-  std::string local;         ///< the gateway's own address towards the server
+  std::string local;             ///< the gateway's own address towards the server
   std::uint32_t server_pid = 0;  ///< backend process at the server; 0: not known
-  std::string state;             ///< login | active | idle | idle in transaction | idle in transaction (aborted) | passthrough
+  std::string
+      state;  ///< login | active | idle | idle in transaction | idle in transaction (aborted) | passthrough
   char transaction_status = '-';
   std::chrono::system_clock::time_point started;
   double seconds = 0;           ///< since it was accepted

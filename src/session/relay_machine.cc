@@ -25,9 +25,11 @@ error drain_error() {
 }
 
 error audit_error() {
-  return {.code = sqlstates::io_error,
-          .message = "terminating connection because the gateway cannot write its audit",
-          .hint = "It goes on by itself when the audit's storage works again; the gateway's log says what is wrong."};
+  return {
+      .code = sqlstates::io_error,
+      .message = "terminating connection because the gateway cannot write its audit",
+      .hint =
+          "It goes on by itself when the audit's storage works again; the gateway's log says what is wrong."};
 }
 
 error timeout_error(relay_event which) {

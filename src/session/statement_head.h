@@ -1,7 +1,7 @@
 // The beginning of the statement that an exchange runs, for the flight recorder: copied as it passes, looked
 // at only where the exchange proves slow or fails. Statements that were prepared by name are remembered per
-// session. Pure, bounded (limits::statement_head_bytes, limits::statement_names). Owner: one session; one loop
-// thread.
+// session. Pure, bounded (limits::statement_head_bytes, limits::statement_names). Owner: one session; one
+// loop thread.
 #pragma once
 
 #include <array>

@@ -32,7 +32,8 @@ runtime::task<step<known_user>> from_password(login_context* context, secret_tex
 
 }  // namespace
 
-runtime::task<step<known_user>> find_in_file(login_context* context, const auth::user_file* users, bool admitted) {
+runtime::task<step<known_user>> find_in_file(login_context* context, const auth::user_file* users,
+                                             bool admitted) {
   const auth::user_secret* found = admitted ? users->find(context->startup.user) : nullptr;
   if (found == nullptr) co_return unknown_user(*context, users->usual_iterations());
   if (const auto* verifier = std::get_if<auth::verifier>(found)) co_return known_user{.verifier = *verifier};

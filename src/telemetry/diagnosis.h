@@ -1,5 +1,5 @@
-// What is likely behind the end of a session, in a sentence for whoever is on call at night: who ended it, after
-// what silence, and which device is known to do so (docs/close-causes.md). Pure; any thread.
+// What is likely behind the end of a session, in a sentence for whoever is on call at night: who ended it,
+// after what silence, and which device is known to do so (docs/close-causes.md). Pure; any thread.
 #pragma once
 
 #include <chrono>

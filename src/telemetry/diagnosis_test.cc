@@ -11,12 +11,14 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 death server_reset(seconds idle, bool on_write) {
-  return {.cause = {cause::server_reset}, .idle = idle, .found_on_write = on_write, .transaction_status = 'I'};
+  return {
+      .cause = {cause::server_reset}, .idle = idle, .found_on_write = on_write, .transaction_status = 'I'};
 }
 
 TEST(diagnosis, a_load_balancer_that_forgets) {
   EXPECT_EQ(explain(server_reset(seconds(352), true)),
-            "the server leg went silent after 352 s idle, RST on write: typical of AWS network load balancer, NAT gateway "
+            "the server leg went silent after 352 s idle, RST on write: typical of AWS network load "
+            "balancer, NAT gateway "
             "or network firewall (350 s)");
 }
 
@@ -36,7 +38,10 @@ TEST(diagnosis, a_proxy_that_closes_does_so_on_time) {
 }
 
 TEST(diagnosis, a_black_hole) {
-  const death what{.cause = {cause::server_timeout}, .idle = seconds(20), .found_on_write = true, .transaction_status = 'T'};
+  const death what{.cause = {cause::server_timeout},
+                   .idle = seconds(20),
+                   .found_on_write = true,
+                   .transaction_status = 'T'};
   EXPECT_THAT(explain(what), AllOf(HasSubstr("went silent"), HasSubstr("no answer to what was sent"),
                                    HasSubstr("inside a transaction"), HasSubstr("drops packets")));
 }

@@ -31,8 +31,8 @@ inline constexpr std::array<std::string_view, phase_count> phase_names{
     "gateway", "wait", "network", "server", "transfer", "client_stall", "client_upload"};
 
 enum class exchange_kind : std::uint8_t { simple, extended, copy_in, copy_out, replication, function };
-inline constexpr std::array<std::string_view, 6> exchange_kind_names{
-    "simple", "extended", "copyIn", "copyOut", "replication", "function"};
+inline constexpr std::array<std::string_view, 6> exchange_kind_names{"simple",  "extended",    "copyIn",
+                                                                     "copyOut", "replication", "function"};
 
 /// `cut_off`: the session ended before its ReadyForQuery.
 enum class outcome : std::uint8_t { ok, error, cut_off };
@@ -43,8 +43,8 @@ struct exchange_facts {
   std::chrono::steady_clock::time_point began{};  ///< T1
   nanoseconds total{0};                           ///< T1 to T5, or to where it was cut off
   std::array<nanoseconds, phase_count> phases{};
-  std::uint64_t bytes_in = 0;   ///< from the client
-  std::uint64_t bytes_out = 0;  ///< from the server
+  std::uint64_t bytes_in = 0;      ///< from the client
+  std::uint64_t bytes_out = 0;     ///< from the server
   std::uint64_t last_request = 0;  ///< number of its last request in the session's exchange queue
   exchange_kind kind = exchange_kind::simple;
   outcome how = outcome::ok;

@@ -48,8 +48,7 @@ class exposition {
     for (const auto& [name, of] : routes_) {
       for (std::size_t i = 0; i < Count; ++i) {
         out_.sample({{"route", name.first}, {"upstream", name.second}, {label, names[i]}},
-                    sum(
-                        of, [&](const route_metrics& one) -> const auto& { return pick(one, i); }));
+                    sum(of, [&](const route_metrics& one) -> const auto& { return pick(one, i); }));
       }
     }
   }
@@ -67,9 +66,8 @@ class exposition {
     out_.family(which);
     for (const auto& [name, of] : routes_) {
       for (std::size_t i = 0; i < Count; ++i) {
-        distribution(
-            {{"route", name.first}, {"upstream", name.second}, {label, names[i]}},
-            of, [&](const route_metrics& one) -> const auto& { return pick(one, i); });
+        distribution({{"route", name.first}, {"upstream", name.second}, {label, names[i]}}, of,
+                     [&](const route_metrics& one) -> const auto& { return pick(one, i); });
       }
     }
   }
@@ -89,8 +87,8 @@ class exposition {
     out_.family(metric::errors);
     for (const auto& [name, of] : routes_) {
       for (std::size_t i = 0; i < std::tuple_size_v<decltype(route_metrics::errors_by_class)>; ++i) {
-        const auto count = sum(
-            of, [&](const route_metrics& one) -> const auto& { return one.errors_by_class[i]; });
+        const auto count =
+            sum(of, [&](const route_metrics& one) -> const auto& { return one.errors_by_class[i]; });
         if (count == 0) continue;
         const auto letters = class_of_index(i);
         out_.sample({{"route", name.first},
@@ -110,10 +108,9 @@ class exposition {
                    {"upstream", name.second},
                    {"leg", side_names[static_cast<std::size_t>(leg)]},
                    {"direction", direction}},
-                  sum(
-                      of, [&](const route_metrics& one) -> const auto& {
-                        return one.bytes_received[static_cast<std::size_t>(from)];
-                      }));
+                  sum(of, [&](const route_metrics& one) -> const auto& {
+                    return one.bytes_received[static_cast<std::size_t>(from)];
+                  }));
     };
     for (const auto& [name, of] : routes_) {
       write(name, of, side::client, "received", side::client);
@@ -155,35 +152,26 @@ void write_routes(metrics_writer& to, std::span<const route_metrics* const> rout
   using one = const route_metrics&;
   exposition out(to, routes);
   out.open_sessions();
-  out.counter(
-      metric::sessions_total, [](one from) -> const auto& { return from.sessions_begun; });
-  out.counters(
-      metric::session_closes, "cause", cause_names(),
-      [](one from, std::size_t i) -> const auto& { return from.closes[i]; });
-  out.histograms(
-      metric::idle_before_death, "leg", side_names,
-      [](one from, std::size_t i) -> const auto& { return from.idle_before_death[i]; });
-  out.histograms(
-      metric::login_seconds, "phase", login_phase_names,
-      [](one from, std::size_t i) -> const auto& { return from.login_seconds[i]; });
-  out.histograms(
-      metric::exchange_seconds, "phase", phase_names,
-      [](one from, std::size_t i) -> const auto& { return from.exchange_seconds[i]; });
-  out.counters(
-      metric::exchanges, "outcome", outcome_names,
-      [](one from, std::size_t i) -> const auto& { return from.exchanges[i]; });
+  out.counter(metric::sessions_total, [](one from) -> const auto& { return from.sessions_begun; });
+  out.counters(metric::session_closes, "cause", cause_names(),
+               [](one from, std::size_t i) -> const auto& { return from.closes[i]; });
+  out.histograms(metric::idle_before_death, "leg", side_names,
+                 [](one from, std::size_t i) -> const auto& { return from.idle_before_death[i]; });
+  out.histograms(metric::login_seconds, "phase", login_phase_names,
+                 [](one from, std::size_t i) -> const auto& { return from.login_seconds[i]; });
+  out.histograms(metric::exchange_seconds, "phase", phase_names,
+                 [](one from, std::size_t i) -> const auto& { return from.exchange_seconds[i]; });
+  out.counters(metric::exchanges, "outcome", outcome_names,
+               [](one from, std::size_t i) -> const auto& { return from.exchanges[i]; });
   out.errors();
   out.bytes();
-  out.histogram(
-      metric::client_think, [](one from) -> const auto& { return from.client_think; });
-  out.histogram(
-      metric::idle_in_transaction, [](one from) -> const auto& { return from.idle_in_transaction; });
-  out.histograms(
-      metric::tcp_rtt, "leg", side_names,
-      [](one from, std::size_t i) -> const auto& { return from.tcp_rtt[i]; });
-  out.counters(
-      metric::tcp_retransmits, "leg", side_names,
-      [](one from, std::size_t i) -> const auto& { return from.tcp_retransmits[i]; });
+  out.histogram(metric::client_think, [](one from) -> const auto& { return from.client_think; });
+  out.histogram(metric::idle_in_transaction,
+                [](one from) -> const auto& { return from.idle_in_transaction; });
+  out.histograms(metric::tcp_rtt, "leg", side_names,
+                 [](one from, std::size_t i) -> const auto& { return from.tcp_rtt[i]; });
+  out.counters(metric::tcp_retransmits, "leg", side_names,
+               [](one from, std::size_t i) -> const auto& { return from.tcp_retransmits[i]; });
 }
 
 }  // namespace trunkline::telemetry
