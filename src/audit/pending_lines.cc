@@ -17,7 +17,7 @@ void pending_lines::add(std::string_view body, const event_facts& facts, bool co
   line.code = facts.code;
   for (const statement_step& step : facts.steps) {
     // The same statement a thousand times in one batch is told once.
-    const bool again = statements_.size() > 0 && &step != facts.steps.data() && !step.failed &&
+    const bool again = !statements_.empty() && &step != facts.steps.data() && !step.failed &&
                        statements_.back().facts == step.facts;
     if (!again && (step.facts != nullptr || step.failed)) statements_.push_back({step.facts, step.code});
   }

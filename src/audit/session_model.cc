@@ -1,6 +1,8 @@
 #include "audit/session_model.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -107,10 +109,10 @@ void session_model::remove(std::uint64_t id) {
 void session_model::record(std::size_t tap, const tap_header& head, byte_span payload) {
   switch (head.kind) {
     case tap_kind::event: {
-      rare_event* given = nullptr;
-      if (payload.size() != sizeof given) return;
-      std::memcpy(&given, payload.data(), sizeof given);
-      const std::unique_ptr<rare_event> owned(given);
+      std::array<std::byte, sizeof(void*)> given;
+      if (payload.size() != given.size()) return;
+      std::ranges::copy(payload, given.begin());
+      const std::unique_ptr<rare_event> owned(std::bit_cast<rare_event*>(given));
       if (owned) handle(tap, *owned);
       return;
     }

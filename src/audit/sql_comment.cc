@@ -49,7 +49,7 @@ std::string value_in(std::string_view comment) {
   if (!first || !rest.starts_with("='")) return {};
   rest.remove_prefix(2);
   const std::size_t end = rest.find('\'');
-  if (end == std::string_view::npos || end > 3 * 55) return {};
+  if (end > 3 * 55) return {};  // or there is none
   std::string value = url_decoded(rest.substr(0, end));
   return is_traceparent(value) ? value : std::string();
 }

@@ -51,10 +51,9 @@ json parsed(std::string_view line) {
 }
 
 bool read_duration(std::string_view text, double& seconds) {
-  const char* const end = text.data() + text.size();
-  const auto number = std::from_chars(text.data(), end, seconds);
+  const auto number = std::from_chars(text.begin(), text.end(), seconds);
   if (number.ec != std::errc{} || !(seconds >= 0) || seconds > 1e9) return false;
-  const std::string_view unit(number.ptr, static_cast<std::size_t>(end - number.ptr));
+  const std::string_view unit(number.ptr, static_cast<std::size_t>(text.end() - number.ptr));
   constexpr std::pair<std::string_view, double> units[]{
       {"us", 1e-6}, {"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}, {"w", 7 * 86400}};
   for (const auto& [name, factor] : units) {

@@ -16,7 +16,7 @@ class owned_thread {
   owned_thread(const std::string& name, std::move_only_function<void()> body);
   owned_thread(owned_thread&&) = default;
   /// Waits for the one that it was.
-  owned_thread& operator=(owned_thread&& other) {
+  owned_thread& operator=(owned_thread&& other) noexcept {
     join();
     thread_ = std::move(other.thread_);
     return *this;

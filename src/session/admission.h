@@ -12,8 +12,8 @@
 namespace trunkline::session {
 
 class admission {
-  using counts =
-      std::unordered_map<std::string, std::size_t>;  // an entry stays where it is while it is there
+  // An entry stays where it is while it is there.
+  using counts = std::unordered_map<std::string, std::size_t>;
 
  public:
   /// One place under a cap, given back when it ends.
