@@ -52,6 +52,41 @@ inline constexpr std::size_t half_open_logins_per_source = 1'000;
 inline constexpr std::chrono::milliseconds accept_retry = 250ms;
 inline constexpr std::chrono::milliseconds connect_timeout = 5s;
 inline constexpr std::chrono::milliseconds drain_grace = 30s;
+/// Connections to one endpoint that are being opened; the rest wait in order.
+inline constexpr std::size_t logins_per_endpoint = 16;
+inline constexpr std::chrono::milliseconds login_wait = 30s;
+/// A new endpoint that does not answer is left for another one after this, if there is another.
+inline constexpr std::chrono::milliseconds connect_patience = 1s;
+/// All that a server says between the start-up packet and its first ReadyForQuery.
+inline constexpr std::size_t login_answer_bytes = 1024 * 1024;
+
+// Endpoints: discovery and health.
+inline constexpr std::chrono::milliseconds health_interval = 2s;
+inline constexpr std::chrono::milliseconds health_timeout = 1s;
+/// While something is wrong with an upstream its endpoints are asked this often.
+inline constexpr std::chrono::milliseconds health_hurry = 100ms;
+/// For this long; then `interval` will do again.
+inline constexpr std::chrono::milliseconds health_hurry_time = 2min;
+inline constexpr std::chrono::milliseconds slow_start = 10s;
+/// An endpoint that fails this many logins in a row, though it answers the health check, rests.
+inline constexpr int failures_until_ejection = 3;
+inline constexpr std::chrono::milliseconds ejection = 1s;
+inline constexpr std::chrono::milliseconds ejection_most = 60s;
+/// A login that waits for an endpoint tries again after this, doubled each time up to the second.
+inline constexpr std::chrono::milliseconds hold_retry = 100ms;
+inline constexpr std::chrono::milliseconds hold_retry_most = 2s;
+/// Answers of a resolver are kept at least and at most this long, whatever their TTL.
+inline constexpr std::chrono::seconds dns_ttl_least = 1s;
+inline constexpr std::chrono::seconds dns_ttl_most = 5min;
+/// A resolver that fails is asked again after this.
+inline constexpr std::chrono::seconds dns_retry = 1s;
+inline constexpr std::chrono::milliseconds dns_timeout = 5s;
+/// Endpoints of one upstream, however many its name has.
+inline constexpr std::size_t endpoints_per_upstream = 256;
+/// Where the primary was when, to tell how old what a replica has is.
+inline constexpr std::size_t wal_positions = 512;
+/// No two of them are nearer.
+inline constexpr std::chrono::milliseconds wal_position_spacing = 250ms;
 /// A client that sent FIN while its statement runs silently is taken for gone after this time.
 inline constexpr std::chrono::milliseconds half_close_grace = 400ms;
 /// After that statement was cancelled, the server has this long to end by itself.

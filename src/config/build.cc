@@ -93,6 +93,7 @@ route build_route(section& from) {
   made.match = build_match(from.child("match"));
   made.upstream = from.text("upstream");
   made.target = from.choice("target", route_targets);
+  made.database = from.text("database");
   from.choice_word("pooling");
   made.auth = build_auth(from.child("auth"));
   made.login = build_credentials(from.child("credentials"));
@@ -101,9 +102,9 @@ route build_route(section& from) {
   return made;
 }
 
-upstream_tls build_upstream_tls(section from, const std::vector<address>& endpoints) {
+upstream_tls build_upstream_tls(section from, const std::vector<address>& endpoints, const discovery& found) {
   upstream_tls tls;
-  const bool stays_here = !endpoints.empty() && std::all_of(endpoints.begin(), endpoints.end(),
+  const bool stays_here = found.kind == discovery_kind::none && !endpoints.empty() && std::all_of(endpoints.begin(), endpoints.end(),
                                                             [](const address& at) { return at.is_local(); });
   tls.mode = stays_here ? upstream_tls_mode::disable : upstream_tls_mode::verify_full;
   if (from.has("mode")) tls.mode = from.choice("mode", upstream_tls_modes);
@@ -115,11 +116,50 @@ upstream_tls build_upstream_tls(section from, const std::vector<address>& endpoi
   return tls;
 }
 
+discovery build_discovery(section from) {
+  discovery made;
+  if (!from.present()) return made;
+  made.resolver = from.text("resolver");
+  section dns = from.child("dns");
+  section srv = from.child("srv");
+  if (srv.present()) {
+    made.kind = discovery_kind::srv;
+    made.name = srv.text("name");
+  }
+  if (dns.present()) {
+    made.kind = discovery_kind::dns;
+    made.name = dns.text("name");
+    made.port = static_cast<std::uint16_t>(dns.integer("port"));
+  }
+  return made;
+}
+
+std::optional<health> build_health(section from) {
+  if (!from.present()) return std::nullopt;
+  health made;
+  made.interval = from.duration("interval");
+  made.timeout = from.duration("timeout");
+  made.user = from.text("user");
+  std::tie(made.password, made.password_file) = from.password();
+  made.database = from.text("database");
+  made.max_replica_lag = from.duration("maxReplicaLag");
+  made.slow_start = from.duration("slowStart");
+  return made;
+}
+
 upstream build_upstream(section& from) {
   upstream made;
   made.name = from.text("name");
   made.endpoints = from.endpoints("endpoints");
-  made.tls = build_upstream_tls(from.child("tls"), made.endpoints);
+  made.found = build_discovery(from.child("discovery"));
+  made.health = build_health(from.child("health"));
+  for (auto& entry : from.children("zones"))
+    made.zones.push_back({.name = entry.text("name"), .endpoints = entry.texts("endpoints")});
+  section pool = from.child("pool");
+  made.max_logins = static_cast<std::size_t>(pool.integer("maxLogins"));
+  made.max_wait = pool.duration("maxWait");
+  made.hold = from.child("failover").duration("hold");
+  made.tls = build_upstream_tls(from.child("tls"), made.endpoints, made.found);
   made.connect_timeout = from.duration("connectTimeout");
   made.proxy_protocol = from.choice("proxyProtocol", proxy_headers);
   made.allow_cleartext_password = from.boolean("allowCleartextPassword");
@@ -196,6 +236,7 @@ settings build_settings(load_state& state, const node& root) {
     made.upstreams.push_back(build_upstream(entry));
   made.keepalive = build_keepalive(state, root, top.child("keepalive"));
   made.workers = top.workers("workers");
+  made.zone = top.text("zone");
   made.drain_grace = top.child("drain").duration("grace");
   made.audit = build_audit(top.child("audit"));
   made.admin = build_admin(top.child("admin"));

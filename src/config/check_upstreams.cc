@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include "config/checks.h"
+#include "config/values.h"
 
 namespace trunkline::config {
 
@@ -55,6 +56,41 @@ void check_endpoints(const check_input& in, const upstream& one, const std::stri
   }
 }
 
+void check_discovery(const check_input& in, const upstream& one, const std::string& key) {
+  const std::string at = key + ".discovery";
+  if (stands(in.root, at + ".dns") && stands(in.root, at + ".srv"))
+    in.problem(at, "has both dns and srv", "one of them");
+  if (one.found.kind == discovery_kind::none && stands(in.root, at) && one.found.resolver.empty())
+    in.problem(at, "does not say where endpoints come from", "dns or srv");
+  if (one.endpoints.empty() && one.found.kind == discovery_kind::none)
+    in.problem(key + ".endpoints", "is missing", "a list of addresses, or discovery");
+  const auto resolver = one.found.resolver.empty() ? std::nullopt : parse_endpoint(one.found.resolver);
+  const bool is_ip = resolver && !resolver->is_unix() && ip_address::parse(resolver->host).has_value();
+  if (!one.found.resolver.empty() && !is_ip)
+    in.problem(at + ".resolver", quote(one.found.resolver) + " is not the address of a DNS server",
+               "an address such as 10.96.0.10:53");
+}
+
+void check_health(const check_input& in, const upstream& one, const std::string& key) {
+  const std::string at = key + ".health";
+  if (!one.health) {
+    if (one.hold.count() > 0 && one.endpoints.size() + (one.found.kind != discovery_kind::none ? 2 : 0) > 1)
+      in.warn(key + ".failover.hold", "waits without knowing for what: nobody asks the endpoints what they are",
+              "health with a user");
+    return;
+  }
+  const health& asked = *one.health;
+  if (asked.user.empty() && (!asked.password.empty() || !asked.password_file.empty()))
+    in.problem(at + ".user", "is missing, but there is a password", "the user whose password it is");
+  if (asked.user.empty() && asked.max_replica_lag.count() > 0)
+    in.problem(at + ".maxReplicaLag", "cannot be known without logging in", "health.user beside it");
+  // The primary's position is as old as one interval, and the replica's as another.
+  const auto oldest = 2 * asked.interval + asked.timeout;
+  if (asked.max_replica_lag.count() > 0 && asked.max_replica_lag < oldest)
+    in.problem(at + ".maxReplicaLag", "is shorter than what is known may be old",
+               fmt::format("at least twice interval and timeout, {}", format_duration(oldest)));
+}
+
 }  // namespace
 
 void check_upstreams(const check_input& in) {
@@ -62,8 +98,10 @@ void check_upstreams(const check_input& in) {
     const auto& one = in.value.upstreams[i];
     const auto key = fmt::format("upstreams[{}]", i);
     if (in.state.sound(key + ".endpoints")) check_endpoints(in, one, key);
+    if (in.state.sound(key + ".endpoints") && in.state.sound(key + ".discovery")) check_discovery(in, one, key);
+    if (in.state.sound(key + ".health")) check_health(in, one, key);
     const bool joined = in.state.sound("listeners") && in.state.sound("routes");
-    if (joined && stands(in.root, key + ".tls") && tls_passes_through(in.value, one)) {
+    if (joined && !one.health && stands(in.root, key + ".tls") && tls_passes_through(in.value, one)) {
       in.warn(key + ".tls", "has no effect: all its clients' TLS passes through from end to end",
               "to be left out");
       continue;

@@ -26,8 +26,11 @@ inline constexpr std::array<enum_name<client_certificate>, 3> client_certificate
      {"require", client_certificate::require}}};
 inline constexpr std::array<enum_name<tls_version>, 2> tls_versions{
     {{"1.2", tls_version::tls1_2}, {"1.3", tls_version::tls1_3}}};
-inline constexpr std::array<enum_name<route_target>, 2> route_targets{
-    {{"primary", route_target::primary}, {"any", route_target::any}}};
+inline constexpr std::array<enum_name<route_target>, 4> route_targets{
+    {{"primary", route_target::primary},
+     {"replica", route_target::replica},
+     {"preferReplica", route_target::prefer_replica},
+     {"any", route_target::any}}};
 inline constexpr std::array<enum_name<auth_method>, 3> auth_methods{
     {{"server", auth_method::server}, {"scram", auth_method::scram}, {"trust", auth_method::trust}}};
 inline constexpr std::array<enum_name<upstream_tls_mode>, 5> upstream_tls_modes{

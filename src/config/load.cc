@@ -100,6 +100,7 @@ std::vector<std::string> referenced_files(const settings& value) {
     note(list, one.tls.ca_file);
     note(list, one.tls.cert_file);
     note(list, one.tls.key_file);
+    if (one.health) note(list, one.health->password_file);
   }
   note(list, value.admin.console.verifier_file);
   note(list, value.tracing.ca_file);

@@ -172,6 +172,7 @@ void write_route(writer& out, const route& one) {
   write_match(out, one.match);
   out.text("upstream", one.upstream);
   out.line("target", name_of(route_targets, one.target));
+  out.text_if("database", one.database);
   out.line("pooling", "off");
   write_auth(out, one.auth);
   if (one.login) {
@@ -194,9 +195,46 @@ void write_route(writer& out, const route& one) {
   });
 }
 
+void write_discovery(writer& out, const discovery& one) {
+  if (one == discovery{}) return;
+  out.mapping("discovery", [&] {
+    if (one.kind == discovery_kind::srv) out.mapping("srv", [&] { out.text("name", one.name); });
+    if (one.kind == discovery_kind::dns) {
+      out.mapping("dns", [&] {
+        out.text("name", one.name);
+        out.number("port", one.port);
+      });
+    }
+    out.text_if("resolver", one.resolver);
+  });
+}
+
+void write_health(writer& out, const health& one) {
+  out.mapping("health", [&] {
+    out.time("interval", one.interval);
+    out.time("timeout", one.timeout);
+    out.text_if("user", one.user);
+    write_password(out, one.password, one.password_file);
+    out.text("database", one.database);
+    out.time("maxReplicaLag", one.max_replica_lag);
+    out.time("slowStart", one.slow_start);
+  });
+}
+
 void write_upstream(writer& out, const upstream& one, bool tls_is_used) {
   out.text("name", one.name);
   out.list_if("endpoints", one.endpoints, [](const address& at) { return at.text(); });
+  write_discovery(out, one.found);
+  if (one.health) write_health(out, *one.health);
+  out.mappings("zones", one.zones, [&](const zone& each) {
+    out.text("name", each.name);
+    out.texts_if("endpoints", each.endpoints);
+  });
+  out.mapping("pool", [&] {
+    out.number("maxLogins", one.max_logins);
+    out.time("maxWait", one.max_wait);
+  });
+  out.mapping("failover", [&] { out.time("hold", one.hold); });
   if (tls_is_used) {
     out.mapping("tls", [&] {
       out.text("mode", name_of(upstream_tls_modes, one.tls.mode));
@@ -253,6 +291,7 @@ std::string render_yaml(const settings& value) {
     out.time("userTimeout", value.keepalive.user_timeout);
   });
   out.line("workers", value.workers == 0 ? "auto" : std::to_string(value.workers));
+  out.text_if("zone", value.zone);
   out.mapping("drain", [&] { out.time("grace", value.drain_grace); });
   if (!value.audit.sinks.empty()) write_audit(out, value.audit);
   if (value.admin.address) write_admin(out, value.admin);

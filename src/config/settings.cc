@@ -26,4 +26,11 @@ bool credentials::operator==(const credentials& other) const {
          password_file == other.password_file;
 }
 
+bool health::operator==(const health& other) const {
+  return interval == other.interval && timeout == other.timeout && user == other.user &&
+         password.reveal() == other.password.reveal() && password_file == other.password_file &&
+         database == other.database && max_replica_lag == other.max_replica_lag &&
+         slow_start == other.slow_start;
+}
+
 }  // namespace trunkline::config

@@ -85,8 +85,8 @@ struct route_match {
   bool operator==(const route_match&) const = default;
 };
 
-/// Until roles are known (a later version) both mean: the first endpoint that accepts.
-enum class route_target : std::uint8_t { primary, any };
+/// A primary is a server that is not in recovery, verified at each login (product.md G9).
+enum class route_target : std::uint8_t { primary, replica, prefer_replica, any };
 enum class auth_method : std::uint8_t { server, scram, trust };
 
 /// How to ask the server for a user's SCRAM verifier. The query has one parameter, the user's name, and
@@ -129,6 +129,7 @@ struct route {
   std::string upstream;
   std::size_t upstream_index = 0;  ///< into settings::upstreams
   route_target target = route_target::primary;
+  std::string database;  ///< the database at the server; empty: the one that the client asks for
   route_auth auth;
   std::optional<config::credentials> login;                     ///< key `credentials`
   std::vector<std::pair<std::string, std::string>> parameters;  ///< key `settings`: sent at start-up
@@ -154,9 +155,46 @@ struct upstream_tls {
   bool operator==(const upstream_tls&) const = default;
 };
 
+enum class discovery_kind : std::uint8_t { none, dns, srv };
+
+/// Where endpoints come from beside those that are written down.
+struct discovery {
+  discovery_kind kind = discovery_kind::none;
+  std::string name;           ///< what is looked up: addresses (dns) or services (srv)
+  std::uint16_t port = 5432;  ///< of dns
+  std::string resolver;       ///< "10.0.0.10:53"; empty: as /etc/resolv.conf says. Also for names of endpoints
+  bool operator==(const discovery&) const = default;
+};
+
+/// What the gateway asks every endpoint for, at an interval and at once when a session sees one fail.
+struct health {
+  milliseconds interval = limits::health_interval;
+  milliseconds timeout = limits::health_timeout;
+  std::string user;           ///< empty: only whether the server accepts connections is known
+  secret_text password;       ///< from `password` or the content of `passwordFile`; may be empty
+  std::string password_file;  ///< for messages and the file watch; `password` already holds its content
+  std::string database;
+  milliseconds max_replica_lag{0};  ///< 0: any
+  milliseconds slow_start = limits::slow_start;
+  bool operator==(const health& other) const;
+};
+
+/// Which endpoints are in a zone.
+struct zone {
+  std::string name;
+  std::vector<std::string> endpoints;  ///< globs of endpoint names, such as "10.0.1.*"
+  bool operator==(const zone&) const = default;
+};
+
 struct upstream {
   std::string name;
-  std::vector<address> endpoints;  ///< at least one
+  std::vector<address> endpoints;  ///< at least one, unless there is `found`
+  discovery found;                 ///< key `discovery`
+  std::optional<config::health> health;
+  std::vector<zone> zones;
+  std::size_t max_logins = limits::logins_per_endpoint;  ///< key `pool.maxLogins`: at a time, for each endpoint
+  milliseconds max_wait = limits::login_wait;            ///< key `pool.maxWait`: for one's turn
+  milliseconds hold{0};                                  ///< key `failover.hold`; 0: fail at once
   upstream_tls tls;
   milliseconds connect_timeout = limits::connect_timeout;
   proxy_header proxy_protocol = proxy_header::off;  ///< sent to the server before anything else
@@ -233,6 +271,7 @@ struct settings {
   std::vector<upstream> upstreams;
   config::keepalive keepalive;
   unsigned workers = 0;  ///< 0: `auto`, one per core this process may use
+  std::string zone;      ///< where this gateway runs; empty: endpoints of all zones are the same to it
   milliseconds drain_grace = limits::drain_grace;
   config::audit audit;
   config::admin admin;

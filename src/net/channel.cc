@@ -87,6 +87,11 @@ void channel::on_end(runtime::stream_end end) {
   changed_->raise();
 }
 
+void channel::abort() {
+  if (!end_) end_ = runtime::stream_end{.what = runtime::stream_end::kind::timed_out};
+  changed_->raise();
+}
+
 void channel::consume(std::size_t count) {
   start_ += count;
   if (start_ == unread_.size()) {

@@ -50,6 +50,8 @@ class channel final : public runtime::stream_handler {
 
   /// Sends a copy.
   void write(byte_span bytes);
+  /// Ends it from this side, as if the peer had timed out: whoever waits goes on.
+  void abort();
   /// Everything written is with the kernel.
   bool drained() const { return stream_ == nullptr || stream_->unsent() == 0; }
   std::uint64_t bytes_received() const { return received_; }

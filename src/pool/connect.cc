@@ -3,7 +3,6 @@
 #include <cstring>
 #include <utility>
 
-#include "net/resolve.h"
 #include "protocol/startup_message.h"
 #include "runtime/deadline.h"
 #include "tls/upgrade.h"
@@ -31,15 +30,50 @@ std::string describe(runtime::stream_end end) {
   }
 }
 
-/// Until the channel is connected (TCP, or TLS on top of it).
-runtime::task<result<>> await_connected(net::channel* channel, runtime::deadline* deadline) {
-  while (!channel->connected() && !channel->ended() && !deadline->passed())
-    co_await channel->changed().wait();
-  if (channel->connected()) co_return result<>();
-  if (channel->ended() && channel->end().what == runtime::stream_end::kind::tls) {
-    co_return fail(unreachable(std::string("TLS: ") + channel->stream()->failure_text()));
+using kind = connect_failure::kind;
+
+std::unexpected<connect_failure> failed(kind what, std::string message) {
+  return std::unexpected(connect_failure{unreachable(std::move(message)), what});
+}
+
+bool is_abandoned(const connect_request& request) {
+  return request.on_behalf_of != nullptr && request.on_behalf_of->ended();
+}
+
+/// The watch has found the endpoint to be down: whoever waits for it would wait in vain.
+bool is_down(const connect_request& request) {
+  if (request.of == nullptr) return false;
+  const auto seen = request.of->now();
+  for (const auto& each : seen->known.endpoints) {
+    if (each.id == request.endpoint) return each.state == routing::endpoint_state::down;
   }
-  co_return fail(unreachable(channel->ended() ? describe(channel->end()) : "timed out"));
+  return false;
+}
+
+/// What a step of the connection waits with.
+struct attempt {
+  const connect_request& request;
+  net::channel& channel;
+  runtime::deadline& deadline;
+
+  bool goes_on() const {
+    return !channel.ended() && !deadline.passed() && !is_abandoned(request) && !is_down(request);
+  }
+  std::unexpected<connect_failure> failure(kind what, const std::string& late) const {
+    if (is_abandoned(request)) return failed(kind::abandoned, "the client is gone");
+    if (channel.ended() && channel.end().what == runtime::stream_end::kind::tls)
+      return failed(kind::tls, std::string("TLS: ") + channel.stream()->failure_text());
+    if (channel.ended()) return failed(what, describe(channel.end()));
+    return failed(what, deadline.passed() ? late : "it was found to be down");
+  }
+};
+
+/// Until the channel is connected (TCP, or TLS on top of it).
+runtime::task<std::expected<void, connect_failure>> await_connected(const attempt* with, kind what) {
+  while (!with->channel.connected() && with->goes_on())
+    co_await with->channel.changed().wait();
+  if (with->channel.connected()) co_return std::expected<void, connect_failure>();
+  co_return with->failure(what, "timed out");
 }
 
 void send_proxy_header(const connect_request& request, net::channel& channel) {
@@ -50,126 +84,67 @@ void send_proxy_header(const connect_request& request, net::channel& channel) {
 }
 
 /// 'S' true, 'N' false.
-runtime::task<std::expected<bool, connect_failure>> ask_for_tls(net::channel* channel,
-                                                                runtime::deadline* deadline) {
+runtime::task<std::expected<bool, connect_failure>> ask_for_tls(const attempt* with) {
+  net::channel* channel = &with->channel;
   std::vector<std::byte> request;
   protocol::append_ssl_request(request);
   channel->write(request);
-  while (channel->unread().empty() && !channel->ended() && !deadline->passed())
+  while (channel->unread().empty() && with->goes_on())
     co_await channel->changed().wait();
-  if (channel->unread().empty()) {
-    co_return std::unexpected(connect_failure{
-        unreachable(channel->ended() ? describe(channel->end()) : "no answer to SSLRequest in time")});
-  }
+  if (channel->unread().empty()) co_return with->failure(kind::unreachable, "no answer to SSLRequest in time");
   const char answer = static_cast<char>(channel->unread().front());
   channel->consume(1);
   if (answer != 'S' && answer != 'N') {
-    co_return std::unexpected(connect_failure{
-        unreachable("the answer to SSLRequest is neither S nor N: is this a Postgres server?"), true});
+    co_return failed(kind::tls, "the answer to SSLRequest is neither S nor N: is this a Postgres server?");
   }
   if (answer == 'S' && !channel->unread().empty()) {
     // Plaintext behind the S could pass for decrypted data (CVE-2021-23222).
-    co_return std::unexpected(
-        connect_failure{unreachable("unencrypted bytes came after the answer to SSLRequest"), true});
+    co_return failed(kind::tls, "unencrypted bytes came after the answer to SSLRequest");
   }
   co_return answer == 'S';
 }
 
 /// TLS as the upstream's mode asks for it. Null: the leg stays plaintext.
 runtime::task<std::expected<const tls::tls_stream*, connect_failure>> negotiate_tls(
-    connect_request request, server_place place, net::channel* channel, runtime::deadline* deadline) {
-  const config::address& endpoint = request.upstream->endpoints[place.endpoint];
+    const attempt* with, const config::address* named) {
+  const connect_request& request = with->request;
+  const config::address& endpoint = *named;
   if (request.plain || !request.upstream->uses_tls(endpoint)) co_return nullptr;
   const auto how = request.upstream->tls.direct ? tls::negotiation::direct : tls::negotiation::ssl_request;
   if (how == tls::negotiation::ssl_request) {
-    auto accepted = co_await ask_for_tls(channel, deadline);
+    auto accepted = co_await ask_for_tls(with);
     if (!accepted) co_return std::unexpected(accepted.error());
     if (!*accepted) {
       if (request.upstream->tls.mode == config::upstream_tls_mode::prefer) co_return nullptr;
       auto why = unreachable("the server does not speak TLS");
       why.hint = "set ssl = on there, or tls.mode: disable for this upstream";
-      co_return std::unexpected(connect_failure{std::move(why), true});
+      co_return std::unexpected(connect_failure{std::move(why), kind::tls});
     }
   }
   const tls::tls_stream* stream =
-      tls::upgrade(*request.where, *channel, request.tls->connect(endpoint.host, how));
-  if (auto ready = co_await await_connected(channel, deadline); !ready) {
-    co_return std::unexpected(connect_failure{ready.error(), true});
-  }
+      tls::upgrade(*request.where, with->channel, request.tls->connect(endpoint.host, how));
+  auto ready = co_await await_connected(with, kind::tls);
+  if (!ready) co_return std::unexpected(std::move(ready.error()));
   co_return stream;
 }
 
 }  // namespace
 
-runtime::task<connected> connect_place(connect_request request, server_place place, net::channel* into) {
+runtime::task<connected> connect_place(connect_request request, server_place place, runtime::duration patience,
+                                       net::channel* into) {
   auto socket = net::make_socket(place.address);
-  if (!socket) co_return std::unexpected(connect_failure{socket.error(), false});
+  if (!socket) co_return std::unexpected(connect_failure{socket.error()});
   net::apply_options(socket->get(), request.options);
   into->take_unread();
   into->attach(request.where->connect(socket->release(), place.address.get(), place.address.length()), false);
-  runtime::deadline deadline(*request.where, into->changed(), request.upstream->connect_timeout);
-  if (auto ready = co_await await_connected(into, &deadline); !ready) {
-    co_return std::unexpected(connect_failure{ready.error(), false});
-  }
+  runtime::deadline deadline(*request.where, into->changed(), patience);
+  const attempt with{request, *into, deadline};
+  auto ready = co_await await_connected(&with, kind::unreachable);
+  if (!ready) co_return std::unexpected(std::move(ready.error()));
   send_proxy_header(request, *into);
-  auto secured = co_await negotiate_tls(request, place, into, &deadline);
+  auto secured = co_await negotiate_tls(&with, place.endpoint.get());
   if (!secured) co_return std::unexpected(secured.error());
   co_return server_connection{std::move(place), *secured};
-}
-
-namespace {
-
-using addresses = result<std::vector<net::socket_address>>;
-
-runtime::task<addresses> addresses_of(connect_request request, const config::address* endpoint,
-                                      net::channel* into) {
-  if (endpoint->is_unix()) {
-    auto path = net::socket_address::unix_path(endpoint->path);
-    if (!path) co_return fail(path.error());
-    co_return addresses(std::vector{*path});
-  }
-  if (auto literal = net::socket_address::ip(endpoint->host, endpoint->port)) {
-    co_return addresses(std::vector{*literal});
-  }
-  runtime::job<addresses> lookup(*request.where, *request.work, into->changed());
-  runtime::deadline deadline(*request.where, into->changed(), request.upstream->connect_timeout);
-  if (!lookup.start([host = endpoint->host, port = endpoint->port] { return net::resolve(host, port); })) {
-    co_return fail(unreachable("too many name look-ups wait already"));
-  }
-  while (!lookup.done() && !deadline.passed())
-    co_await into->changed().wait();
-  if (!lookup.done()) co_return fail(unreachable("name resolution timed out"));
-  co_return lookup.take();
-}
-
-void note(connect_failure& all, const std::string& where, connect_failure one) {
-  if (!all.why.message.empty()) all.why.message += "; ";
-  all.why.message += where + ": " + one.why.message;
-  if (!one.why.hint.empty()) all.why.hint = one.why.hint;
-  all.tls = all.tls || one.tls;
-}
-
-}  // namespace
-
-runtime::task<connected> connect_server(connect_request request, net::channel* into) {
-  connect_failure all{.why = unreachable("")};
-  all.why.code = sqlstates::connection_failure;
-  for (std::size_t i = 0; i < request.upstream->endpoints.size(); ++i) {
-    const config::address& endpoint = request.upstream->endpoints[i];
-    auto found = co_await addresses_of(request, &endpoint, into);
-    if (!found) {
-      note(all, endpoint.text(), {found.error(), false});
-      continue;
-    }
-    for (const net::socket_address& address : *found) {
-      auto made = co_await connect_place(request, {i, address}, into);
-      if (made) co_return made;
-      note(all, endpoint.text(), made.error());
-    }
-  }
-  all.why.message =
-      "no server of upstream \"" + request.upstream->name + "\" can be reached: " + all.why.message;
-  co_return std::unexpected(std::move(all));
 }
 
 }  // namespace trunkline::pool

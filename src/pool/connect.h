@@ -1,4 +1,4 @@
-// A fresh connection to a Postgres server: resolve, connect, PROXY header, TLS (wire.md 1 and 2, server leg).
+// A fresh connection to a known address of a Postgres server: connect, PROXY header, TLS (wire.md 1 and 2, server leg).
 // Owner: one loop thread; the coroutine's caller owns everything that `connect_request` points to.
 #pragma once
 
@@ -12,8 +12,8 @@
 #include "net/channel.h"
 #include "net/proxy_protocol.h"
 #include "net/socket.h"
+#include "pool/cluster.h"
 #include "runtime/task.h"
-#include "runtime/work_pool.h"
 #include "tls/client_context.h"
 #include "tls/tls_stream.h"
 
@@ -21,7 +21,6 @@ namespace trunkline::pool {
 
 struct connect_request {
   runtime::loop* where = nullptr;
-  runtime::work_pool* work = nullptr;
   const config::upstream* upstream = nullptr;
   /// Built from the upstream's TLS settings; may be null where those say `disable`.
   const tls::client_context* tls = nullptr;
@@ -30,17 +29,29 @@ struct connect_request {
   net::proxy_header client = {};
   /// Passthrough: the client's own TLS goes through, the gateway adds none.
   bool plain = false;
+  /// Whom the connection is for; where it ends, so does the attempt. May be null.
+  const net::channel* on_behalf_of = nullptr;
+  /// The attempt also ends where the endpoint is found to be down meanwhile. May be null.
+  const cluster* of = nullptr;
+  routing::endpoint_id endpoint = 0;
 };
 
 /// How a server was reached; enough to reach the same one again with a CancelRequest.
 struct server_place {
-  std::size_t endpoint = 0;  ///< index into upstream::endpoints
+  std::shared_ptr<const config::address> endpoint;  ///< as it is named; its host is what its certificate must have
   net::socket_address address;
 };
 
 struct connect_failure {
+  enum class kind : std::uint8_t {
+    unreachable,
+    tls,          ///< the server was reached, but TLS failed
+    unavailable,  ///< none of the servers that are known will do (57P03)
+    crowded,      ///< the turn did not come in time (53300)
+    abandoned,    ///< whom it was for is gone
+  };
   error why;
-  bool tls = false;  ///< the server was reached, but TLS failed
+  kind what = kind::unreachable;
 };
 
 struct server_connection {
@@ -49,15 +60,11 @@ struct server_connection {
   const tls::tls_stream* tls = nullptr;
 };
 
-/// Tries the endpoints in order, each with all its addresses, until one is connected and has finished TLS;
-/// `into` then holds the stream. The deadline is the upstream's connectTimeout for each address. Errors:
-/// 08001 or 08006 with what every attempt said.
-runtime::task<std::expected<server_connection, connect_failure>> connect_server(connect_request request,
-                                                                                net::channel* into);
-
-/// The same to one known place, without resolving: for cancel requests.
+/// Connects and finishes TLS, within `patience`; `into` then holds the stream. Errors: 08001 with what
+/// happened.
 runtime::task<std::expected<server_connection, connect_failure>> connect_place(connect_request request,
                                                                                server_place place,
+                                                                               runtime::duration patience,
                                                                                net::channel* into);
 
 }  // namespace trunkline::pool

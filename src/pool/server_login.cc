@@ -1,22 +1,40 @@
-#include "session/server_login.h"
+#include "pool/server_login.h"
 
 #include <utility>
 #include <variant>
 
 #include "auth/md5.h"
 #include "auth/scram_client.h"
+#include "base/limits.h"
 #include "protocol/authentication.h"
 #include "protocol/notice_fields.h"
 #include "runtime/random.h"
 
-namespace trunkline::session {
-
-using telemetry::cause;
+namespace trunkline::pool {
 
 namespace {
 
-error cannot_prove(std::string message, std::string hint) {
-  return {.code = sqlstates::invalid_authorization, .message = std::move(message), .hint = std::move(hint)};
+template <class T = void>
+using step = std::expected<T, login_failure>;
+using failure = login_failure::kind;
+
+std::unexpected<login_failure> cannot_prove(std::string message, std::string hint) {
+  return std::unexpected(login_failure{failure::unprovable,
+                                       {.code = sqlstates::invalid_authorization,
+                                        .message = std::move(message),
+                                        .hint = std::move(hint)}});
+}
+
+std::unexpected<login_failure> unprovable(error why) {
+  return std::unexpected(login_failure{failure::unprovable, std::move(why)});
+}
+
+std::unexpected<login_failure> violation(error why) {
+  return std::unexpected(login_failure{failure::violation, std::move(why)});
+}
+
+error too_much_to_compute() {
+  return {.code = sqlstates::too_many_connections, .message = "too many logins wait to be computed"};
 }
 
 /// One login; the messages of the server drive it.
@@ -24,7 +42,7 @@ class exchange {
  public:
   explicit exchange(server_login_request request) : request_(std::move(request)) {}
 
-  static runtime::task<step<>> run(exchange* self);
+  static runtime::task<step<server_login>> run(exchange* self);
 
  private:
   /// True: AuthenticationOk.
@@ -35,7 +53,6 @@ class exchange {
   step<> send_password();
   step<> send_md5(const auth::md5_salt& salt);
   void send_sasl(std::string_view data);
-  bool cleartext_is_safe() const;
 
   server_login_request request_;
   std::optional<auth::scram_client> scram_;
@@ -43,13 +60,12 @@ class exchange {
 
 step<> exchange::begin_scram(const protocol::authentication_sasl& offer) {
   if (request_.secret.password.empty() && !request_.secret.recovered) {
-    return std::unexpected(refused(cannot_prove("the server asks for a password and the gateway has none",
-                                                "Set credentials on the route.")));
+    return cannot_prove("the server asks for a password and the gateway has none",
+                        "Set credentials on the route.");
   }
   if (!request_.secret.recovered && auth::looks_like_md5_hash(request_.secret.password.reveal())) {
-    return std::unexpected(
-        refused(cannot_prove("the server asks for SCRAM and the gateway has an md5 hash only",
-                             "Set credentials with the password itself on the route.")));
+    return cannot_prove("the server asks for SCRAM and the gateway has an md5 hash only",
+                        "Set credentials with the password itself on the route.");
   }
   auth::client_transport transport;
   transport.tls = request_.tls != nullptr;
@@ -59,7 +75,7 @@ step<> exchange::begin_scram(const protocol::authentication_sasl& offer) {
     }
   }
   auto mechanism = auth::choose_mechanism(offer.mechanisms, transport);
-  if (!mechanism) return std::unexpected(refused(mechanism.error()));
+  if (!mechanism) return unprovable(mechanism.error());
   auth::scram_client::options options;
   options.mechanism = *mechanism;
   options.transport = std::move(transport);
@@ -80,12 +96,12 @@ runtime::task<step<>> exchange::take_challenge(exchange* self, auth::key_request
   if (secret.recovered) {
     answer = self->scram_->provide(*secret.recovered);
   } else {
-    auto keys = co_await derive_keys(self->request_.context, secret.user, secret.password,
-                                     std::move(wanted.salt), wanted.iterations);
-    if (!keys) co_return std::unexpected(std::move(keys.error()));
+    auto keys = co_await derive_keys(self->request_.keys, &self->request_.server->changed(), secret.user,
+                                     secret.password, std::move(wanted.salt), wanted.iterations);
+    if (!keys) co_return std::unexpected(login_failure{failure::busy, too_much_to_compute()});
     answer = self->scram_->provide(*keys);
   }
-  if (!answer) co_return std::unexpected(refused(answer.error()));
+  if (!answer) co_return unprovable(answer.error());
   self->send_sasl(*answer);
   co_return step<>();
 }
@@ -96,21 +112,15 @@ void exchange::send_sasl(std::string_view data) {
   request_.server->write(out);
 }
 
-bool exchange::cleartext_is_safe() const {
-  return request_.tls != nullptr || request_.local || request_.context->upstream().allow_cleartext_password;
-}
-
 step<> exchange::send_password() {
   const secret_text& password = request_.secret.password;
   if (password.empty() || auth::looks_like_md5_hash(password.reveal())) {
-    return std::unexpected(
-        refused(cannot_prove("the server asks for a cleartext password, which the gateway does not have",
-                             "Set credentials on the route.")));
+    return cannot_prove("the server asks for a cleartext password, which the gateway does not have",
+                        "Set credentials on the route.");
   }
-  if (!cleartext_is_safe()) {
-    return std::unexpected(
-        refused(cannot_prove("the server asks for a cleartext password over a plaintext connection",
-                             "Use TLS to the server, or scram-sha-256 in its pg_hba.conf.")));
+  if (!request_.cleartext_is_safe) {
+    return cannot_prove("the server asks for a cleartext password over a plaintext connection",
+                        "Use TLS to the server, or scram-sha-256 in its pg_hba.conf.");
   }
   std::vector<std::byte> out;
   protocol::append_password_message(out, password.reveal());
@@ -121,9 +131,8 @@ step<> exchange::send_password() {
 
 step<> exchange::send_md5(const auth::md5_salt& salt) {
   if (request_.secret.password.empty()) {
-    return std::unexpected(
-        refused(cannot_prove("the server asks for an MD5 password, which the gateway does not have",
-                             "Set credentials on the route.")));
+    return cannot_prove("the server asks for an MD5 password, which the gateway does not have",
+                        "Set credentials on the route.");
   }
   std::vector<std::byte> out;
   protocol::append_password_message(
@@ -136,10 +145,8 @@ runtime::task<step<bool>> exchange::take(exchange* self, protocol::authenticatio
   step<> done;
   if (std::holds_alternative<protocol::authentication_ok>(message)) {
     if (self->scram_ && !self->scram_->server_proved()) {
-      co_return std::unexpected(
-          refused(cannot_prove("the server accepted the login without proving that it knows the "
-                               "password",
-                               "Is this the right server?")));
+      co_return cannot_prove("the server accepted the login without proving that it knows the password",
+                             "Is this the right server?");
     }
     co_return true;
   }
@@ -151,32 +158,31 @@ runtime::task<step<bool>> exchange::take(exchange* self, protocol::authenticatio
     if (wanted) {
       done = co_await take_challenge(self, std::move(*wanted));
     } else {
-      done = std::unexpected(refused(wanted.error()));
+      done = unprovable(wanted.error());
     }
   } else if (auto* final = std::get_if<protocol::authentication_sasl_final>(&message);
              final && self->scram_) {
     if (auto proved = self->scram_->on_server_final(final->data); !proved) {
-      done = std::unexpected(refused(proved.error()));
+      done = unprovable(proved.error());
     }
   } else if (auto* md5 = std::get_if<protocol::authentication_md5_password>(&message)) {
     done = self->send_md5(md5->salt);
   } else if (std::holds_alternative<protocol::authentication_cleartext_password>(message)) {
     done = self->send_password();
   } else {
-    done = std::unexpected(
-        refused(cannot_prove("the server asks for an authentication method that the gateway does "
-                             "not speak",
-                             "Allow scram-sha-256 for the gateway in pg_hba.conf.")));
+    done = cannot_prove("the server asks for an authentication method that the gateway does not speak",
+                        "Allow scram-sha-256 for the gateway in pg_hba.conf.");
   }
   if (!done) co_return std::unexpected(std::move(done.error()));
   co_return false;
 }
 
-runtime::task<step<>> exchange::run(exchange* self) {
+runtime::task<step<server_login>> exchange::run(exchange* self) {
+  server_login made;
   net::channel* server = self->request_.server;
   server->write(self->request_.startup_packet);
   for (;;) {
-    auto message = co_await read_message(server, error_source::server);
+    auto message = co_await read_server_message(server);
     if (!message) co_return std::unexpected(std::move(message.error()));
     // The view ends where the channel receives more: copy what is needed across the next wait.
     const std::vector<std::byte> body(message->body.begin(), message->body.end());
@@ -184,53 +190,63 @@ runtime::task<step<>> exchange::run(exchange* self) {
     server->consume(message->size);
     if (type == 'E') {
       const protocol::notice_fields fields(body);
-      co_return std::unexpected(login_end{.cause = {cause::login_failed, fields.code()},
-                                          .detail = std::string(fields.message()),
-                                          .tell = error{.source = error_source::server,
-                                                        .code = fields.code(),
-                                                        .message = std::string(fields.message())}});
+      co_return std::unexpected(login_failure{failure::refused,
+                                              {.source = error_source::server,
+                                               .code = fields.code(),
+                                               .message = std::string(fields.message())}});
     }
-    if (type == 'v') self->request_.context->negotiated = body;
+    if (type == 'v') made.negotiated = body;
     if (type == 'v' || type == 'N') continue;
     if (type != 'R') {
-      co_return std::unexpected(violation_by(
-          error_source::server, {.source = error_source::server,
-                                 .code = sqlstates::protocol_violation,
-                                 .message = "unexpected message from the server during authentication"}));
+      co_return violation({.source = error_source::server,
+                           .code = sqlstates::protocol_violation,
+                           .message = "unexpected message from the server during authentication"});
     }
     auto decoded = protocol::decode_authentication(body);
-    if (!decoded) co_return std::unexpected(violation_by(error_source::server, decoded.error()));
+    if (!decoded) co_return violation(decoded.error());
     auto done = co_await take(self, std::move(*decoded));
     if (!done) co_return std::unexpected(std::move(done.error()));
-    if (*done) co_return step<>();
+    if (*done) co_return made;
   }
 }
 
 }  // namespace
 
-runtime::task<step<>> log_in_to_server(server_login_request request) {
+runtime::task<std::expected<server_login, login_failure>> log_in_to_server(server_login_request request) {
   exchange one(std::move(request));
   co_return co_await exchange::run(&one);
 }
 
-runtime::task<step<auth::client_keys>> derive_keys(login_context* context, std::string user,
-                                                   secret_text password, std::vector<std::byte> salt,
-                                                   std::uint32_t iterations) {
-  auth::key_cache& cache = context->shared->keys;
-  if (auto known = cache.find(user, password.reveal(), salt, iterations)) co_return std::move(*known);
-  runtime::job<auth::client_keys> work(*context->loop, context->shared->work, context->changed);
+runtime::task<std::optional<auth::client_keys>> derive_keys(key_deriver with, runtime::signal* changed,
+                                                            std::string user, secret_text password,
+                                                            std::vector<std::byte> salt,
+                                                            std::uint32_t iterations) {
+  if (auto known = with.cache->find(user, password.reveal(), salt, iterations)) co_return std::move(*known);
+  runtime::job<auth::client_keys> work(*with.where, *with.work, *changed);
   const bool accepted =
       work.start([password, salt, iterations] { return auth::derive(password.reveal(), salt, iterations); });
-  if (!accepted) {
-    co_return std::unexpected(login_end{.cause = {cause::limit},
-                                        .tell = error{.code = sqlstates::too_many_connections,
-                                                      .message = "too many logins wait to be computed"}});
-  }
+  if (!accepted) co_return std::nullopt;
   while (!work.done())
-    co_await context->changed.wait();
+    co_await changed->wait();
   auth::client_keys keys = work.take();
-  cache.put(user, password.reveal(), salt, iterations, keys);
+  with.cache->put(user, password.reveal(), salt, iterations, keys);
   co_return keys;
 }
 
-}  // namespace trunkline::session
+runtime::task<std::expected<protocol::frame, login_failure>> read_server_message(net::channel* from) {
+  for (;;) {
+    auto read = protocol::next_frame(from->unread(), limits::login_message_bytes, error_source::server);
+    if (auto* whole = std::get_if<protocol::frame>(&read)) co_return *whole;
+    if (auto* wrong = std::get_if<protocol::bad>(&read)) co_return violation(wrong->why);
+    if (from->ended()) {
+      co_return std::unexpected(
+          login_failure{failure::ended,
+                        {.source = error_source::server,
+                         .code = sqlstates::connection_failure,
+                         .message = "the server closed the connection during the login"}});
+    }
+    co_await from->changed().wait();
+  }
+}
+
+}  // namespace trunkline::pool

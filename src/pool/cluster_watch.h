@@ -1,0 +1,119 @@
+// Watches one upstream: finds its endpoints, asks each what it is, and publishes what is known to the
+// sessions as one immutable view with each change. Owner: `watch_room`, on its loop's thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pool/cluster.h"
+#include "pool/endpoint_watch.h"
+#include "pool/name_watch.h"
+#include "pool/role_judge.h"
+#include "telemetry/logger.h"
+
+namespace trunkline::pool {
+
+/// Sessions of one endpoint for which it is no longer right.
+struct eviction {
+  std::shared_ptr<const member> from;
+  routing::server_role role = routing::server_role::unknown;  ///< what it is now
+  bool leaving = false;   ///< whatever it is: everybody
+  bool at_once = false;   ///< also those in a transaction: what they would commit is lost
+};
+
+/// What a watch needs of the process. Outlives it.
+struct watch_services {
+  runtime::loop* loop = nullptr;
+  key_deriver keys = {};
+  telemetry::logger* log = nullptr;
+  std::function<void(eviction)> evict = {};  ///< called on the loop's thread
+};
+
+class cluster_watch final : endpoint_watch_owner, cluster_listener {
+ public:
+  cluster_watch(const watch_services& with, std::shared_ptr<cluster> of);
+  ~cluster_watch() override;
+
+  void configure(std::shared_ptr<const watch_setup> setup);
+  /// The configuration has no such upstream any more: its sessions must leave.
+  void retire();
+  bool is_empty() const { return entries_.empty(); }
+  void pause(bool paused);
+  /// What was seen of timelines is forgotten, and everything is asked anew.
+  void reconnect();
+
+ private:
+  /// One endpoint that discovery names, and its watch.
+  struct entry {
+    std::string name;
+    config::address address;
+    name_watch* from = nullptr;  // whose addresses it has; null: its own
+    std::unique_ptr<endpoint_watch> watch;
+    routing::server_role learned = routing::server_role::unknown;  // from logins
+    bool leaving = false;
+    routing::endpoint told = {};  // as the log has it
+    // What its sessions were told last.
+    routing::server_role evicted_as = routing::server_role::unknown;
+    bool evicted_all = false;
+    routing::moment evicted_at = {};
+  };
+  struct wanted_endpoint {
+    std::string name;
+    config::address address;
+    name_watch* from = nullptr;
+    std::vector<net::socket_address> addresses = {};
+    bool resolved = true;
+  };
+
+  // cluster_listener: any thread
+  void suspected(routing::endpoint_id which) override;
+  void role_seen(routing::endpoint_id which, bool in_recovery) override;
+  void wanted() override;
+  // endpoint_watch_owner
+  void endpoint_changed(endpoint_watch& which) override;
+  bool in_a_hurry() const override;
+
+  void post(std::move_only_function<void(cluster_watch&)> work);
+  void hurry();
+  void learn(routing::endpoint_id which, bool in_recovery);
+  void ask(routing::endpoint_id which);
+
+  name_watch& names_of(name_watch::question asked);
+  void forget_names();
+  std::vector<wanted_endpoint> wanted_endpoints();
+  void add_wanted(std::vector<wanted_endpoint>& to, std::string host, std::uint16_t port);
+  void reconcile();
+  void look_again();
+  std::shared_ptr<cluster_view> make_view();
+  routing::endpoint describe(const entry& from) const;
+  void tell_changes(const cluster_view& view);
+  void tell_endpoint(const routing::endpoint& before, const routing::endpoint& after);
+  void tell_primary(const cluster_view& view);
+  void tell_discovery();
+  void evict();
+  void evict_from(entry& from);
+  bool drop_left();
+
+  const watch_services with_;
+  const std::shared_ptr<cluster> cluster_;
+  std::shared_ptr<const watch_setup> setup_;
+  std::vector<std::unique_ptr<name_watch>> names_;
+  std::vector<entry> entries_;
+  role_judge judge_;
+  runtime::deferred dirty_;
+  runtime::timer sweep_;                  // sessions that are still where they should not be
+  std::shared_ptr<cluster_watch*> self_;  // null inside once it is gone: what was posted comes too late
+  routing::moment hurry_until_{};
+  routing::endpoint_id next_id_ = 1;
+  std::uint64_t generation_ = 0;
+  bool paused_ = false;
+  bool retired_ = false;
+  std::string conflict_told_;
+  std::string problem_told_;
+  routing::endpoint_id primary_told_ = 0;
+  std::optional<routing::moment> primary_lost_;
+};
+
+}  // namespace trunkline::pool
