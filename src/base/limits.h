@@ -51,6 +51,8 @@ inline constexpr std::size_t half_open_logins_per_source = 1'000;
 /// Out of descriptors or memory: a listener rests this long before it accepts again.
 inline constexpr std::chrono::milliseconds accept_retry = 250ms;
 inline constexpr std::chrono::milliseconds connect_timeout = 5s;
+/// Addresses, or SRV records, that one name may have.
+inline constexpr std::size_t dns_records = 256;
 inline constexpr std::chrono::milliseconds drain_grace = 30s;
 /// Connections to one endpoint that are being opened; the rest wait in order.
 inline constexpr std::size_t logins_per_endpoint = 16;

@@ -1,5 +1,6 @@
 #include "main/version.h"
 
+#include <ares.h>
 #include <fmt/format.h>
 #include <gnu/libc-version.h>
 #include <openssl/crypto.h>
@@ -41,11 +42,12 @@ std::string version_text() {
       "spdlog: {}.{}.{}\n"
       "fmt: {}.{}.{}\n"
       "cli11: {}\n"
+      "c-ares: {} (built with {})\n"
       "libc: glibc {} {}\n",
       TRUNKLINE_VERSION, TRUNKLINE_BUILD, compiler(), sanitizers(), OpenSSL_version(OPENSSL_VERSION_STRING),
       OPENSSL_VERSION_STR, TRUNKLINE_YAML_CPP, SPDLOG_VER_MAJOR, SPDLOG_VER_MINOR, SPDLOG_VER_PATCH,
-      FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100, CLI11_VERSION, gnu_get_libc_version(),
-      gnu_get_libc_release());
+      FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100, CLI11_VERSION, ::ares_version(nullptr),
+      ARES_VERSION_STR, gnu_get_libc_version(), gnu_get_libc_release());
 }
 
 std::string_view version_number() {

@@ -102,6 +102,17 @@ drain: {grace: 30s}
 
 GATHERED = gathered((2, "B", True, BIND[5:]), (3, "E", True, EXECUTE[5:]), (3, "C", False, b"SELECT 1\0"))
 
+def dns_name(name):
+    return b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0"
+
+
+def dns_answer(kind, *records, name="db.test", rcode=0):
+    """Records are (type, data), of the name asked for."""
+    question = dns_name(name) + struct.pack("!HH", kind, 1)
+    answers = b"".join(b"\xc0\x0c" + struct.pack("!HHIH", each, 1, 60, len(data)) + data for each, data in records)
+    return struct.pack("!6H", 1, 0x8180 | rcode, 1, len(records), 0, 0) + question + answers
+
+
 SEEDS = {
     "first_packet_fuzz": [
         startup(user="alice", database="app"), packet(SSL_REQUEST), packet(GSSENC_REQUEST) + startup(user="a"),
@@ -129,6 +140,10 @@ SEEDS = {
         b"PROXY TCP4 192.0.2.1 192.0.2.2 51234 5432\r\n", b"PROXY TCP6 2001:db8::1 2001:db8::2 51234 5432\r\n", b"PROXY UNKNOWN\r\n",
         proxy_v2(0x11, bytes([192, 0, 2, 1, 192, 0, 2, 2]) + struct.pack("!HH", 51234, 5432)),
         proxy_v2(0x21, bytes(32) + struct.pack("!HH", 51234, 5432) + b"\4\0\3abc"), proxy_v2(0, b"", 0x20),
+    ],
+    "dns_message_fuzz": [
+        dns_answer(1, (1, b"\x0a\0\0\1"), (1, b"\x0a\0\0\2")), dns_answer(28, (28, bytes(16))), dns_answer(1, (5, b"\xc0\x0c"), (1, bytes(4))),
+        dns_answer(33, (33, struct.pack("!HHH", 10, 1, 5432) + dns_name("a.test")), (33, bytes(7))), dns_answer(1, rcode=3),
     ],
     "client_hello_fuzz": [client_hello(), client_hello("a", ()), client_hello("b.example", ("h2", "postgresql")), client_hello()[:40]],
     "scram_server_fuzz": [
