@@ -127,6 +127,57 @@ http_response session_page(session::observer& seen, std::string_view id) {
   return error_response(404, "there is no such session now");
 }
 
+namespace {
+
+template <class Value>
+json known(const std::optional<Value>& value) {
+  return value ? json(*value) : json(nullptr);
+}
+
+template <class Number>
+json unless_zero(Number value) {
+  return value == 0 ? json(nullptr) : json(value);
+}
+
+json endpoint_json(const session::endpoint_view& each) {
+  return {{"name", each.name},
+          {"addresses", each.addresses},
+          {"zone", known(each.zone)},
+          {"state", each.state},
+          {"role", each.role},
+          {"lastSaid", known(each.said)},
+          // As a text: it does not fit into a number of JavaScript.
+          {"systemIdentifier",
+           each.system_identifier == 0 ? json(nullptr) : json(std::to_string(each.system_identifier))},
+          {"timeline", unless_zero(each.timeline)},
+          {"version", unless_zero(each.version)},
+          {"lagSeconds", known(each.lag_seconds)},
+          {"lagBytes", known(each.lag_bytes)},
+          {"sinceSeconds", each.since_seconds},
+          {"askedSeconds", known(each.asked_seconds)},
+          {"ejectedSeconds", each.ejected_seconds},
+          {"sessions", each.sessions},
+          {"loginsWaiting", each.logins_waiting},
+          {"loginsUnderWay", each.logins_under_way}};
+}
+
+json upstream_json(const session::upstream_view& each) {
+  json endpoints = json::array();
+  for (const auto& one : each.endpoints)
+    endpoints.push_back(endpoint_json(one));
+  return {{"name", each.name},
+          {"generation", each.generation},
+          {"primary", known(each.primary)},
+          {"paused", each.paused},
+          {"held", each.held},
+          {"failovers", each.failovers},
+          {"lastGapSeconds", each.last_gap_seconds},
+          {"discovery", {{"problem", known(each.discovery_problem)}, {"failures", each.discovery_failures}}},
+          {"endpoints", endpoints}};
+}
+
+}  // namespace
+
 http_response upstreams_page(session::observer& seen) {
   const auto settings = seen.settings();
   if (settings == nullptr) return no_configuration();
@@ -134,15 +185,15 @@ http_response upstreams_page(session::observer& seen) {
   for (const auto* each : seen.routes())
     open[each->upstream] += each->open_sessions();
   json list = json::array();
-  for (const auto& each : settings->upstreams) {
-    json endpoints = json::array();
-    for (const auto& at : each.endpoints)
-      endpoints.push_back(at.text());
-    const auto count = open.find(each.name);
-    list.push_back({{"name", each.name},
-                    {"endpoints", endpoints},
-                    {"tls", config::name_of(config::upstream_tls_modes, each.tls.mode)},
-                    {"sessions", count == open.end() ? 0 : count->second}});
+  for (const auto& view : seen.upstreams()) {
+    json made = upstream_json(view);
+    const auto count = open.find(view.name);
+    made["sessions"] = count == open.end() ? 0 : count->second;
+    const auto configured = std::find_if(settings->upstreams.begin(), settings->upstreams.end(),
+                                         [&](const auto& each) { return each.name == view.name; });
+    if (configured != settings->upstreams.end())
+      made["tls"] = config::name_of(config::upstream_tls_modes, configured->tls.mode);
+    list.push_back(std::move(made));
   }
   return json_response({{"upstreams", list}});
 }

@@ -60,6 +60,7 @@ class fake_observer final : public session::observer {
     return all;
   }
   config::snapshot settings() override { return current; }
+  std::vector<session::upstream_view> upstreams() override { return upstream_list; }
   session::audit_view audit() override { return audit_state; }
   std::vector<session::certificate_view> certificates() override { return certificate_list; }
   std::chrono::system_clock::time_point started() const override { return begun; }
@@ -75,6 +76,7 @@ class fake_observer final : public session::observer {
   std::vector<std::unique_ptr<telemetry::route_metrics>> route_list;
   std::vector<std::unique_ptr<telemetry::worker_metrics>> worker_list;
   config::snapshot current;
+  std::vector<session::upstream_view> upstream_list;
   session::audit_view audit_state;
   std::vector<session::certificate_view> certificate_list;
   std::chrono::system_clock::time_point begun = std::chrono::system_clock::now();

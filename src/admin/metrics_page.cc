@@ -33,6 +33,73 @@ void write_cancels(metrics_writer& out, session::observer& seen) {
     out.sample({{"result", result}}, count);
 }
 
+using upstream_list = std::vector<session::upstream_view>;
+
+template <class Value>
+void write_upstream_metric(metrics_writer& out, const telemetry::metric_family& which, const upstream_list& all,
+                           Value value) {
+  out.family(which);
+  for (const auto& each : all)
+    out.sample({{"upstream", each.name}}, value(each));
+}
+
+template <class Write>
+void for_each_endpoint(metrics_writer& out, const telemetry::metric_family& which, const upstream_list& all,
+                       Write write) {
+  out.family(which);
+  for (const auto& upstream : all) {
+    for (const auto& each : upstream.endpoints)
+      write(upstream.name, each);
+  }
+}
+
+template <class Value>
+void write_endpoint_metric(metrics_writer& out, const telemetry::metric_family& which, const upstream_list& all,
+                           Value value) {
+  for_each_endpoint(out, which, all, [&](const std::string& upstream, const session::endpoint_view& each) {
+    out.sample({{"upstream", upstream}, {"endpoint", each.name}}, value(each));
+  });
+}
+
+void write_endpoint_states(metrics_writer& out, const upstream_list& all) {
+  using session::endpoint_view;
+  for_each_endpoint(out, metric::endpoint_up, all, [&](const std::string& upstream, const endpoint_view& each) {
+    if (each.state == "unknown") return;  // nobody asks it
+    out.sample({{"upstream", upstream}, {"endpoint", each.name}}, std::uint64_t{each.state == "up"});
+  });
+  for_each_endpoint(out, metric::endpoint_role, all, [&](const std::string& upstream, const endpoint_view& each) {
+    for (const std::string_view role : {"primary", "replica", "superseded", "unknown"}) {
+      out.sample({{"upstream", upstream}, {"endpoint", each.name}, {"role", role}},
+                 std::uint64_t{each.role == role});
+    }
+  });
+  for_each_endpoint(out, metric::replica_lag, all, [&](const std::string& upstream, const endpoint_view& each) {
+    if (each.lag_seconds) out.sample({{"upstream", upstream}, {"endpoint", each.name}}, *each.lag_seconds);
+  });
+}
+
+void write_upstreams(metrics_writer& out, const upstream_list& all) {
+  using session::endpoint_view;
+  using session::upstream_view;
+  write_endpoint_states(out, all);
+  write_endpoint_metric(out, metric::endpoint_sessions, all, [](const endpoint_view& of) { return of.sessions; });
+  write_endpoint_metric(out, metric::logins_waiting, all,
+                        [](const endpoint_view& of) { return of.logins_waiting; });
+  write_endpoint_metric(out, metric::endpoint_ejected, all,
+                        [](const endpoint_view& of) { return std::uint64_t{of.ejected_seconds > 0}; });
+  write_upstream_metric(out, metric::held_sessions, all, [](const upstream_view& of) { return of.held; });
+  write_upstream_metric(out, metric::hold_seconds, all, [](const upstream_view& of) { return of.held_seconds; });
+  write_upstream_metric(out, metric::holds, all, [](const upstream_view& of) { return of.holds; });
+  write_upstream_metric(out, metric::failovers, all, [](const upstream_view& of) { return of.failovers; });
+  write_upstream_metric(out, metric::failover_gap, all,
+                        [](const upstream_view& of) { return of.last_gap_seconds; });
+  write_upstream_metric(out, metric::upstream_paused, all,
+                        [](const upstream_view& of) { return std::uint64_t{of.paused}; });
+  write_upstream_metric(out, metric::topology_changes, all, [](const upstream_view& of) { return of.generation; });
+  write_upstream_metric(out, metric::discovery_failures, all,
+                        [](const upstream_view& of) { return of.discovery_failures; });
+}
+
 void write_audit(metrics_writer& out, const session::audit_view& audit) {
   one(out, metric::audit_enabled, std::uint64_t{audit.enabled});
   one(out, metric::audit_blocked, std::uint64_t{audit.blocked});
@@ -93,6 +160,7 @@ std::string metrics_page(session::observer& seen, const metrics_moment& at,
   metrics_writer out(format);
   telemetry::write_routes(out, seen.routes());
   write_cancels(out, seen);
+  write_upstreams(out, seen.upstreams());
   write_audit(out, seen.audit());
   write_workers(out, seen, at);
   const auto settings = seen.settings();

@@ -23,9 +23,9 @@ using std::chrono::milliseconds;
 
 /// `host:port`, `[v6]:port` or `unix:/path`.
 struct address {
-  std::string host;        ///< IP literal without brackets; a DNS name only in upstream endpoints
+  std::string host = {};   ///< IP literal without brackets; a DNS name only in upstream endpoints
   std::uint16_t port = 0;  ///< 0 only for listeners: the kernel chooses
-  std::string path;        ///< absolute path of the socket file itself; then host is empty
+  std::string path = {};   ///< absolute path of the socket file itself; then host is empty
 
   bool is_unix() const { return !path.empty(); }
   /// Traffic does not leave this machine: a unix socket, 127.0.0.0/8, ::1 or "localhost".

@@ -1,4 +1,5 @@
 // SHOW DATABASES, UPSTREAMS, CONFIG, STATE and the like: how the gateway is set up, and how it is.
+#include <algorithm>
 #include <array>
 #include <map>
 
@@ -69,6 +70,12 @@ std::map<std::string, route_load> load_by(const session::sessions_view& all,
   return load;
 }
 
+/// Where a route leads, for whoever expects one host: the first of the list, or the name that is looked up.
+config::address first_of(const config::upstream& to) {
+  if (!to.endpoints.empty()) return to.endpoints.front();
+  return {.host = to.found.name, .port = to.found.port};
+}
+
 console_rows database_rows(sight& seen) {
   console_rows out;
   const auto settings = seen.from.settings();
@@ -76,7 +83,7 @@ console_rows database_rows(sight& seen) {
   const auto load = load_by(seen.from.sessions(), &session::session_view::route);
   for (const config::route& each : settings->routes) {
     const config::upstream& to = settings->upstreams.at(each.upstream_index);
-    const config::address& first = to.endpoints.front();
+    const config::address first = first_of(to);
     const auto found = load.find(each.name);
     const route_load now = found == load.end() ? route_load{} : found->second;
     row made;
@@ -97,18 +104,28 @@ constexpr std::array upstream_columns{
     console_column{"name", text},      console_column{"endpoints", text},
     console_column{"tls", text},       console_column{"connect_timeout", float8},
     console_column{"routes", text},    console_column{"sessions", int4},
-    console_column{"connected", int4},
+    console_column{"connected", int4}, console_column{"primary", text},
+    console_column{"paused", text},    console_column{"held", int4},
+    console_column{"failovers", int8}, console_column{"last_gap", float8},
+    console_column{"problem", text},
 };
+
+session::upstream_view view_named(const std::vector<session::upstream_view>& all, const std::string& name) {
+  const auto found = std::find_if(all.begin(), all.end(), [&](const auto& each) { return each.name == name; });
+  return found == all.end() ? session::upstream_view{} : *found;
+}
 
 console_rows upstream_rows(sight& seen) {
   console_rows out;
   const auto settings = seen.from.settings();
   if (!settings) return out;
   const auto load = load_by(seen.from.sessions(), &session::session_view::upstream);
+  const auto known = seen.from.upstreams();
   for (const config::upstream& each : settings->upstreams) {
+    const session::upstream_view of = view_named(known, each.name);
     std::vector<std::string> endpoints;
-    for (const auto& at : each.endpoints)
-      endpoints.push_back(at.text());
+    for (const auto& at : of.endpoints)
+      endpoints.push_back(at.name);
     std::vector<std::string> routes;
     for (const auto& route : settings->routes) {
       if (route.upstream == each.name) routes.push_back(route.name);
@@ -118,7 +135,42 @@ console_rows upstream_rows(sight& seen) {
     row made;
     made.text(each.name).text(joined(endpoints, "")).text(name_of(config::upstream_tls_modes, each.tls.mode));
     made.seconds(each.connect_timeout).text(joined(routes, "")).small(now.clients).small(now.servers);
+    made.text_or_null(of.primary).yes(of.paused).small(of.held).number(of.failovers).seconds(of.last_gap_seconds);
+    made.text_or_null(of.discovery_problem);
     out.rows.push_back(made.take());
+  }
+  return out;
+}
+
+constexpr std::array endpoint_columns{
+    console_column{"upstream", text},        console_column{"endpoint", text},
+    console_column{"addresses", text},       console_column{"zone", text},
+    console_column{"state", text},           console_column{"role", text},
+    console_column{"for", float8},           console_column{"said", text},
+    console_column{"lag", float8},           console_column{"lag_bytes", int8},
+    console_column{"timeline", int4},        console_column{"version", int4},
+    console_column{"system_identifier", numeric}, console_column{"asked", float8},
+    console_column{"sessions", int4},        console_column{"logins", int4},
+    console_column{"waiting", int4},         console_column{"ejected", float8},
+};
+
+console_rows endpoint_rows(sight& seen) {
+  console_rows out;
+  for (const auto& upstream : seen.from.upstreams()) {
+    for (const auto& each : upstream.endpoints) {
+      row made;
+      made.text(upstream.name).text(each.name).text(each.addresses).text_or_null(each.zone);
+      made.text(each.state).text(each.role).seconds(each.since_seconds).text_or_null(each.said);
+      each.lag_seconds ? made.seconds(*each.lag_seconds) : made.null();
+      each.lag_bytes ? made.number(*each.lag_bytes) : made.null();
+      each.timeline != 0 ? made.number(each.timeline) : made.null();
+      each.version != 0 ? made.small(static_cast<std::uint64_t>(each.version)) : made.null();
+      each.system_identifier != 0 ? made.number(each.system_identifier) : made.null();
+      each.asked_seconds ? made.seconds(*each.asked_seconds) : made.null();
+      made.small(each.sessions).small(each.logins_under_way).small(each.logins_waiting);
+      made.seconds(each.ejected_seconds);
+      out.rows.push_back(made.take());
+    }
   }
   return out;
 }
@@ -273,6 +325,8 @@ constexpr std::array setup_list{
     table{"CONFIG", "the configuration in force, as `trunkline check` prints it", config_columns,
           &config_rows},
     table{"DATABASES", "the routes and where they lead", database_columns, &database_rows},
+    table{"ENDPOINTS", "the servers of the upstreams: what they are, since when, and why", endpoint_columns,
+          &endpoint_rows},
     table{"HELP", "this list", help_columns, &help_rows},
     table{"STATE", "whether the gateway is ready, draining, auditing", state_columns, &state_rows},
     table{"UPSTREAMS", "the upstreams, their endpoints and sessions", upstream_columns, &upstream_rows},

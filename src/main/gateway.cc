@@ -53,7 +53,11 @@ gateway::gateway(telemetry::logger& log)
       tickets_(std::make_shared<tls::ticket_keys>()),
       tickets_rotated_(std::chrono::steady_clock::now()),
       work_(std::clamp(usable_cores(), 1u, 4u), waiting_jobs),
-      own_tap_(audit_.add_worker()) {
+      own_tap_(audit_.add_worker()),
+      servers_(std::make_unique<runtime::epoll_loop>(),
+               {.keys = {.work = &work_, .cache = &keys_},
+                .log = &log_,
+                .evict = [this](const pool::eviction& why) { evict(why); }}) {
   services_.reset(new session::services{.log = log_,
                                         .work = work_,
                                         .keys = keys_,
@@ -70,7 +74,7 @@ gateway::~gateway() {
 }
 
 result<> gateway::start(const config::snapshot& settings) {
-  auto setup = session::build_deployment(settings, tickets_);
+  auto setup = deploy(settings);
   if (!setup) return fail(setup.error());
   if (auto opened = open_sockets(**setup, sockets_); !opened) return opened;
   if (auto opened = audit_.configure(settings->audit, settings->tracing); !opened) return opened;
@@ -84,6 +88,7 @@ result<> gateway::start(const config::snapshot& settings) {
     each->audit_into(audit_.add_worker(), audit_);
   }
   audit_.start();
+  servers_.start();
   publish(std::move(*setup));
   for (auto& each : workers_)
     each->start();
@@ -92,7 +97,7 @@ result<> gateway::start(const config::snapshot& settings) {
 }
 
 result<> gateway::reload(const config::snapshot& settings) {
-  auto setup = session::build_deployment(settings, tickets_);
+  auto setup = deploy(settings);
   if (!setup) return fail(setup.error());
   sockets next;
   for (auto& [name, entry] : sockets_) {
@@ -108,6 +113,16 @@ result<> gateway::reload(const config::snapshot& settings) {
   publish(std::move(*setup));
   tell_reload(true, "");
   return {};
+}
+
+result<std::shared_ptr<const session::deployment>> gateway::deploy(const config::snapshot& settings) {
+  return session::build_deployment(settings, tickets_,
+                                   [this](const std::string& upstream) { return servers_.of(upstream); });
+}
+
+void gateway::evict(const pool::eviction& why) {
+  for (auto& each : workers_)
+    each->evict(why);
 }
 
 void gateway::reload_failed(const std::string& problem) {
@@ -154,6 +169,12 @@ void gateway::publish(std::shared_ptr<const session::deployment> setup) {
     std::lock_guard lock(current_mutex_);
     current_ = setup;
   }
+  std::vector<std::shared_ptr<const pool::watch_setup>> watched;
+  for (std::size_t i = 0; i < setup->settings->upstreams.size(); ++i) {
+    watched.push_back(std::make_shared<const pool::watch_setup>(
+        pool::watch_setup{setup->settings, i, setup->upstream_tls[i], setup->socket_options}));
+  }
+  servers_.configure(std::move(watched));
   std::vector<session::open_listener> open;
   for (const auto& each : setup->settings->listeners)
     open.push_back({each.name, sockets_[each.name].fd});
@@ -198,6 +219,7 @@ void gateway::stop() {
     each->stop();
   for (auto& each : workers_)
     each->join();
+  servers_.stop();
   const bool was_blocked = audit_.blocked();
   audit_.stop();
   watch_audit();

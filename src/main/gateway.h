@@ -15,6 +15,7 @@
 #include "audit/pipeline.h"
 #include "base/result.h"
 #include "console/desk.h"
+#include "pool/watch_room.h"
 #include "runtime/unique_fd.h"
 #include "session/observer.h"
 #include "session/services.h"
@@ -49,6 +50,8 @@ class gateway {
   void reload_failed(const std::string& problem);
   std::uint64_t reload_failures() const { return reload_failures_.load(std::memory_order_relaxed); }
   session::audit_view audit_state() const;
+  /// The servers of all upstreams, and what may be done with them.
+  pool::watch_room& servers() { return servers_; }
   std::vector<std::pair<std::string, std::uint64_t>> cancels() const;
   std::uint64_t not_postgres() const { return services_->not_postgres.load(); }
   /// "name address" of each open listener, the port filled in where the kernel chose it.
@@ -62,7 +65,9 @@ class gateway {
   using sockets = std::map<std::string, socket_entry>;
 
   result<> open_sockets(const session::deployment& setup, sockets& into);
+  result<std::shared_ptr<const session::deployment>> deploy(const config::snapshot& settings);
   void publish(std::shared_ptr<const session::deployment> setup);
+  void evict(const pool::eviction& why);
   void tell_reload(bool ok, const std::string& problem);
   void watch_audit();
 
@@ -79,6 +84,7 @@ class gateway {
   audit::pipeline audit_;
   audit::audit_state audit_told_;  // as the log has it
   audit::tap& own_tap_;            // for what this thread has to tell
+  pool::watch_room servers_;  // before the workers: sessions tell it what they see
   std::unique_ptr<session::services> services_;
   std::unique_ptr<session::observer> for_console_;
   std::unique_ptr<console::desk> console_;

@@ -78,6 +78,14 @@ config::snapshot gateway_observer::settings() {
   return gateway_.current()->settings;
 }
 
+std::vector<session::upstream_view> gateway_observer::upstreams() {
+  const auto now = std::chrono::steady_clock::now();
+  std::vector<session::upstream_view> all;
+  for (const auto& each : gateway_.servers().all())
+    all.push_back(session::view_of(*each, now));
+  return all;
+}
+
 session::audit_view gateway_observer::audit() {
   return gateway_.audit_state();
 }

@@ -16,6 +16,7 @@ class gateway_observer final : public session::observer {
   std::vector<const telemetry::route_metrics*> routes() override;
   std::vector<const telemetry::worker_metrics*> workers() override;
   config::snapshot settings() override;
+  std::vector<session::upstream_view> upstreams() override;
   session::audit_view audit() override;
   std::vector<session::certificate_view> certificates() override;
   std::chrono::system_clock::time_point started() const override { return started_; }

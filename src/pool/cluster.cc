@@ -43,7 +43,7 @@ void cluster::publish(std::shared_ptr<const cluster_view> view, bool changed) {
 cluster::subscription::subscription(cluster& of, runtime::loop& where, runtime::signal& changed)
     : of_(of), here_(where, changed) {
   std::lock_guard lock(of_.mutex_);
-  at_ = of_.subscribers_.insert(of_.subscribers_.end(), here_.caller());
+  at_ = of_.subscribers_.insert(of_.subscribers_.end(), here_.handle());
 }
 
 cluster::subscription::~subscription() {

@@ -9,19 +9,12 @@
 
 #include "pool/cluster.h"
 #include "pool/endpoint_watch.h"
+#include "pool/eviction.h"
 #include "pool/name_watch.h"
 #include "pool/role_judge.h"
 #include "telemetry/logger.h"
 
 namespace trunkline::pool {
-
-/// Sessions of one endpoint for which it is no longer right.
-struct eviction {
-  std::shared_ptr<const member> from;
-  routing::server_role role = routing::server_role::unknown;  ///< what it is now
-  bool leaving = false;   ///< whatever it is: everybody
-  bool at_once = false;   ///< also those in a transaction: what they would commit is lost
-};
 
 /// What a watch needs of the process. Outlives it.
 struct watch_services {
@@ -31,7 +24,7 @@ struct watch_services {
   std::function<void(eviction)> evict = {};  ///< called on the loop's thread
 };
 
-class cluster_watch final : endpoint_watch_owner, cluster_listener {
+class cluster_watch final : public endpoint_watch_owner, public cluster_listener {
  public:
   cluster_watch(const watch_services& with, std::shared_ptr<cluster> of);
   ~cluster_watch() override;
@@ -50,7 +43,7 @@ class cluster_watch final : endpoint_watch_owner, cluster_listener {
     std::string name;
     config::address address;
     name_watch* from = nullptr;  // whose addresses it has; null: its own
-    std::unique_ptr<endpoint_watch> watch;
+    std::unique_ptr<endpoint_watch> watch = {};
     routing::server_role learned = routing::server_role::unknown;  // from logins
     bool leaving = false;
     routing::endpoint told = {};  // as the log has it

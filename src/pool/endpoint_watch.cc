@@ -193,8 +193,7 @@ runtime::task<endpoint_watch::outcome> endpoint_watch::open(endpoint_watch* self
   connect_request request{.where = &self->loop_,
                           .upstream = &upstream,
                           .tls = setup->tls.get(),
-                          .options = setup->options,
-                          .client = {.local = true}};
+                          .options = setup->options};
   std::string failures;
   const auto patience = upstream.health->timeout / static_cast<int>(self->addresses_.size());
   for (const auto& address : self->addresses_) {

@@ -19,7 +19,7 @@ struct health_answer {
   std::int64_t postmaster_start_us = 0;  ///< since 1970: tells two names of one server; 0: not known
   int version = 0;                       ///< server_version_num
   /// In recovery: how long ago what it replayed last was committed, by its own clock; nothing: never.
-  std::optional<std::chrono::milliseconds> behind_by_own_clock;
+  std::optional<std::chrono::milliseconds> behind_by_own_clock = {};
   bool all_received_is_replayed = false;
 };
 

@@ -7,7 +7,7 @@ namespace trunkline::pool {
 login_line::place::place(login_line& line, runtime::loop& where, runtime::signal& changed)
     : line_(line), here_(where, changed) {
   std::lock_guard lock(line_.mutex_);
-  at_ = line_.waiters_.insert(line_.waiters_.end(), {.who = here_.caller()});
+  at_ = line_.waiters_.insert(line_.waiters_.end(), {.who = here_.handle()});
   // Nobody else waits and there is room: no need to be woken for that.
   if (line_.waiters_.size() == 1 && line_.active_ < line_.allowed_) {
     at_->admitted = true;

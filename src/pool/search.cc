@@ -58,18 +58,21 @@ bool search::abandoned() const {
   return request_.connect.on_behalf_of != nullptr && request_.connect.on_behalf_of->ended();
 }
 
-std::optional<cluster::choice> search::choose() const {
+std::optional<cluster::choice> search::choose(std::span<const routing::endpoint_id> without) const {
   const routing::wish wanted{
       .target = request_.target, .zone = request_.zone, .now = now(), .random = two_numbers()};
-  return request_.of->choose(wanted, tried_);
+  return request_.of->choose(wanted, without);
 }
 
 /// Whether there is no other that could be tried instead.
-bool search::is_alone(routing::endpoint_id which) {
-  tried_.push_back(which);
-  const bool alone = !choose().has_value();
-  tried_.pop_back();
-  return alone;
+bool search::is_alone(routing::endpoint_id which) const {
+  auto without = tried_;
+  without.push_back(which);
+  return !choose(without).has_value();
+}
+
+bool search::can_go_on(const pool::lease& without) const {
+  return request_.connect.upstream->hold.count() > 0 || !is_alone(without.on()->id);
 }
 
 void search::note(const std::string& name, const connect_failure& one) {
@@ -203,7 +206,7 @@ runtime::task<search::found> search::next(search* self) {
   for (;;) {
     if (self->abandoned()) co_return std::unexpected(gone());
     const auto seen = self->request_.of->now();
-    auto choice = seen->paused ? std::nullopt : self->choose();
+    auto choice = seen->paused ? std::nullopt : self->choose(self->tried_);
     if (!choice && self->cut_short_ && !self->patient_ && !seen->paused) {
       self->patient_ = true;
       self->tried_.clear();

@@ -36,6 +36,8 @@ class search {
   static runtime::task<std::expected<found_server, connect_failure>> next(search* self);
   /// The server that was found will not do: it is another one's turn.
   void reject(const pool::lease& which, const std::string& why);
+  /// There is another server to try, or time to wait for one.
+  bool can_go_on(const pool::lease& without) const;
   /// How long it has waited, for a server or for its turn.
   runtime::duration waited() const { return waited_; }
 
@@ -51,8 +53,8 @@ class search {
                                                                                        member* at);
   static runtime::task<std::expected<server_connection, connect_failure>> connect(search* self,
                                                                                   const cluster::choice* at);
-  std::optional<cluster::choice> choose() const;
-  bool is_alone(routing::endpoint_id which);
+  std::optional<cluster::choice> choose(std::span<const routing::endpoint_id> without) const;
+  bool is_alone(routing::endpoint_id which) const;
   bool is_left(const member* which) const;
   void note(const std::string& name, const connect_failure& one);
   connect_failure failure(const cluster_view* seen) const;

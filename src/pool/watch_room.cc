@@ -16,7 +16,7 @@ watch_room::~watch_room() {
 }
 
 void watch_room::start() {
-  thread_.start([this] { loop_->run(); });
+  thread_ = runtime::owned_thread("watch", [this] { loop_->run(); });
 }
 
 void watch_room::stop() {

@@ -30,24 +30,24 @@ enum class server_role : std::uint8_t { unknown, primary, replica, superseded };
 
 struct endpoint {
   endpoint_id id = 0;
-  std::string name;         ///< "db-0.db:5432": for logs and metrics
-  config::address address;  ///< its host is also the name that its certificate must have
-  std::string zone;
+  std::string name = {};         ///< "db-0.db:5432": for logs and metrics
+  config::address address = {};  ///< its host is also the name that its certificate must have
+  std::string zone = {};
   endpoint_state state = endpoint_state::unknown;
   server_role role = server_role::unknown;
   std::uint64_t system_identifier = 0;  ///< 0: not known
   std::uint32_t timeline = 0;           ///< 0: not known
   std::uint64_t position = 0;           ///< WAL written (primary) or replayed (replica), in bytes; 0: not known
-  std::optional<std::uint64_t> lag_bytes;
+  std::optional<std::uint64_t> lag_bytes = {};
   /// How far a replica is behind; nothing: not known, or no replica.
-  std::optional<std::chrono::milliseconds> lag;
+  std::optional<std::chrono::milliseconds> lag = {};
   /// A replica has all that the primary had written by then, for certain; nothing: not known.
-  std::optional<moment> fresh_as_of;
+  std::optional<moment> fresh_as_of = {};
   moment asked{};      ///< when the last answer came
   moment since{};      ///< when state or role changed last
   moment up_since{};   ///< for the slow start
   int version = 0;     ///< server_version_num; 0: not known
-  std::string said;    ///< its last complaint, or what of it cannot be known and why; may be empty
+  std::string said = {};    ///< its last complaint, or what of it cannot be known and why; may be empty
   bool resolved = false;  ///< its name has been looked up, or need not be
   bool leaving = false;   ///< discovery no longer names it: no new sessions
 };

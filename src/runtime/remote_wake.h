@@ -1,7 +1,7 @@
 // Raises a coroutine's signal from another thread, as long as the coroutine is there to hear it:
 //
 //     remote_wake here(loop, changed);          // lives in the coroutine
-//     list.push_back(here.caller());            // kept by whoever will call, for as long as they like
+//     list.push_back(here.handle());            // kept by whoever will call, for as long as they like
 //     ...
 //     caller.wake();                            // any thread; nothing happens where `here` is gone
 //
@@ -43,7 +43,7 @@ class remote_wake {
   remote_wake& operator=(const remote_wake&) = delete;
   ~remote_wake() { state_->changed = nullptr; }
 
-  remote_wake::caller caller() const { return remote_wake::caller(state_); }
+  caller handle() const { return caller(state_); }
 
  private:
   std::shared_ptr<state> state_;

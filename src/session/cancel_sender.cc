@@ -23,15 +23,13 @@ runtime::task<bool> deliver(runtime::loop* where, net::channel* server, std::uin
 
 }  // namespace
 
-runtime::task<bool> send_cancel(runtime::loop* where, runtime::work_pool* work,
-                                std::shared_ptr<const cancel_target> target, net::channel* into) {
+runtime::task<bool> send_cancel(runtime::loop* where, std::shared_ptr<const cancel_target> target, net::channel* into) {
   const auto& upstream = target->setup->settings->upstreams[target->upstream];
   pool::connect_request request{.where = where,
-                                .work = work,
                                 .upstream = &upstream,
                                 .tls = target->setup->upstream_tls[target->upstream].get(),
                                 .options = target->setup->socket_options};
-  auto connection = co_await pool::connect_place(std::move(request), target->place, into);
+  auto connection = co_await pool::connect_place(std::move(request), target->place, upstream.connect_timeout, into);
   if (!connection) co_return false;
   co_return co_await deliver(where, into, target->server_pid, target->server_key, upstream.connect_timeout);
 }
@@ -48,28 +46,33 @@ runtime::task<bool> offer_cancel(login_context* context, std::uint32_t pid, std:
   }
   bool any = false;
   for (const std::size_t index : upstreams) {
-    pool::connect_request request{.where = context->loop,
-                                  .work = &context->shared->work,
-                                  .upstream = &settings.upstreams[index],
-                                  .tls = nullptr,
-                                  .options = context->facts->setup->socket_options,
-                                  .client = context->proxied,
-                                  .plain = true};
-    auto connection = co_await pool::connect_server(std::move(request), &context->server);
-    if (!connection) continue;
-    const bool delivered = co_await deliver(context->loop, &context->server, pid, key,
-                                            settings.upstreams[index].connect_timeout);
-    any = any || delivered;
+    pool::search_request request;
+    request.connect = {.where = context->loop,
+                       .upstream = &settings.upstreams[index],
+                       .options = context->facts->setup->socket_options,
+                       .client = context->proxied,
+                       .plain = true};
+    request.of = context->facts->setup->clusters[index].get();
+    request.target = config::route_target::any;
+    request.give_up = context->loop->now();  // whoever is there now
+    pool::search search(std::move(request), &context->server);
+    for (;;) {
+      auto found = co_await pool::search::next(&search);
+      if (!found) break;
+      const bool delivered = co_await deliver(context->loop, &context->server, pid, key,
+                                              settings.upstreams[index].connect_timeout);
+      any = any || delivered;
+      search.reject(found->lease, "");
+    }
   }
   co_return any;
 }
 
-cancel_errand::cancel_errand(runtime::loop& where, runtime::work_pool& work,
-                             std::shared_ptr<const cancel_target> target)
+cancel_errand::cancel_errand(runtime::loop& where, std::shared_ptr<const cancel_target> target)
     : changed_(where),
       server_(where, changed_),
       done_(where, &tell, this),
-      task_(send_cancel(&where, &work, std::move(target), &server_)) {}
+      task_(send_cancel(&where, std::move(target), &server_)) {}
 
 void cancel_errand::start(void (*on_done)(void*, cancel_errand*), void* context) {
   on_done_ = on_done;

@@ -10,8 +10,7 @@ namespace trunkline::session {
 
 /// Done when the server has closed, which it does after it has sent the signal. False: it could not be
 /// reached.
-runtime::task<bool> send_cancel(runtime::loop* where, runtime::work_pool* work,
-                                std::shared_ptr<const cancel_target> target, net::channel* into);
+runtime::task<bool> send_cancel(runtime::loop* where, std::shared_ptr<const cancel_target> target, net::channel* into);
 
 /// Passthrough: tries every upstream that the listener's routes lead to, one after the other.
 runtime::task<bool> offer_cancel(login_context* context, std::uint32_t pid, std::vector<std::byte> key);
@@ -20,7 +19,7 @@ runtime::task<bool> offer_cancel(login_context* context, std::uint32_t pid, std:
 class cancel_errand {
  public:
   /// `on_done` is called on the loop; the errand may be disposed of then.
-  cancel_errand(runtime::loop& where, runtime::work_pool& work, std::shared_ptr<const cancel_target> target);
+  cancel_errand(runtime::loop& where, std::shared_ptr<const cancel_target> target);
   void start(void (*on_done)(void* context, cancel_errand* which), void* context);
 
  private:

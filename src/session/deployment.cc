@@ -68,7 +68,8 @@ error at(const std::string& key, error why) {
 }  // namespace
 
 result<std::shared_ptr<const deployment>> build_deployment(config::snapshot settings,
-                                                           std::shared_ptr<const tls::ticket_keys> tickets) {
+                                                           std::shared_ptr<const tls::ticket_keys> tickets,
+                                                           const cluster_source& clusters) {
   auto made = std::make_shared<deployment>();
   const auto now = std::chrono::system_clock::now();
   const auto note = [&made](const std::vector<std::string>& warnings) {
@@ -83,6 +84,7 @@ result<std::shared_ptr<const deployment>> build_deployment(config::snapshot sett
     made->listener_tls.back() = std::move(*context);
   }
   for (const auto& each : settings->upstreams) {
+    made->clusters.push_back(clusters ? clusters(each.name) : nullptr);
     made->upstream_tls.emplace_back();
     if (each.tls.mode == config::upstream_tls_mode::disable) continue;
     auto context = tls::client_context::build(client_settings_of(each.tls), now);

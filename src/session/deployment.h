@@ -2,6 +2,7 @@
 // Workers hold the newest, each session the one it began with. Building reads files: never on a loop.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "base/result.h"
 #include "config/settings.h"
 #include "net/socket.h"
+#include "pool/cluster.h"
 #include "tls/client_context.h"
 #include "tls/server_context.h"
 #include "tls/ticket_keys.h"
@@ -25,12 +27,19 @@ struct deployment {
   /// By index of settings->routes; null where the route has no verifier file.
   std::vector<std::shared_ptr<const auth::user_file>> route_users;
   std::shared_ptr<const auth::user_file> console_users;  ///< null: there is no console
+  /// By index of settings->upstreams: their servers, as known at each moment.
+  std::vector<std::shared_ptr<pool::cluster>> clusters;
   net::socket_options socket_options;
   std::vector<std::string> warnings;
 };
 
-/// Errors name the file, or the key of the configuration, and what is wrong.
+/// The servers of an upstream, by its name.
+using cluster_source = std::function<std::shared_ptr<pool::cluster>(const std::string& upstream)>;
+
+/// Errors name the file, or the key of the configuration, and what is wrong. Without a source there is nothing
+/// to connect to: for checking only.
 result<std::shared_ptr<const deployment>> build_deployment(config::snapshot settings,
-                                                           std::shared_ptr<const tls::ticket_keys> tickets);
+                                                           std::shared_ptr<const tls::ticket_keys> tickets,
+                                                           const cluster_source& clusters = nullptr);
 
 }  // namespace trunkline::session

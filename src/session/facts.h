@@ -10,6 +10,7 @@
 
 #include "net/socket.h"
 #include "net/socket_address.h"
+#include "pool/member.h"
 #include "runtime/timer.h"
 #include "session/deployment.h"
 #include "telemetry/close_cause.h"
@@ -24,6 +25,8 @@ struct session_facts {
   std::shared_ptr<const deployment> setup;
   std::size_t listener_index = 0;
   const config::route* route = nullptr;  ///< into `setup`; null before one was chosen
+  config::route_target target = config::route_target::primary;  ///< the route's, or the client's wish
+  pool::lease lease;                                            ///< on the server that it is on
 
   std::string client;  ///< "10.0.0.7:51234", as the PROXY header says where there was one
   std::string user;

@@ -101,14 +101,24 @@ runtime::task<step<cancel_registry::ticket>> forward_login(login_context* contex
     std::vector<std::byte> out;
     auto authenticated = pass_server_messages(*context, messages, out);
     if (authenticated && *authenticated) co_return co_await finish_login(context, std::move(out));
+    if (!authenticated && !asked && authenticated.error().try_another)
+      co_return std::unexpected(std::move(authenticated.error()));
+    if (!asked && !out.empty()) context->turn.worked();  // now it is the client's turn: others need not wait
     asked = asked || !out.empty();
     context->client.write(out);
-    if (!authenticated) co_return std::unexpected(std::move(authenticated.error()));
+    if (!authenticated) {
+      authenticated.error().try_another = false;
+      co_return std::unexpected(std::move(authenticated.error()));
+    }
     if (asked) {
       if (auto passed = pass_client_messages(*context); !passed)
         co_return std::unexpected(std::move(passed.error()));
     }
-    if (context->server.ended()) co_return std::unexpected(server_ended(context->server));
+    if (context->server.ended()) {
+      auto why = server_ended(context->server);
+      why.try_another = !asked && context->search->can_go_on(context->facts->lease);
+      co_return std::unexpected(std::move(why));
+    }
     if (context->client.ended()) co_return std::unexpected(client_ended(context->client));
     co_await context->changed.wait();
   }

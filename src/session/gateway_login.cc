@@ -45,7 +45,7 @@ step<auth::scram_server::step> take_answer(auth::scram_server& scram, byte_span 
 
 }  // namespace
 
-runtime::task<step<server_secret>> authenticate_client(login_context* context, known_user user) {
+runtime::task<step<pool::server_secret>> authenticate_client(login_context* context, known_user user) {
   auth::scram_server scram = make_scram(*context, user);
   std::vector<std::string_view> names;
   for (const auth::mechanism each : scram.offered())
@@ -75,7 +75,7 @@ runtime::task<step<server_secret>> authenticate_client(login_context* context, k
     context->client.write(out);
     if (answer->finished) break;
   }
-  co_return server_secret{.user = std::string(context->startup.user),
+  co_return pool::server_secret{.user = std::string(context->startup.user),
                           .password = std::move(user.password),
                           .recovered = scram.recovered_keys()};
 }
@@ -84,7 +84,7 @@ namespace {
 
 /// `credentials` win; then a password that the file holds, which fits whatever salt the server has; then the
 /// keys.
-server_secret secret_for_server(const login_context& context, server_secret proved) {
+pool::server_secret secret_for_server(const login_context& context, pool::server_secret proved) {
   const config::route& route = *context.facts->route;
   if (route.login) return {.user = route.login->user, .password = route.login->password};
   if (!proved.password.empty()) proved.recovered.reset();
@@ -98,11 +98,35 @@ std::vector<std::byte> authenticated_messages(const login_context& context) {
   return out;
 }
 
+bool may_try_another(const login_context& context, const pool::login_failure& why) {
+  if (why.what == pool::login_failure::kind::ended) return context.search->can_go_on(context.facts->lease);
+  return why.what == pool::login_failure::kind::refused && another_may_do(context, why.why.code);
+}
+
+runtime::task<step<cancel_registry::ticket>> log_in_somewhere(login_context* context, pool::server_secret proved) {
+  if (auto found = co_await reach_server(context); !found) co_return std::unexpected(std::move(found.error()));
+  const pool::server_connection& to = context->connection;
+  pool::server_login_request request{.keys = context->deriver(), .server = &context->server, .tls = to.tls};
+  request.cleartext_is_safe = may_send_cleartext(*context, to);
+  request.startup_packet = startup_packet_for_server(*context);
+  request.secret = secret_for_server(*context, std::move(proved));
+  context->facts->server_user = request.secret.user;
+  auto done = co_await pool::log_in_to_server(std::move(request));
+  if (!done) {
+    const bool another = may_try_another(*context, done.error());
+    auto why = login_end_of(std::move(done.error()));
+    why.try_another = another;
+    co_return std::unexpected(std::move(why));
+  }
+  if (done->negotiated) context->negotiated = std::move(done->negotiated);
+  co_return co_await finish_login(context, authenticated_messages(*context));
+}
+
 }  // namespace
 
 runtime::task<step<cancel_registry::ticket>> gateway_login(login_context* context) {
   const auto began = context->loop->now();
-  server_secret proved{.user = std::string(context->startup.user)};
+  pool::server_secret proved{.user = std::string(context->startup.user)};
   if (context->facts->route->auth.method == config::auth_method::scram) {
     auto user = co_await find_user(context);
     if (!user) co_return std::unexpected(std::move(user.error()));
@@ -112,22 +136,12 @@ runtime::task<step<cancel_registry::ticket>> gateway_login(login_context* contex
   }
   const auto proved_at = context->loop->now();
   context->time(telemetry::login_phase::auth) = proved_at - began;
-  auto connection = co_await reach_server(context, &context->server);
-  if (!connection) co_return std::unexpected(std::move(connection.error()));
-  context->connection = std::move(*connection);
-
-  server_login_request request{
-      .context = context, .server = &context->server, .tls = context->connection.tls};
-  request.local = context->upstream().endpoints[context->connection.place.endpoint].is_local();
-  request.startup_packet = startup_packet_for_server(*context);
-  request.secret = secret_for_server(*context, std::move(proved));
-  context->facts->server_user = request.secret.user;
-  if (auto done = co_await log_in_to_server(std::move(request)); !done) {
-    co_return std::unexpected(std::move(done.error()));
+  for (;;) {
+    auto ticket = co_await log_in_somewhere(context, proved);
+    context->time(telemetry::login_phase::server) = context->loop->now() - proved_at;
+    if (ticket || !ticket.error().try_another) co_return ticket;
+    leave_server(*context, ticket.error());
   }
-  auto ticket = co_await finish_login(context, authenticated_messages(*context));
-  context->time(telemetry::login_phase::server) = context->loop->now() - proved_at;
-  co_return ticket;
 }
 
 }  // namespace trunkline::session

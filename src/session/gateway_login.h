@@ -4,7 +4,6 @@
 #pragma once
 
 #include "session/login_context.h"
-#include "session/server_login.h"
 #include "session/verifier_lookup.h"
 
 namespace trunkline::session {
@@ -14,6 +13,6 @@ runtime::task<step<cancel_registry::ticket>> gateway_login(login_context* contex
 
 /// SCRAM with the client, up to and with AuthenticationSASLFinal. The secret is what the gateway may then use
 /// towards the server.
-runtime::task<step<server_secret>> authenticate_client(login_context* context, known_user user);
+runtime::task<step<pool::server_secret>> authenticate_client(login_context* context, known_user user);
 
 }  // namespace trunkline::session

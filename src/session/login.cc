@@ -4,10 +4,12 @@
 #include <utility>
 
 #include "routing/route_match.h"
+#include "routing/target_option.h"
 #include "session/console_login.h"
 #include "session/forward_login.h"
 #include "session/gateway_login.h"
 #include "session/negotiate.h"
+#include "session/server_start.h"
 #include "session/session_events.h"
 
 namespace trunkline::session {
@@ -64,6 +66,16 @@ step<> take_places(login_context& context, established& made) {
   return {};
 }
 
+/// The route's kind of server, or the client's own wish.
+step<> choose_target(login_context& context) {
+  context.facts->target = context.facts->route->target;
+  if (context.opaque) return {};
+  auto target = routing::target_of(*context.facts->route, context.startup);
+  if (!target) return std::unexpected(refused(target.error()));
+  context.facts->target = *target;
+  return {};
+}
+
 void note_server(login_context& context) {
   session_facts& facts = *context.facts;
   facts.endpoint = context.connection.place.address.text();
@@ -73,9 +85,7 @@ void note_server(login_context& context) {
 }
 
 runtime::task<step<cancel_registry::ticket>> pass_through(login_context* context) {
-  auto connection = co_await reach_server(context, &context->server);
-  if (!connection) co_return std::unexpected(std::move(connection.error()));
-  context->connection = std::move(*connection);
+  if (auto reached = co_await reach_server(context); !reached) co_return std::unexpected(std::move(reached.error()));
   if (context->ssl_request_seen) {
     // The client asked with SSLRequest and has its S: the server is asked the same, and must agree.
     std::vector<std::byte> request;
@@ -94,14 +104,11 @@ runtime::task<step<cancel_registry::ticket>> pass_through(login_context* context
   co_return cancel_registry::ticket();
 }
 
-runtime::task<step<cancel_registry::ticket>> authenticate(login_context* context) {
-  if (context->opaque) co_return co_await pass_through(context);
-  if (context->facts->route->auth.method != config::auth_method::server)
-    co_return co_await gateway_login(context);
+/// The server authenticates the client; where one will not do, the next is asked, as long as the client has
+/// heard nothing of it.
+runtime::task<step<cancel_registry::ticket>> server_login(login_context* context) {
   const auto began = context->loop->now();
-  auto connection = co_await reach_server(context, &context->server);
-  if (!connection) co_return std::unexpected(std::move(connection.error()));
-  context->connection = std::move(*connection);
+  if (auto found = co_await reach_server(context); !found) co_return std::unexpected(std::move(found.error()));
   note_server(*context);
   const auto reached = context->loop->now();
   context->time(telemetry::login_phase::server) = reached - began;
@@ -109,6 +116,17 @@ runtime::task<step<cancel_registry::ticket>> authenticate(login_context* context
   auto ticket = co_await forward_login(context);
   context->time(telemetry::login_phase::auth) = context->loop->now() - reached;
   co_return ticket;
+}
+
+runtime::task<step<cancel_registry::ticket>> authenticate(login_context* context) {
+  if (context->opaque) co_return co_await pass_through(context);
+  if (context->facts->route->auth.method != config::auth_method::server)
+    co_return co_await gateway_login(context);
+  for (;;) {
+    auto ticket = co_await server_login(context);
+    if (ticket || !ticket.error().try_another) co_return ticket;
+    leave_server(*context, ticket.error());
+  }
 }
 
 }  // namespace
@@ -147,9 +165,13 @@ runtime::task<step<established>> login::run(login_context* context) {
   auto chosen = choose_route(*context);
   announce(*context);
   if (!chosen) co_return std::unexpected(std::move(chosen.error()));
+  if (auto target = choose_target(*context); !target) co_return std::unexpected(std::move(target.error()));
   if (auto taken = take_places(*context, made); !taken) co_return std::unexpected(std::move(taken.error()));
   auto ticket = co_await authenticate(context);
   if (!ticket) co_return std::unexpected(std::move(ticket.error()));
+  context->turn.worked();
+  context->facts->lease.on()->worked();
+  context->time(telemetry::login_phase::lease) = context->search->waited();
   note_server(*context);
   made.cancel = std::move(*ticket);
   co_return made;

@@ -1,5 +1,6 @@
 #include "session/login_context.h"
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -89,22 +90,60 @@ runtime::task<step<protocol::frame>> read_message(net::channel* from, error_sour
   }
 }
 
-runtime::task<step<pool::server_connection>> reach_server(login_context* context, net::channel* into) {
-  pool::connect_request request{.where = context->loop,
-                                .work = &context->shared->work,
-                                .upstream = &context->upstream(),
-                                .tls = context->upstream_tls(),
-                                .options = context->facts->setup->socket_options,
-                                .client = context->proxied,
-                                .plain = context->opaque};
-  auto made = co_await pool::connect_server(std::move(request), into);
-  if (!made) {
-    auto& failure = made.error();
-    const auto what = failure.tls ? cause::tls_server : cause::server_unreachable;
-    co_return std::unexpected(
-        login_end{.cause = {what}, .detail = failure.why.message, .tell = std::move(failure.why)});
+pool::search_request search_request_of(const login_context& context) {
+  const auto timeout = context.listener().login_timeout;
+  const auto margin = std::min<runtime::duration>(timeout / 10, std::chrono::milliseconds(500));
+  pool::search_request request;
+  request.connect = {.where = context.loop,
+                     .upstream = &context.upstream(),
+                     .tls = context.upstream_tls(),
+                     .options = context.facts->setup->socket_options,
+                     .client = context.proxied,
+                     .plain = context.opaque,
+                     .on_behalf_of = &context.client};
+  request.of = &context.cluster();
+  request.target = context.facts->target;
+  request.zone = context.settings().zone;
+  request.give_up = context.facts->started + timeout - margin;
+  return request;
+}
+
+bool may_send_cleartext(const login_context& context, const pool::server_connection& to) {
+  return to.tls != nullptr || to.place.endpoint->is_local() || context.upstream().allow_cleartext_password;
+}
+
+login_end login_end_of(const net::channel& client, pool::connect_failure why) {
+  using kind = pool::connect_failure::kind;
+  if (why.what == kind::abandoned) return client_ended(client);
+  const auto what = why.what == kind::tls       ? cause::tls_server
+                    : why.what == kind::crowded ? cause::limit
+                                                : cause::server_unreachable;
+  return {.cause = {what}, .detail = why.why.message, .tell = std::move(why.why)};
+}
+
+login_end login_end_of(pool::login_failure why) {
+  using kind = pool::login_failure::kind;
+  switch (why.what) {
+    case kind::violation:
+      return violation_by(error_source::server, std::move(why.why));
+    case kind::busy:
+      return {.cause = {cause::limit}, .tell = std::move(why.why)};
+    case kind::ended:
+      return {.cause = {cause::server_eof}, .detail = why.why.message, .tell = std::move(why.why)};
+    default:
+      return refused(std::move(why.why));
   }
-  co_return std::move(*made);
+}
+
+runtime::task<step<>> reach_server(login_context* context) {
+  if (!context->search) context->search.emplace(search_request_of(*context), &context->server);
+  auto found = co_await pool::search::next(&*context->search);
+  if (!found) co_return std::unexpected(login_end_of(context->client, std::move(found.error())));
+  context->connection = std::move(found->connection);
+  context->facts->lease = std::move(found->lease);
+  context->turn = std::move(found->turn);
+  context->negotiated.reset();
+  co_return step<>();
 }
 
 }  // namespace trunkline::session

@@ -10,7 +10,8 @@
 
 #include "base/error.h"
 #include "net/channel.h"
-#include "pool/connect.h"
+#include "pool/search.h"
+#include "pool/server_login.h"
 #include "protocol/frame.h"
 #include "protocol/startup_message.h"
 #include "runtime/task.h"
@@ -29,6 +30,7 @@ struct login_end {
   std::string detail = {};
   std::optional<error> tell = {};  ///< for the client, where a sentence fits into its stream
   bool silent = false;             ///< no log line: a served CancelRequest, a port scan
+  bool try_another = false;        ///< only this server will not do, and the client has heard nothing of it
 };
 
 template <class T = void>
@@ -69,7 +71,9 @@ struct login_context {
 
   std::vector<std::byte> startup_packet;
   protocol::startup_message startup;  ///< views into `startup_packet`
+  std::optional<pool::search> search;  ///< for the session's server
   pool::server_connection connection;
+  pool::login_line::turn turn;  ///< at the server; given back when it has let the session in
   /// The body of the server's NegotiateProtocolVersion, where it sent one.
   std::optional<std::vector<std::byte>> negotiated;
 
@@ -78,6 +82,10 @@ struct login_context {
   const config::upstream& upstream() const { return settings().upstreams[facts->route->upstream_index]; }
   const tls::client_context* upstream_tls() const {
     return facts->setup->upstream_tls[facts->route->upstream_index].get();
+  }
+  pool::cluster& cluster() const { return *facts->setup->clusters[facts->route->upstream_index]; }
+  pool::key_deriver deriver() const {
+    return {.where = loop, .work = &shared->work, .cache = &shared->keys};
   }
   bool client_version_is_long() const;
   runtime::duration& time(telemetry::login_phase which) { return times[static_cast<std::size_t>(which)]; }
@@ -95,7 +103,18 @@ login_end refused(error why);
 /// One more than may be: "on listener ...".
 login_end over_limit(const std::string& what);
 
-/// Connects `into` to the route's upstream. `for_client`: the PROXY header names the client.
-runtime::task<step<pool::server_connection>> reach_server(login_context* context, net::channel* into);
+/// What every connection to the route's upstream begins with; the PROXY header names the client.
+pool::search_request search_request_of(const login_context& context);
+
+/// Connects the session to a server of the route's upstream, or to the next one where this has been called
+/// before.
+runtime::task<step<>> reach_server(login_context* context);
+
+/// A password may go as cleartext: TLS, a leg that stays on this machine, or the operator says so.
+bool may_send_cleartext(const login_context& context, const pool::server_connection& to);
+
+login_end login_end_of(const net::channel& client, pool::connect_failure why);
+/// An unexpected end, a violation, a refusal: as the server's.
+login_end login_end_of(pool::login_failure why);
 
 }  // namespace trunkline::session

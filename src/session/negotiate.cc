@@ -186,7 +186,7 @@ runtime::task<step<>> serve_cancel(login_context* context, std::uint32_t pid, st
   const std::uint64_t session = known ? target->session : 0;
   bool sent = false;
   if (known) {
-    sent = co_await send_cancel(context->loop, &context->shared->work, std::move(target), &context->server);
+    sent = co_await send_cancel(context->loop, std::move(target), &context->server);
   } else if (context->listener().tls.mode == listener_tls_mode::passthrough) {
     // The key is the server's own: only a server can tell whose it is.
     sent = co_await offer_cancel(context, pid, std::move(key));

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,9 +14,14 @@
 #include "telemetry/flight_recorder.h"
 #include "telemetry/route_metrics.h"
 
+namespace trunkline::pool {
+class cluster;
+}
+
 namespace trunkline::session {
 
 struct session_facts;
+struct upstream_view;
 
 /// One session as it is now.
 struct session_view {
@@ -48,6 +54,8 @@ struct session_view {
 
 /// What the facts alone tell; a session that has a relay knows more. `now` is the loop's clock.
 session_view view_of(const session_facts& facts, std::chrono::steady_clock::time_point now);
+/// What a cluster is now.
+upstream_view view_of(const pool::cluster& of, std::chrono::steady_clock::time_point now);
 /// As pg_stat_activity calls it; `idle`: nothing outstanding.
 const char* state_name(char transaction_status, bool idle);
 
@@ -59,6 +67,42 @@ struct sessions_view {
 struct exchanges_view {
   std::vector<telemetry::flight_record> slowest;  ///< of all workers, slowest first
   std::vector<telemetry::flight_record> failed;   ///< newest first
+};
+
+/// One server of an upstream, as it is known now.
+struct endpoint_view {
+  std::string name;
+  std::string addresses;  ///< where the name leads, ", " between them
+  std::string zone;
+  std::string state;  ///< unknown | up | down | foreign | self | leaving
+  std::string role;   ///< unknown | primary | replica | superseded
+  std::string said;   ///< why it is so; may be empty
+  std::uint64_t system_identifier = 0;  ///< 0: not known
+  std::uint32_t timeline = 0;           ///< 0: not known
+  int version = 0;                      ///< server_version_num; 0: not known
+  std::optional<double> lag_seconds;
+  std::optional<std::uint64_t> lag_bytes;
+  double since_seconds = 0;           ///< how long state and role have been so
+  std::optional<double> asked_seconds;  ///< since its last answer; nothing: it never gave one
+  double ejected_seconds = 0;           ///< how long it will still rest; 0: it does not
+  std::uint64_t sessions = 0;
+  std::uint64_t logins_waiting = 0;
+  std::uint64_t logins_under_way = 0;
+};
+
+struct upstream_view {
+  std::string name;
+  std::uint64_t generation = 0;  ///< one more with each change of its endpoints
+  std::string primary;           ///< empty: none is known
+  bool paused = false;
+  std::string discovery_problem;  ///< empty: names are resolved
+  std::uint64_t discovery_failures = 0;
+  std::uint64_t held = 0;   ///< sessions that wait for a server now
+  std::uint64_t holds = 0;  ///< that ever did, and how long in all
+  double held_seconds = 0;
+  std::uint64_t failovers = 0;   ///< times that a primary was lost and one was found again
+  double last_gap_seconds = 0;   ///< how long there was none the last time
+  std::vector<endpoint_view> endpoints;
 };
 
 /// The audit's state; `enabled` false: there is none.
@@ -87,6 +131,8 @@ class observer {
   virtual std::vector<const telemetry::route_metrics*> routes() = 0;
   virtual std::vector<const telemetry::worker_metrics*> workers() = 0;
   virtual config::snapshot settings() = 0;
+  /// By name.
+  virtual std::vector<upstream_view> upstreams() = 0;
   virtual audit_view audit() = 0;
   virtual std::vector<certificate_view> certificates() = 0;
   virtual std::chrono::system_clock::time_point started() const = 0;

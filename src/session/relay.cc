@@ -288,7 +288,7 @@ relay_view relay::view() const {
 void relay::on_event(relay_event event) {
   if (ended_) return;
   perform(machine_.on(event, view()));
-  if (event == relay_event::drain) watching_rest_ = !opaque_;
+  if (event == relay_event::drain || event == relay_event::leave) watching_rest_ = !opaque_;
 }
 
 void relay::perform(relay_actions actions) {

@@ -24,6 +24,12 @@ error drain_error() {
           .hint = "Connect again: another replica or the restarted gateway will take the connection."};
 }
 
+error endpoint_error() {
+  return {.code = sqlstates::admin_shutdown,
+          .message = "terminating connection because its server has been removed or has another role now",
+          .hint = "Connect again: the gateway knows which server is the right one."};
+}
+
 error audit_error() {
   return {
       .code = sqlstates::io_error,
@@ -77,12 +83,16 @@ relay_actions relay_machine::on(relay_event event, const relay_view& view) {
                              .message = "invalid message length in the stream from the server"});
     case relay_event::wait_over:
       return waited(view);
+    case relay_event::leave:
+      leaving_ = true;
+      return at_rest(view);
     case relay_event::drain:
     case relay_event::at_rest:
-      draining_ = true;
-      return view.idle ? end_by_gateway(view, cause::drain, drain_error()) : relay_actions{};
+      return at_rest(view);
     case relay_event::drain_over:
       return end_by_gateway(view, cause::drain, drain_error());
+    case relay_event::leave_now:
+      return end_by_gateway(view, cause::endpoint_gone, endpoint_error());
     case relay_event::idle_timeout:
       return end_by_gateway(view, cause::idle_timeout, timeout_error(event));
     case relay_event::transaction_timeout:
@@ -93,6 +103,13 @@ relay_actions relay_machine::on(relay_event event, const relay_view& view) {
       return end_by_gateway(view, cause::audit_blocked, audit_error());
   }
   return {};
+}
+
+relay_actions relay_machine::at_rest(const relay_view& view) {
+  draining_ = true;
+  if (!view.idle) return {};
+  if (leaving_) return end_by_gateway(view, cause::endpoint_gone, endpoint_error());
+  return end_by_gateway(view, cause::drain, drain_error());
 }
 
 close_cause relay_machine::orderly_cause(const relay_view& view) const {

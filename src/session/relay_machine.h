@@ -37,6 +37,8 @@ enum class relay_event : std::uint8_t {
   drain,       ///< finish as soon as it hurts nobody
   at_rest,     ///< told while draining: the session came to rest
   drain_over,  ///< the grace time has passed
+  leave,       ///< its server is no longer right for it: as drain, for another reason
+  leave_now,   ///< the same, at once: what it would still commit is lost
   idle_timeout,
   transaction_timeout,
   session_timeout,
@@ -62,6 +64,7 @@ class relay_machine {
   bool client_finished() const { return client_fin_; }
 
  private:
+  relay_actions at_rest(const relay_view& view);
   relay_actions client_finished(const relay_view& view);
   relay_actions client_lost(const relay_view& view, telemetry::cause cause);
   relay_actions server_finished(const relay_view& view);
@@ -76,6 +79,7 @@ class relay_machine {
   bool server_was_first_ = false;
   bool cancelled_ = false;
   bool draining_ = false;
+  bool leaving_ = false;  ///< it drains because of its server
 };
 
 }  // namespace trunkline::session

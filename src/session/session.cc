@@ -168,6 +168,13 @@ void session::drain() {
   if (relay_ != nullptr) relay_->on_event(relay_event::drain);
 }
 
+void session::leave_server(const pool::eviction& why) {
+  if (relay_ == nullptr || facts_.lease.on() != why.from.get()) return;
+  const routing::endpoint now{.role = why.role};
+  if (!why.leaving && routing::serves(now, facts_.target)) return;
+  relay_->on_event(why.at_once ? relay_event::leave_now : relay_event::leave);
+}
+
 void session::stop() {
   if (console_ != nullptr) return console_->stop();
   if (relay_ != nullptr) return relay_->on_event(relay_event::drain_over);
@@ -195,6 +202,8 @@ void session::relay_ended(telemetry::close_cause why, std::vector<std::byte> las
   }
   telemetry::route_metrics& counts = metrics();
   counts.sessions_over.add();
+  if (why.ended_by() == telemetry::leg::server && facts_.lease)
+    facts_.setup->clusters[facts_.route->upstream_index]->suspect(facts_.lease.on()->id);
   if (telemetry::is_unasked(why.what)) {
     const telemetry::death how = death_of(facts_, end, !relay_->idle(), host_.where().now());
     const bool client = why.ended_by() == telemetry::leg::client;

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "pool/eviction.h"
 #include "session/cancel_registry.h"
 #include "session/console_session.h"
 #include "session/facts.h"
@@ -38,6 +39,8 @@ class session final : public relay_owner, public console_owner {
   void start(int socket, const net::socket_address& peer, half_open_places half_open);
   /// SIGTERM: end as soon as it hurts nobody.
   void drain();
+  /// Its server is no longer what it was.
+  void leave_server(const pool::eviction& why);
   /// The grace time is over, or SIGINT.
   void stop();
 
@@ -86,7 +89,7 @@ class session final : public relay_owner, public console_owner {
 };
 
 // What an idle session is, beside two streams and its cancel target: 2 KiB of process memory, all in all.
-static_assert(sizeof(session) <= 656);
+static_assert(sizeof(session) <= 680);
 static_assert(sizeof(relay) <= 640);
 
 /// Writes `session.end`.

@@ -6,7 +6,7 @@
 #include "protocol/notice_fields.h"
 #include "protocol/query_messages.h"
 #include "protocol/row_messages.h"
-#include "session/server_login.h"
+#include "session/server_start.h"
 
 namespace trunkline::session {
 
@@ -24,8 +24,12 @@ runtime::task<step<known_user>> from_password(login_context* context, secret_tex
                                               std::uint32_t iterations) {
   const std::string user(context->startup.user);
   const auto salt = auth::stable_salt(user, context->shared->fake_salt_secret);
-  auto keys = co_await derive_keys(context, user, password, salt, iterations);
-  if (!keys) co_return std::unexpected(std::move(keys.error()));
+  auto keys = co_await pool::derive_keys(context->deriver(), &context->changed, user, password, salt, iterations);
+  if (!keys) {
+    co_return std::unexpected(login_end{.cause = {cause::limit},
+                                        .tell = error{.code = sqlstates::too_many_connections,
+                                                      .message = "too many logins wait to be computed"}});
+  }
   co_return known_user{.verifier = auth::verifier_of(*keys, salt, iterations),
                        .password = std::move(password)};
 }
@@ -88,19 +92,24 @@ runtime::task<step<std::optional<secret_text>>> read_answer(net::channel* server
 
 runtime::task<step<known_user>> from_query(login_context* context, const config::auth_query* query) {
   net::channel server(*context->loop, context->changed);
-  auto connection = co_await reach_server(context, &server);
-  if (!connection) co_return std::unexpected(std::move(connection.error()));
+  auto wanted = search_request_of(*context);
+  wanted.target = config::route_target::any;  // roles and their passwords are the same everywhere
+  pool::search search(std::move(wanted), &server);
+  auto found = co_await pool::search::next(&search);
+  if (!found) co_return std::unexpected(login_end_of(context->client, std::move(found.error())));
 
-  server_login_request request{.context = context, .server = &server, .tls = connection->tls};
-  request.local = context->upstream().endpoints[connection->place.endpoint].is_local();
+  const pool::server_connection& to = found->connection;
+  pool::server_login_request request{.keys = context->deriver(), .server = &server, .tls = to.tls};
+  request.cleartext_is_safe = may_send_cleartext(*context, to);
   request.secret = {.user = query->user, .password = query->password};
   const std::string database = query->database.empty() ? context->facts->database : query->database;
   const protocol::startup_parameter parameters[] = {
       {"user", query->user}, {"database", database}, {"application_name", "trunkline auth query"}};
   protocol::append_startup_message(request.startup_packet, {3, 0}, parameters);
-  if (auto done = co_await log_in_to_server(std::move(request)); !done) {
-    co_return std::unexpected(query_failed(done.error().detail));
+  if (auto done = co_await pool::log_in_to_server(std::move(request)); !done) {
+    co_return std::unexpected(query_failed(done.error().why.message));
   }
+  found->turn.worked();
   // What comes before the first ReadyForQuery is read with the answer: ParameterStatus, BackendKeyData.
   for (;;) {
     auto message = co_await read_message(&server, error_source::server);

@@ -97,6 +97,10 @@ void worker::drain() {
   loop_->post([this] { for_each_session([](session& each) { each.drain(); }); });
 }
 
+void worker::evict(const pool::eviction& why) {
+  loop_->post([this, why] { for_each_session([&](session& each) { each.leave_server(why); }); });
+}
+
 void worker::stop() {
   loop_->post([this] {
     stopping_ = true;
@@ -214,7 +218,7 @@ void worker::session_over(session& which) {
 }
 
 void worker::run_cancel(std::shared_ptr<const cancel_target> target) {
-  auto errand = std::make_unique<cancel_errand>(*loop_, shared_.work, std::move(target));
+  auto errand = std::make_unique<cancel_errand>(*loop_, std::move(target));
   errand->start(
       [](void* self, cancel_errand* which) {
         auto* owner = static_cast<worker*>(self);

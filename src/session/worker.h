@@ -39,6 +39,8 @@ class worker final : session_host {
   void configure(std::shared_ptr<const deployment> setup, std::vector<open_listener> listeners);
   /// Sessions end as they come to rest; new ones are refused, cancel requests still served.
   void drain();
+  /// Sessions on that server end, as far as it is no longer right for them.
+  void evict(const pool::eviction& why);
   /// What is left ends now. The loop stops when all have said goodbye.
   void stop();
   std::size_t sessions() const { return count_.load(std::memory_order_relaxed); }

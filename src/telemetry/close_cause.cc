@@ -46,6 +46,8 @@ std::string_view name_of(cause which) {
       return "limit";
     case cause::drain:
       return "drain";
+    case cause::endpoint_gone:
+      return "endpoint_gone";
     case cause::killed:
       return "killed";
     case cause::audit_blocked:

@@ -33,6 +33,7 @@ enum class cause : std::uint8_t {
   session_timeout,
   limit,
   drain,
+  endpoint_gone,  ///< its server was removed, or has another role now
   killed,
   audit_blocked,
   internal,

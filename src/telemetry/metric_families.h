@@ -37,6 +37,21 @@ inline constexpr metric_family cancels{"trunkline_cancels_total", metric_kind::c
 inline constexpr metric_family tcp_rtt{"trunkline_tcp_rtt_seconds", metric_kind::histogram, "Round-trip time of the network as the kernel measures it, by leg."};
 inline constexpr metric_family tcp_retransmits{"trunkline_tcp_retransmits_total", metric_kind::counter, "TCP segments that the gateway had to send again, by leg."};
 
+inline constexpr metric_family endpoint_up{"trunkline_endpoint_up", metric_kind::gauge, "1 where the endpoint accepts sessions, 0 where it is down, or is not what its upstream is."};
+inline constexpr metric_family endpoint_role{"trunkline_endpoint_role", metric_kind::gauge, "1 for the role that the endpoint has."};
+inline constexpr metric_family replica_lag{"trunkline_replica_lag_seconds", metric_kind::gauge, "How far the replica is behind the primary."};
+inline constexpr metric_family endpoint_sessions{"trunkline_endpoint_sessions", metric_kind::gauge, "Sessions that are on the endpoint now."};
+inline constexpr metric_family logins_waiting{"trunkline_logins_waiting", metric_kind::gauge, "Sessions that wait for their turn to log in to the endpoint."};
+inline constexpr metric_family endpoint_ejected{"trunkline_endpoint_ejected", metric_kind::gauge, "1 while the endpoint rests because logins failed there in a row."};
+inline constexpr metric_family held_sessions{"trunkline_held_sessions", metric_kind::gauge, "Sessions that wait for a server of the upstream now."};
+inline constexpr metric_family hold_seconds{"trunkline_hold_seconds_total", metric_kind::counter, "Time that sessions have waited for a server of the upstream."};
+inline constexpr metric_family holds{"trunkline_holds_total", metric_kind::counter, "Waits of sessions for a server of the upstream."};
+inline constexpr metric_family failovers{"trunkline_failovers_total", metric_kind::counter, "Times that the upstream's primary was lost and one was found again."};
+inline constexpr metric_family failover_gap{"trunkline_failover_gap_seconds", metric_kind::gauge, "How long no primary was known the last time that it was lost."};
+inline constexpr metric_family upstream_paused{"trunkline_upstream_paused", metric_kind::gauge, "1 while new work for the upstream is held by PAUSE or SWITCHOVER."};
+inline constexpr metric_family topology_changes{"trunkline_topology_changes_total", metric_kind::counter, "Changes of the upstream's endpoints and of what they are."};
+inline constexpr metric_family discovery_failures{"trunkline_discovery_failures_total", metric_kind::counter, "Look-ups of the upstream's names that failed; what was known before stayed in use."};
+
 inline constexpr metric_family audit_enabled{"trunkline_audit_enabled", metric_kind::gauge, "1 where the configuration has an audit."};
 inline constexpr metric_family audit_blocked{"trunkline_audit_blocked", metric_kind::gauge, "1 while audit events cannot be written: sessions stop (onFailure: block) or events are lost (continue)."};
 inline constexpr metric_family audit_events{"trunkline_audit_events_total", metric_kind::counter, "Audit events written."};

@@ -14,7 +14,7 @@ ALLOWED = {
     "auth": _FLOOR,
     "audit": _FLOOR | {"runtime", "protocol", "config", "telemetry"},
     "routing": _FLOOR | {"config", "protocol"},
-    "pool": _FLOOR | {"runtime", "net", "tls", "protocol", "auth", "config", "telemetry"},
+    "pool": _FLOOR | {"runtime", "net", "tls", "protocol", "auth", "routing", "config", "telemetry"},
     "session": _FLOOR | {"runtime", "net", "tls", "protocol", "auth", "routing", "pool", "audit", "config", "telemetry"},
     "console": _FLOOR | {"runtime", "config", "telemetry", "audit", "session"},
     "admin": _FLOOR | {"runtime", "net", "protocol", "config", "telemetry", "audit", "session"},
