@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -9,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from harness import partition as network
 from harness import roads
 from harness.certs import Authority
+from harness.cluster import Cluster, Template
 from harness.gateway import Gateway, port_of, simple_config
 from harness.postgres import Server, installed
 from harness.system import IS_ROOT, REPOSITORY
@@ -139,6 +142,81 @@ def servers(workplace, authority, pytestconfig):
 def server(servers) -> Server:
     """One server, the newest, for what does not depend on the version."""
     return servers[servers.versions[-1]]
+
+
+@pytest.fixture(scope="session")
+def cluster_place(workplace):
+    """Where clusters live: in memory where there is room, since each of them is made of thousands of files."""
+    memory = Path("/dev/shm")
+    if not memory.is_dir() or shutil.disk_usage(memory).free < 4 << 30:
+        yield workplace
+        return
+    folder = Path(tempfile.mkdtemp(prefix="trunkline-", dir=memory))
+    folder.chmod(0o755)
+    yield folder
+    if not os.environ.get("TRUNKLINE_KEEP"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def templates(cluster_place, authority):
+    """(version, number) -> the Template that clusters are copied from; another number is another system."""
+    known: dict[tuple[int, int], Template] = {}
+
+    def of(version: int, number: int = 0) -> Template:
+        if (version, number) not in known:
+            known[version, number] = Template(version, cluster_place / f"template{version}-{number}",
+                                              authority.issue("server"), authority.cert).create()
+        return known[version, number]
+
+    return of
+
+
+@pytest.fixture(scope="module")
+def module_clusters(templates, cluster_place, pytestconfig):
+    """As `make_cluster`, for clusters that the tests of a file share: they leave them as they found them."""
+    with _making_clusters(templates, cluster_place, pytestconfig) as make:
+        yield make
+
+
+@pytest.fixture
+def make_cluster(templates, cluster_place, pytestconfig):
+    """Starts clusters for one test: `make_cluster(version=18, replicas=2, system=0, ...)`; see harness/cluster.py."""
+    with _making_clusters(templates, cluster_place, pytestconfig) as make:
+        yield make
+
+
+@pytest.fixture
+def cluster(make_cluster) -> Cluster:
+    """A primary and two replicas of the newest version."""
+    return make_cluster()
+
+
+@contextlib.contextmanager
+def _making_clusters(templates, place, pytestconfig):
+    started: list[Cluster] = []
+
+    def make(version: int | None = None, *, system: int = 0, **more) -> Cluster:
+        folder = Path(tempfile.mkdtemp(prefix="c", dir=place))  # short: sockets are in it
+        folder.chmod(0o755)
+        cluster = Cluster(templates(version or pytestconfig.trunkline_versions[-1], system), folder, **more)
+        started.append(cluster)
+        return cluster.start()
+
+    yield make
+    for cluster in started:
+        cluster.close()
+        if not os.environ.get("TRUNKLINE_KEEP"):
+            shutil.rmtree(cluster.folder, ignore_errors=True)
+
+
+@pytest.fixture
+def partition():
+    """`partition.cut(server)`: its packets get lost until the test ends."""
+    if not network.available():
+        pytest.skip("needs root and iptables")
+    with network.Partition() as partition:
+        yield partition
 
 
 @pytest.fixture(scope="session")

@@ -102,10 +102,16 @@ class Server:
         give_to_unprivileged(self.data)
 
     def start(self) -> None:
+        self.begin()
+        self.wait_started()
+
+    def begin(self) -> None:
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
                 as_unprivileged([self.bin / "postgres", "-D", self.data, "-p", self.port, "-k", self.socket_folder]),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True)
+
+    def wait_started(self) -> None:
         wait_until(self._accepts, 60, f"PostgreSQL {self.version} starts (see {self.log})", 0.05)
 
     def _accepts(self) -> bool:
@@ -116,6 +122,14 @@ class Server:
             return True
         except psycopg.OperationalError:
             return False
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def endpoint(self) -> str:
+        return f"{self.host}:{self.port}"
 
     def send(self, number: int) -> None:
         self._process.send_signal(number)
