@@ -125,11 +125,12 @@ bool endpoint_watch::run(std::string sql) {
 
 void endpoint_watch::shut() {
   if (channel_ == nullptr) return;
-  if (is_open()) {
+  if (is_open() && logged_in_) {
     std::vector<std::byte> goodbye;
     protocol::append_terminate(goodbye);
     channel_->write(goodbye);
   }
+  logged_in_ = false;
   loop_.dispose(std::move(channel_));
 }
 
@@ -243,7 +244,9 @@ runtime::task<endpoint_watch::outcome> endpoint_watch::log_in(endpoint_watch* se
                                               {.code = fields.code(), .message = std::string(fields.message())}});
     }
     server->consume(message->size);
-    if (type == 'Z') co_return outcome();
+    if (type != 'Z') continue;
+    self->logged_in_ = true;
+    co_return outcome();
   }
 }
 

@@ -76,6 +76,7 @@ class endpoint_watch {
   runtime::signal changed_;
   std::unique_ptr<net::channel> channel_;
   endpoint_report report_;
+  bool logged_in_ = false;
   bool wanted_now_ = false;
   bool full_query_ = true;  // until the server refuses it
   std::string statement_;   // to be run before the next question

@@ -14,6 +14,7 @@ from harness import partition as network
 from harness import roads
 from harness.certs import Authority
 from harness.cluster import Cluster, Template
+from harness.front import Front, front_config
 from harness.gateway import Gateway, port_of, simple_config
 from harness.postgres import Server, installed
 from harness.system import IS_ROOT, REPOSITORY
@@ -291,4 +292,12 @@ def before(start_gateway):
         endpoint = what if isinstance(what, str) else f"127.0.0.1:{what.port}"
         gateway = start_gateway(simple_config(endpoint, **config))
         return gateway, port_of(gateway.config, "main")
+    return of
+
+
+@pytest.fixture
+def front(start_gateway, tmp_path):
+    """A gateway before several servers: `front(cluster, ...)`; see harness/front.py."""
+    def of(where, **more) -> Front:
+        return Front(start_gateway(front_config(where, tmp_path, **more)))
     return of

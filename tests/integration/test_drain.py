@@ -8,8 +8,9 @@ import time
 
 import pytest
 
+from harness.admin import Admin
 from harness.postgres import PASSWORD, USER
-from harness.system import wait_until
+from harness.system import free_port, wait_until
 from harness.wire import Closed, RawClient, Refused, cancel_request, query
 
 pytestmark = pytest.mark.needs_gateway
@@ -142,3 +143,19 @@ def test_half_open_logins_do_not_hold_a_drain(before, server):
         time.sleep(0.1)
         gateway.send(signal.SIGTERM)
         assert gateway.wait(10) == 0
+
+
+def test_a_delay_for_load_balancers(before, server):
+    """Not ready at once, and for a while clients are still taken: balancers need time to learn of it."""
+    admin = Admin(free_port())
+    gateway, port = before(server, admin={"address": f"127.0.0.1:{admin.port}"}, drain={"grace": "10s", "delay": "2s"})
+    with RawClient(port) as there:
+        there.login()
+        gateway.send(signal.SIGTERM)
+        wait_until(lambda: admin.get("/readyz")[0] == 503, 5, "not ready")
+        with RawClient(port) as late:
+            assert late.login().simple("select 1") == [["1"]]
+            assert there.simple("select 1") == [["1"]]
+            for client in (there, late):
+                assert client.read_error()["C"] == "57P01"
+    assert gateway.wait(10) == 0

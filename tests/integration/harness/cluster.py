@@ -96,6 +96,13 @@ class Member(Server):
         self.stop()
         self.start()
 
+    def show_certificate(self, certificate: Certificate) -> None:
+        for source, name in ((certificate.cert, "server.crt"), (certificate.key, "server.key")):
+            shutil.copy(source, self.data / name)
+            (self.data / name).chmod(0o600)
+            give_to_unprivileged(self.data / name)
+        self.query("select pg_reload_conf()", database="postgres")
+
     # ---- faults ----
 
     def kill9(self) -> None:
@@ -149,8 +156,8 @@ class Member(Server):
 
     def timeline(self) -> int:
         if self.is_in_recovery():
-            return self.query("select greatest((select max(received_tli) from pg_stat_wal_receiver), min_recovery_end_timeline)"
-                              " from pg_control_recovery()", database="postgres")[0][0]
+            return self.query("select greatest((select max(received_tli) from pg_stat_wal_receiver),"
+                              " min_recovery_end_timeline) from pg_control_recovery()", database="postgres")[0][0]
         name = self.query("select pg_walfile_name(pg_current_wal_lsn())", database="postgres")[0][0]
         return int(name[:8], 16)
 

@@ -50,7 +50,7 @@ class FakeServer:
     """
 
     def __init__(self, serve, *, login: bool = True, tls: ssl.SSLContext | None = None, receive_buffer: int = 0,
-                 greeting: bytes | None = None):
+                 greeting: bytes | None = None, host: str = "127.0.0.1", port: int = 0):
         self._serve = serve
         self._login = login
         self._tls = tls
@@ -58,10 +58,11 @@ class FakeServer:
         self._listener = socket.socket()
         if receive_buffer:
             self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self._listener.bind(("127.0.0.1", 0))
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind((host, port))
         self._listener.listen(512)
         self.port = self._listener.getsockname()[1]
-        self.endpoint = f"127.0.0.1:{self.port}"
+        self.endpoint = f"{host}:{self.port}"
         self.startups: list[bytes] = []
         self.cancels: list[bytes] = []
         self.failures: list[BaseException] = []
