@@ -74,6 +74,14 @@ inline constexpr std::chrono::milliseconds slow_start = 10s;
 inline constexpr int failures_until_ejection = 3;
 inline constexpr std::chrono::milliseconds ejection = 1s;
 inline constexpr std::chrono::milliseconds ejection_most = 60s;
+/// How long PAUSE waits for what is under way; new work waits all the same.
+inline constexpr std::chrono::milliseconds pause_wait = 30s;
+/// SWITCHOVER without WITHIN gives up after this, and undoes what it did.
+inline constexpr std::chrono::milliseconds switchover_time = 30s;
+/// How long a promotion that has been asked for may take.
+inline constexpr std::chrono::milliseconds promotion_wait = 60s;
+/// What a command of the console may take beyond that.
+inline constexpr std::chrono::milliseconds command_wait = 5s;
 /// A login that waits for an endpoint tries again after this, doubled each time up to the second.
 inline constexpr std::chrono::milliseconds hold_retry = 100ms;
 inline constexpr std::chrono::milliseconds hold_retry_most = 2s;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "config/values.h"
+
 namespace trunkline::console {
 
 namespace {
@@ -16,6 +18,8 @@ constexpr sqlstate syntax_error{"42601"};
 struct token {
   std::string text;  ///< of a word in capitals; of everything else as it stands
   bool word = false;
+  std::string raw = {};     ///< as it was written, without quotes
+  bool glued = false;       ///< no blank before it
 };
 
 error refusal(sqlstate code, std::string message, std::string hint) {
@@ -46,12 +50,14 @@ class scanner {
   /// The tokens up to the next ';' or the end, which is consumed.
   std::vector<token> statement() {
     std::vector<token> tokens;
-    while (skip_blank()) {
+    for (const char* end = rest_.data(); skip_blank(); end = rest_.data()) {
+      const bool glued = rest_.data() == end;
       if (rest_.front() == ';') {
         rest_.remove_prefix(1);
         break;
       }
       tokens.push_back(next());
+      tokens.back().glued = glued && tokens.size() > 1;
     }
     return tokens;
   }
@@ -95,6 +101,7 @@ class scanner {
       ++size;
     const bool word = size > 0;
     token made{.text = std::string(rest_.substr(0, std::max<std::size_t>(size, 1))), .word = word};
+    made.raw = made.text;
     if (word) std::transform(made.text.begin(), made.text.end(), made.text.begin(), upper);
     rest_.remove_prefix(made.text.size());
     return made;
@@ -111,6 +118,7 @@ class scanner {
       }
       made.text += c;
     }
+    made.raw = made.text;
     return made;
   }
 
@@ -161,14 +169,10 @@ struct later_word {
 };
 
 constexpr std::array later_words{
-    later_word{"PAUSE", ""},
-    later_word{"RESUME", ""},
-    later_word{"RECONNECT", ""},
     later_word{"KILL", ""},
     later_word{"KILL_CLIENT", ""},
     later_word{"DRAIN", "SIGTERM to the gateway's process drains it as a whole. "},
     later_word{"RELOAD", "The gateway reloads by itself when a file changes, and on SIGHUP. "},
-    later_word{"SWITCHOVER", ""},
     later_word{"DISABLE", ""},
     later_word{"ENABLE", ""},
     later_word{"SUSPEND", ""},
@@ -177,9 +181,68 @@ constexpr std::array later_words{
     later_word{"SET", "Settings are those of the configuration's file: SHOW CONFIG. "},
 };
 
+/// What stands between blanks, as it was written: an endpoint's name is many tokens.
+std::vector<std::string> written_words(const std::vector<token>& tokens) {
+  std::vector<std::string> words;
+  for (const token& each : tokens) {
+    if (each.glued) {
+      words.back() += each.raw;
+    } else {
+      words.push_back(each.raw);
+    }
+  }
+  return words;
+}
+
+bool is_keyword(const std::string& word, std::string_view keyword) {
+  return word.size() == keyword.size() &&
+         std::equal(word.begin(), word.end(), keyword.begin(), [](char a, char b) { return upper(a) == b; });
+}
+
+error usage(std::string_view form) {
+  return refusal(syntax_error, fmt::format("the command is written {}", form), "");
+}
+
+struct act_word {
+  std::string_view first;
+  std::string_view usage;
+};
+
+/// With at most one word behind them: an upstream.
+constexpr std::array act_words{
+    act_word{"PAUSE", "PAUSE [upstream]"},
+    act_word{"RESUME", "RESUME [upstream]"},
+    act_word{"RECONNECT", "RECONNECT [upstream]"},
+};
+
+/// SWITCHOVER upstream TO endpoint [WITHIN time]
+result<command> read_switchover(const std::vector<token>& tokens) {
+  const auto words = written_words(tokens);
+  const bool timed = words.size() == 6 && is_keyword(words[4], "WITHIN");
+  const bool fits = (words.size() == 4 || timed) && is_keyword(words[2], "TO");
+  const auto within = timed ? config::parse_duration(words[5]) : std::nullopt;
+  if (!fits || (timed && (!within || within->count() == 0)))
+    return fail(usage("SWITCHOVER upstream TO endpoint [WITHIN 30s]"));
+  command made{.is = command::kind::act, .tag = "SWITCHOVER", .words = {"SWITCHOVER", words[1], words[3]}};
+  if (timed) made.words.push_back(words[5]);
+  return made;
+}
+
+result<command> read_act(const act_word& which, const std::vector<token>& tokens) {
+  const auto words = written_words(tokens);
+  if (words.size() > 2) return fail(usage(which.usage));
+  command made{.is = command::kind::act, .tag = which.first, .words = {std::string(which.first)}};
+  if (words.size() == 2) made.words.push_back(words[1]);
+  return made;
+}
+
 result<command> read_command(const std::vector<token>& tokens) {
   const std::string& first = tokens.front().text;
   const bool word = tokens.front().word;
+  if (word && first == "SWITCHOVER") return read_switchover(tokens);
+  for (const act_word& each : act_words) {
+    if (word && first == each.first) return read_act(each, tokens);
+  }
   if (word && first == "SHOW") {
     if (tokens.size() == 1) return command{.is = command::kind::show, .what = "HELP", .tag = "SHOW"};
     std::string what = tokens[1].text;
@@ -202,11 +265,12 @@ result<command> read_command(const std::vector<token>& tokens) {
   for (const later_word& each : later_words) {
     if (!word || first != each.first) continue;
     return fail(refusal(sqlstates::feature_not_supported,
-                        fmt::format("{} is not in this version: its console only shows", each.first),
+                        fmt::format("{} is not in this version", each.first),
                         fmt::format("{}SHOW HELP lists what there is.", each.hint)));
   }
   return fail(refusal(syntax_error, fmt::format("unknown command \"{}\"", shown(first)),
-                      "The console knows SHOW; SHOW HELP lists what it shows."));
+                      "The console knows SHOW, PAUSE, RESUME, RECONNECT and SWITCHOVER; SHOW HELP lists what it "
+                      "shows."));
 }
 
 }  // namespace

@@ -15,12 +15,14 @@ namespace trunkline::console {
 struct command {
   enum class kind : std::uint8_t {
     show,     ///< `what` is its name, in capitals
+    act,      ///< `words`: the command in capitals and what it is about, as the desk wants it
     session,  ///< what drivers say to every server: no rows, no effect but `effect`
   };
   kind is = kind::session;
   std::string what = {};
   std::string_view tag = {};  ///< for CommandComplete
   session::console_effect effect = session::console_effect::none;
+  std::vector<std::string> words = {};
 };
 
 /// In their order; the first that is not understood is an error and ends the list.

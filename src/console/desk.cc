@@ -6,11 +6,15 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "config/values.h"
 #include "console/command.h"
 
 namespace trunkline::console {
 
 namespace {
+
+/// Commands wait; a SHOW must not wait for them.
+constexpr std::size_t threads = 4;
 
 std::string known() {
   std::string names;
@@ -20,7 +24,7 @@ std::string known() {
 }
 
 result<session::console_statement> resolve(const command& from) {
-  session::console_statement made{.tag = from.tag, .effect = from.effect};
+  session::console_statement made{.tag = from.tag, .effect = from.effect, .words = from.words};
   if (from.is != command::kind::show) return made;
   made.number = find_table(from.what);
   if (made.number < tables().size()) {
@@ -42,12 +46,13 @@ result<session::console_statement> resolve(const command& from) {
 
 }  // namespace
 
-desk::desk(session::observer& from, std::string version)
+desk::desk(session::observer& from, session::commander& hand, std::string version)
     : from_(from),
+      hand_(hand),
       version_(std::move(version)),
       statements_(limits::console_cache_bytes, false),
       stats_(std::chrono::steady_clock::now()),
-      work_(1, limits::console_sessions) {}
+      work_(threads, limits::console_sessions) {}
 
 std::vector<result<session::console_statement>> desk::read(std::string_view sql) const {
   std::vector<result<session::console_statement>> all;
@@ -58,7 +63,23 @@ std::vector<result<session::console_statement>> desk::read(std::string_view sql)
   return all;
 }
 
+result<session::console_rows> desk::act(const std::vector<std::string>& words) {
+  const std::string& verb = words.front();
+  const std::string upstream = words.size() > 1 ? words[1] : "";
+  result<std::string> said;
+  if (verb == "PAUSE") said = hand_.pause(upstream);
+  if (verb == "RESUME") said = hand_.resume(upstream);
+  if (verb == "RECONNECT") said = hand_.reconnect(upstream);
+  if (verb == "SWITCHOVER") {
+    const auto within = words.size() > 3 ? config::parse_duration(words[3]) : std::nullopt;
+    said = hand_.switch_over(upstream, words[2], within.value_or(limits::switchover_time));
+  }
+  if (!said) return fail(said.error());
+  return session::console_rows{.rows = {}, .notice = std::move(*said)};
+}
+
 result<session::console_rows> desk::rows(const session::console_statement& statement) {
+  if (!statement.words.empty()) return act(statement.words);
   sight seen{.from = from_,
              .statements = statements_,
              .stats = stats_,

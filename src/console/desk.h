@@ -8,6 +8,7 @@
 
 #include "console/tables.h"
 #include "runtime/work_pool.h"
+#include "session/commander.h"
 #include "session/console_desk.h"
 #include "session/observer.h"
 
@@ -15,8 +16,8 @@ namespace trunkline::console {
 
 class desk final : public session::console_desk {
  public:
-  /// `from` outlives the desk. `version` such as "0.1.0".
-  desk(session::observer& from, std::string version);
+  /// `from` and `hand` outlive the desk. `version` such as "0.1.0".
+  desk(session::observer& from, session::commander& hand, std::string version);
 
   std::vector<result<session::console_statement>> read(std::string_view sql) const override;
   result<session::console_rows> rows(const session::console_statement& statement) override;
@@ -24,7 +25,10 @@ class desk final : public session::console_desk {
   std::string_view version() const override { return version_; }
 
  private:
+  result<session::console_rows> act(const std::vector<std::string>& words);
+
   session::observer& from_;
+  session::commander& hand_;
   const std::string version_;
   audit::statement_cache statements_;
   stats_window stats_;

@@ -57,15 +57,19 @@ gateway::gateway(telemetry::logger& log)
       servers_(std::make_unique<runtime::epoll_loop>(),
                {.keys = {.work = &work_, .cache = &keys_},
                 .log = &log_,
-                .evict = [this](const pool::eviction& why) { evict(why); }}) {
+                .loops = &loops_,
+                .evict = [this](const pool::eviction& why) { evict(why); },
+                .hold = [this](const std::shared_ptr<const pool::member>& of) { hold(of); }}),
+      commander_(servers_) {
   services_.reset(new session::services{.log = log_,
                                         .work = work_,
                                         .keys = keys_,
                                         .cancels = cancels_,
                                         .admissions = admissions_,
+                                        .loops = loops_,
                                         .fake_salt_secret = fake_salt_secret_});
   for_console_ = std::make_unique<gateway_observer>(*this);
-  console_ = std::make_unique<console::desk>(*for_console_, std::string(version_number()));
+  console_ = std::make_unique<console::desk>(*for_console_, commander_, std::string(version_number()));
   services_->console = console_.get();
 }
 
@@ -118,6 +122,11 @@ result<> gateway::reload(const config::snapshot& settings) {
 result<std::shared_ptr<const session::deployment>> gateway::deploy(const config::snapshot& settings) {
   return session::build_deployment(settings, tickets_,
                                    [this](const std::string& upstream) { return servers_.of(upstream); });
+}
+
+void gateway::hold(const std::shared_ptr<const pool::member>& of) {
+  for (auto& each : workers_)
+    each->look_at_hold(of);
 }
 
 void gateway::evict(const pool::eviction& why) {

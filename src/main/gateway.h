@@ -15,6 +15,7 @@
 #include "audit/pipeline.h"
 #include "base/result.h"
 #include "console/desk.h"
+#include "main/gateway_commander.h"
 #include "pool/watch_room.h"
 #include "runtime/unique_fd.h"
 #include "session/observer.h"
@@ -68,6 +69,7 @@ class gateway {
   result<std::shared_ptr<const session::deployment>> deploy(const config::snapshot& settings);
   void publish(std::shared_ptr<const session::deployment> setup);
   void evict(const pool::eviction& why);
+  void hold(const std::shared_ptr<const pool::member>& of);
   void tell_reload(bool ok, const std::string& problem);
   void watch_audit();
 
@@ -78,13 +80,15 @@ class gateway {
   auth::key_cache keys_;
   session::cancel_registry cancels_;
   session::admission admissions_;
+  pool::loop_guard loops_;
   std::shared_ptr<tls::ticket_keys> tickets_;
   runtime::time_point tickets_rotated_;
   runtime::work_pool work_;
   audit::pipeline audit_;
   audit::audit_state audit_told_;  // as the log has it
   audit::tap& own_tap_;            // for what this thread has to tell
-  pool::watch_room servers_;  // before the workers: sessions tell it what they see
+  pool::watch_room servers_;    // before the workers: sessions tell it what they see
+  gateway_commander commander_;
   std::unique_ptr<session::services> services_;
   std::unique_ptr<session::observer> for_console_;
   std::unique_ptr<console::desk> console_;

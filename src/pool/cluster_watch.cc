@@ -44,7 +44,7 @@ std::string signature(const cluster_view& view, routing::moment now) {
   for (std::size_t i = 0; i < view.known.endpoints.size(); ++i) {
     const endpoint& one = view.known.endpoints[i];
     all += fmt::format("|{},{},{},{},{},{}", one.id, static_cast<int>(one.state), static_cast<int>(one.role),
-                       one.leaving, one.resolved, is_fresh(view.known, one, now));
+                       one.leaving, one.resolved + 2 * one.closed, is_fresh(view.known, one, now));
     for (const auto& address : view.addresses[i])
       all += "," + text_of(address);
   }
@@ -58,6 +58,9 @@ cluster_watch::cluster_watch(const watch_services& with, std::shared_ptr<cluster
       cluster_(std::move(of)),
       dirty_(*with_.loop, [](void* self) { static_cast<cluster_watch*>(self)->look_again(); }, this),
       sweep_(with_.loop->timers(), [](void* self) { static_cast<cluster_watch*>(self)->look_again(); }, this),
+      hold_watch_(with_.loop->timers(), [](void* self) { static_cast<cluster_watch*>(self)->tell_hold(); }, this),
+      operation_changed_(*with_.loop),
+      operation_done_(*with_.loop, [](void* self) { static_cast<cluster_watch*>(self)->operation_over(); }, this),
       self_(std::make_shared<cluster_watch*>(this)) {
   cluster_->set_listener(this);
 }
@@ -77,21 +80,6 @@ void cluster_watch::configure(std::shared_ptr<const watch_setup> setup) {
 void cluster_watch::retire() {
   retired_ = true;
   look_again();
-}
-
-void cluster_watch::pause(bool paused) {
-  paused_ = paused;
-  with_.log->write(log_level::info, paused ? "pause" : "resume", "", {{"upstream", std::string_view(cluster_->name())}});
-  look_again();
-}
-
-void cluster_watch::reconnect() {
-  judge_.forget();
-  hurry();
-  for (const auto& each : names_)
-    each->ask_now();
-  for (entry& each : entries_)
-    each.watch->ask_now();
 }
 
 // ---- what sessions tell ----
@@ -114,7 +102,32 @@ void cluster_watch::role_seen(routing::endpoint_id which, bool in_recovery) {
 }
 
 void cluster_watch::wanted() {
-  post([](cluster_watch& self) { self.hurry(); });
+  post([](cluster_watch& self) {
+    self.hurry();
+    self.tell_hold();
+  });
+}
+
+/// Once when the first waits, once when none does any more.
+void cluster_watch::tell_hold() {
+  const auto now = with_.loop->now();
+  const auto waiting = cluster_->held_now();
+  const std::string_view upstream = cluster_->name();
+  const auto view = cluster_->now();
+  if (waiting > 0 && !holding_since_ && (view->paused || view->known.settled())) {
+    holding_since_ = now;
+    holds_before_ = cluster_->holds();
+    const std::string why = view->paused ? "paused" : routing::describe(view->known, now);
+    with_.log->write(log_level::info, "hold.begin", why, {{"upstream", upstream}});
+  }
+  if (waiting == 0 && holding_since_) {
+    with_.log->write(log_level::info, "hold.end", "",
+                     {{"upstream", upstream},
+                      {"seconds", seconds_of(now - *holding_since_)},
+                      {"sessions", static_cast<std::int64_t>(cluster_->holds() - holds_before_)}});
+    holding_since_.reset();
+  }
+  if (holding_since_ || waiting > 0) hold_watch_.arm(now + limits::hold_retry);
 }
 
 void cluster_watch::ask(routing::endpoint_id which) {
@@ -234,11 +247,12 @@ void cluster_watch::reconcile() {
     if (known == entries_.end()) {
       entry made{.name = each.name, .address = each.address};
       made.watch = std::make_unique<endpoint_watch>(
-          *with_.loop, with_.keys,
+          *with_.loop, with_.keys, with_.loops,
           std::make_shared<member>(next_id_++, each.name, each.address, setup_->upstream().max_logins), *this);
       entries_.push_back(std::move(made));
       known = std::prev(entries_.end());
       known->watch->configure(setup_);
+      if (paused_) close(*known, true);
     }
     known->leaving = false;
     known->from = each.from;
@@ -271,6 +285,7 @@ endpoint cluster_watch::describe(const entry& from) const {
   made.zone = zone_of(setup_->upstream(), from.name);
   made.role = report.state == endpoint_state::down ? server_role::unknown : from.learned;
   made.leaving = from.leaving;
+  made.closed = from.closed;
   made.resolved = from.from == nullptr || from.from->answered();
   made.since = from.told.since;
   made.up_since = from.told.up_since;
@@ -280,7 +295,7 @@ endpoint cluster_watch::describe(const entry& from) const {
 std::shared_ptr<cluster_view> cluster_watch::make_view() {
   auto view = std::make_shared<cluster_view>();
   const config::upstream& upstream = setup_->upstream();
-  view->paused = paused_;
+  view->paused = paused_ || switching_;
   view->known.probed = upstream.health.has_value();
   view->known.roles_are_watched = view->known.probed && !upstream.health->user.empty();
   if (view->known.probed) {

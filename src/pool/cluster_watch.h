@@ -21,7 +21,11 @@ struct watch_services {
   runtime::loop* loop = nullptr;
   key_deriver keys = {};
   telemetry::logger* log = nullptr;
-  std::function<void(eviction)> evict = {};  ///< called on the loop's thread
+  loop_guard* loops = nullptr;
+  // Called on the loop's thread:
+  std::function<void(eviction)> evict = {};
+  /// Its sessions look at `member::held` again.
+  std::function<void(std::shared_ptr<const member>)> hold = {};
 };
 
 class cluster_watch final : public endpoint_watch_owner, public cluster_listener {
@@ -33,9 +37,15 @@ class cluster_watch final : public endpoint_watch_owner, public cluster_listener
   /// The configuration has no such upstream any more: its sessions must leave.
   void retire();
   bool is_empty() const { return entries_.empty(); }
-  void pause(bool paused);
-  /// What was seen of timelines is forgotten, and everything is asked anew.
+
+  // What an operator asks for (cluster_operations.cc). The answer comes on the loop's thread; where the watch
+  // ends before, not at all.
+  using answer = std::function<void(result<std::string>)>;
+  void pause(answer done);
+  void resume();
+  /// Sessions end when they are idle; what was seen of timelines is forgotten, and everything is asked anew.
   void reconnect();
+  void switch_over(const std::string& to, runtime::duration within, answer done);
 
  private:
   /// One endpoint that discovery names, and its watch.
@@ -46,6 +56,7 @@ class cluster_watch final : public endpoint_watch_owner, public cluster_listener
     std::unique_ptr<endpoint_watch> watch = {};
     routing::server_role learned = routing::server_role::unknown;  // from logins
     bool leaving = false;
+    bool closed = false;  // no new work: PAUSE, or SWITCHOVER away from it
     routing::endpoint told = {};  // as the log has it
     // What its sessions were told last.
     routing::server_role evicted_as = routing::server_role::unknown;
@@ -85,6 +96,23 @@ class cluster_watch final : public endpoint_watch_owner, public cluster_listener
   void tell_endpoint(const routing::endpoint& before, const routing::endpoint& after);
   void tell_primary(const cluster_view& view);
   void tell_discovery();
+  void tell_hold();
+  entry* find(routing::endpoint_id which);
+  void close(entry& which, bool closed);
+  std::uint32_t at_work() const;
+  void begin(runtime::task<result<std::string>> what, answer done);
+  void operation_over();
+  void set_switching(routing::endpoint_id from, bool on);
+  static runtime::task<> wait_a_moment(cluster_watch* self);
+  static runtime::task<bool> wait_for_rest(cluster_watch* self, routing::moment until);
+  static runtime::task<result<std::string>> wait_until_paused(cluster_watch* self);
+  static runtime::task<result<std::string>> go_over(cluster_watch* self, routing::endpoint_id from,
+                                                    routing::endpoint_id to, runtime::duration within);
+  static runtime::task<result<>> prepare_and_promote(cluster_watch* self, routing::endpoint_id from,
+                                                     routing::endpoint_id to, routing::moment until);
+  static runtime::task<result<>> wait_for_primary(cluster_watch* self, routing::endpoint_id to,
+                                                  routing::moment until);
+
   void evict();
   void evict_from(entry& from);
   bool drop_left();
@@ -97,12 +125,20 @@ class cluster_watch final : public endpoint_watch_owner, public cluster_listener
   role_judge judge_;
   runtime::deferred dirty_;
   runtime::timer sweep_;                  // sessions that are still where they should not be
+  runtime::timer hold_watch_;             // sessions that wait for a server
+  runtime::signal operation_changed_;
+  runtime::deferred operation_done_;
+  runtime::task<result<std::string>> operation_;  // one at a time
+  answer operation_answer_;
   std::shared_ptr<cluster_watch*> self_;  // null inside once it is gone: what was posted comes too late
   routing::moment hurry_until_{};
   routing::endpoint_id next_id_ = 1;
   std::uint64_t generation_ = 0;
   bool paused_ = false;
+  bool switching_ = false;
   bool retired_ = false;
+  std::optional<routing::moment> holding_since_;
+  std::uint64_t holds_before_ = 0;
   std::string conflict_told_;
   std::string problem_told_;
   routing::endpoint_id primary_told_ = 0;

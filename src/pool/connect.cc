@@ -40,16 +40,6 @@ bool is_abandoned(const connect_request& request) {
   return request.on_behalf_of != nullptr && request.on_behalf_of->ended();
 }
 
-/// The watch has found the endpoint to be down: whoever waits for it would wait in vain.
-bool is_down(const connect_request& request) {
-  if (request.of == nullptr) return false;
-  const auto seen = request.of->now();
-  for (const auto& each : seen->known.endpoints) {
-    if (each.id == request.endpoint) return each.state == routing::endpoint_state::down;
-  }
-  return false;
-}
-
 /// What a step of the connection waits with.
 struct attempt {
   const connect_request& request;
@@ -57,7 +47,7 @@ struct attempt {
   runtime::deadline& deadline;
 
   bool goes_on() const {
-    return !channel.ended() && !deadline.passed() && !is_abandoned(request) && !is_down(request);
+    return !channel.ended() && !deadline.passed() && !is_abandoned(request) && !request.at.is_lost();
   }
   std::unexpected<connect_failure> failure(kind what, const std::string& late) const {
     if (is_abandoned(request)) return failed(kind::abandoned, "the client is gone");
@@ -141,10 +131,13 @@ runtime::task<connected> connect_place(connect_request request, server_place pla
   const attempt with{request, *into, deadline};
   auto ready = co_await await_connected(&with, kind::unreachable);
   if (!ready) co_return std::unexpected(std::move(ready.error()));
+  loop_guard::watched guarded;
+  if (request.guard != nullptr)
+    guarded = request.guard->watch(net::socket_address::of_self(into->stream()->native_handle()));
   send_proxy_header(request, *into);
   auto secured = co_await negotiate_tls(&with, place.endpoint.get());
   if (!secured) co_return std::unexpected(secured.error());
-  co_return server_connection{std::move(place), *secured};
+  co_return server_connection{std::move(place), *secured, std::move(guarded)};
 }
 
 }  // namespace trunkline::pool

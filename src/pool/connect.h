@@ -13,6 +13,8 @@
 #include "net/proxy_protocol.h"
 #include "net/socket.h"
 #include "pool/cluster.h"
+#include "pool/interest.h"
+#include "pool/loop_guard.h"
 #include "runtime/task.h"
 #include "tls/client_context.h"
 #include "tls/tls_stream.h"
@@ -31,9 +33,10 @@ struct connect_request {
   bool plain = false;
   /// Whom the connection is for; where it ends, so does the attempt. May be null.
   const net::channel* on_behalf_of = nullptr;
-  /// The attempt also ends where the endpoint is found to be down meanwhile. May be null.
-  const cluster* of = nullptr;
-  routing::endpoint_id endpoint = 0;
+  /// The attempt also ends where the endpoint is found to be down meanwhile.
+  interest at = {};
+  /// Finds loops. May be null.
+  loop_guard* guard = nullptr;
 };
 
 /// How a server was reached; enough to reach the same one again with a CancelRequest.
@@ -58,6 +61,7 @@ struct server_connection {
   server_place place;
   /// The TLS session, owned by the channel's stream; null on a plaintext leg.
   const tls::tls_stream* tls = nullptr;
+  loop_guard::watched guarded = {};  ///< until the login is over
 };
 
 /// Connects and finishes TLS, within `patience`; `into` then holds the stream. Errors: 08001 with what

@@ -73,9 +73,9 @@ class endpoint_watch::asking {
   bool too_late_ = false;
 };
 
-endpoint_watch::endpoint_watch(runtime::loop& where, key_deriver keys, std::shared_ptr<member> of,
-                               endpoint_watch_owner& owner)
-    : loop_(where), keys_(keys), member_(std::move(of)), owner_(owner), changed_(where) {}
+endpoint_watch::endpoint_watch(runtime::loop& where, key_deriver keys, loop_guard* loops,
+                               std::shared_ptr<member> of, endpoint_watch_owner& owner)
+    : loop_(where), keys_(keys), loops_(loops), member_(std::move(of)), owner_(owner), changed_(where) {}
 
 endpoint_watch::~endpoint_watch() {
   task_ = {};
@@ -116,11 +116,10 @@ void endpoint_watch::ask_now() {
   changed_.raise();
 }
 
-bool endpoint_watch::run(std::string sql) {
-  if (!is_open()) return false;
+void endpoint_watch::run(std::string sql) {
   statement_ = std::move(sql);
+  said_of_statement_.reset();
   ask_now();
-  return true;
 }
 
 void endpoint_watch::shut() {
@@ -163,8 +162,12 @@ runtime::task<> endpoint_watch::ask(endpoint_watch* self, std::shared_ptr<const 
   asking within(*self, asked.timeout);
   outcome done;
   if (!self->is_open()) done = co_await open(self, setup.get());
-  if (done && !asked.user.empty() && !self->statement_.empty())
+  if (done && !asked.user.empty() && !self->statement_.empty()) {
     done = co_await query(self, std::exchange(self->statement_, ""));
+    self->said_of_statement_ = done ? "" : done.error().why.message;
+    // What the server refuses is no word about the server.
+    if (!done && done.error().what == login_failure::kind::refused) done = {};
+  }
   if (done && !asked.user.empty()) {
     done = co_await query(self, std::string(health_query(self->full_query_)));
     const bool denied = !done && (done.error().why.code == insufficient_privilege ||
@@ -176,6 +179,7 @@ runtime::task<> endpoint_watch::ask(endpoint_watch* self, std::shared_ptr<const 
   }
   if (within.too_late()) done = timed_out(asked);
   if (asked.user.empty() || !done) self->shut();
+  if (self->looped_) co_return self->report(endpoint_state::self, "it leads back to this gateway");
   if (done) {
     const bool told = self->full_query_ || asked.user.empty();
     co_return self->report(endpoint_state::up,
@@ -194,13 +198,20 @@ runtime::task<endpoint_watch::outcome> endpoint_watch::open(endpoint_watch* self
   connect_request request{.where = &self->loop_,
                           .upstream = &upstream,
                           .tls = setup->tls.get(),
-                          .options = setup->options};
+                          .options = setup->options,
+                          .guard = self->loops_};
+  self->looped_ = false;
   std::string failures;
   const auto patience = upstream.health->timeout / static_cast<int>(self->addresses_.size());
   for (const auto& address : self->addresses_) {
     server_place place{.endpoint = {self->member_, &self->member_->address}, .address = address};
     auto made = co_await connect_place(request, std::move(place), patience, self->channel_.get());
-    if (made) co_return co_await log_in(self, setup, std::move(*made));
+    if (made) {
+      const auto guarded = std::move(made->guarded);
+      auto done = co_await log_in(self, setup, std::move(*made));
+      self->looped_ = guarded.looped();
+      co_return done;
+    }
     failures += (failures.empty() ? "" : "; ") + made.error().why.message;
   }
   co_return std::unexpected(login_failure{login_failure::kind::ended, {.message = std::move(failures)}});

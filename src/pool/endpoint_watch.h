@@ -33,7 +33,8 @@ class endpoint_watch_owner {
 
 class endpoint_watch {
  public:
-  endpoint_watch(runtime::loop& where, key_deriver keys, std::shared_ptr<member> of, endpoint_watch_owner& owner);
+  endpoint_watch(runtime::loop& where, key_deriver keys, loop_guard* loops, std::shared_ptr<member> of,
+                 endpoint_watch_owner& owner);
   endpoint_watch(const endpoint_watch&) = delete;
   endpoint_watch& operator=(const endpoint_watch&) = delete;
   ~endpoint_watch();
@@ -45,8 +46,10 @@ class endpoint_watch {
   const std::vector<net::socket_address>& addresses() const { return addresses_; }
   /// Look at it now.
   void ask_now();
-  /// A statement on the connection that is open: pg_promote(). False: there is none.
-  bool run(std::string sql);
+  /// A statement on its connection, at once: pg_promote().
+  void run(std::string sql);
+  /// What became of it: empty for good, or the server's refusal; nothing: not yet known.
+  const std::optional<std::string>& said_of_statement() const { return said_of_statement_; }
 
   const std::shared_ptr<member>& of() const { return member_; }
   const endpoint_report& report() const { return report_; }
@@ -69,6 +72,7 @@ class endpoint_watch {
 
   runtime::loop& loop_;
   const key_deriver keys_;
+  loop_guard* const loops_;  // may be null
   const std::shared_ptr<member> member_;
   endpoint_watch_owner& owner_;
   std::shared_ptr<const watch_setup> setup_;
@@ -77,9 +81,11 @@ class endpoint_watch {
   std::unique_ptr<net::channel> channel_;
   endpoint_report report_;
   bool logged_in_ = false;
+  bool looped_ = false;
   bool wanted_now_ = false;
   bool full_query_ = true;  // until the server refuses it
   std::string statement_;   // to be run before the next question
+  std::optional<std::string> said_of_statement_;
   runtime::task<> task_;
 };
 

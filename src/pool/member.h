@@ -23,6 +23,9 @@ struct member {
   const std::string name;
   const config::address address;  ///< its host is what its certificate must have
   std::atomic<std::uint32_t> sessions{0};
+  /// Its sessions begin nothing new; so many of them are between two transactions and wait.
+  std::atomic<bool> held{false};
+  std::atomic<std::uint32_t> resting{0};
   login_line line;
 
   /// A login worked: what failed before is forgotten.
@@ -61,6 +64,7 @@ class lease {
     if (on_ != nullptr) on_->sessions.fetch_sub(1, std::memory_order_relaxed);
   }
   const member* on() const { return on_.get(); }
+  const std::shared_ptr<member>& shared() const { return on_; }
   member* on() { return on_.get(); }
   std::shared_ptr<const config::address> address() const { return {on_, &on_->address}; }
   explicit operator bool() const { return on_ != nullptr; }

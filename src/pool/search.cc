@@ -146,14 +146,6 @@ runtime::task<search::verdict> search::wait_for_any(search* self, const cluster_
   co_return verdict();
 }
 
-bool search::is_left(const member* which) const {
-  const auto seen = request_.of->now();
-  for (const auto& each : seen->known.endpoints) {
-    if (each.id == which->id) return seen->paused || each.leaving || each.state == routing::endpoint_state::down;
-  }
-  return true;
-}
-
 runtime::task<std::expected<login_line::turn, connect_failure>> search::wait_for_turn(search* self, member* at) {
   const auto began = self->now();
   login_line::place place(at->line, *self->request_.connect.where, self->into_->changed());
@@ -162,7 +154,7 @@ runtime::task<std::expected<login_line::turn, connect_failure>> search::wait_for
   const auto patience = std::min<runtime::duration>(self->request_.connect.upstream->max_wait,
                                                     self->request_.give_up - began);
   runtime::deadline deadline(*self->request_.connect.where, self->into_->changed(), patience);
-  while (!turn && !deadline.passed() && !self->abandoned() && !self->is_left(at)) {
+  while (!turn && !deadline.passed() && !self->abandoned() && !interest{self->request_.of, at->id}.is_lost()) {
     co_await self->into_->changed().wait();
     turn = place.take();
   }
@@ -183,8 +175,7 @@ runtime::task<std::expected<server_connection, connect_failure>> search::connect
                                                                                  const cluster::choice* at) {
   const auto& known = at->seen->known.endpoints[at->index];
   connect_request request = self->request_.connect;
-  request.of = self->request_.of;
-  request.endpoint = known.id;
+  request.at = {self->request_.of, known.id};
   runtime::duration patience = request.upstream->connect_timeout;
   if (!self->patient_ && !self->is_alone(known.id))
     patience = std::min<runtime::duration>(patience, limits::connect_patience);
@@ -206,8 +197,8 @@ runtime::task<search::found> search::next(search* self) {
   for (;;) {
     if (self->abandoned()) co_return std::unexpected(gone());
     const auto seen = self->request_.of->now();
-    auto choice = seen->paused ? std::nullopt : self->choose(self->tried_);
-    if (!choice && self->cut_short_ && !self->patient_ && !seen->paused) {
+    auto choice = self->choose(self->tried_);
+    if (!choice && self->cut_short_ && !self->patient_) {
       self->patient_ = true;
       self->tried_.clear();
       continue;

@@ -55,7 +55,6 @@ class search {
                                                                                   const cluster::choice* at);
   std::optional<cluster::choice> choose(std::span<const routing::endpoint_id> without) const;
   bool is_alone(routing::endpoint_id which) const;
-  bool is_left(const member* which) const;
   void note(const std::string& name, const connect_failure& one);
   connect_failure failure(const cluster_view* seen) const;
   runtime::time_point now() const { return request_.connect.where->now(); }

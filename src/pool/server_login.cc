@@ -182,7 +182,7 @@ runtime::task<step<server_login>> exchange::run(exchange* self) {
   net::channel* server = self->request_.server;
   server->write(self->request_.startup_packet);
   for (;;) {
-    auto message = co_await read_server_message(server);
+    auto message = co_await read_server_message(server, self->request_.at);
     if (!message) co_return std::unexpected(std::move(message.error()));
     // The view ends where the channel receives more: copy what is needed across the next wait.
     const std::vector<std::byte> body(message->body.begin(), message->body.end());
@@ -233,17 +233,19 @@ runtime::task<std::optional<auth::client_keys>> derive_keys(key_deriver with, ru
   co_return keys;
 }
 
-runtime::task<std::expected<protocol::frame, login_failure>> read_server_message(net::channel* from) {
+runtime::task<std::expected<protocol::frame, login_failure>> read_server_message(net::channel* from,
+                                                                                 interest at) {
   for (;;) {
     auto read = protocol::next_frame(from->unread(), limits::login_message_bytes, error_source::server);
     if (auto* whole = std::get_if<protocol::frame>(&read)) co_return *whole;
     if (auto* wrong = std::get_if<protocol::bad>(&read)) co_return violation(wrong->why);
-    if (from->ended()) {
+    if (from->ended() || at.is_lost()) {
       co_return std::unexpected(
           login_failure{failure::ended,
                         {.source = error_source::server,
                          .code = sqlstates::connection_failure,
-                         .message = "the server closed the connection during the login"}});
+                         .message = from->ended() ? "the server closed the connection during the login"
+                                                  : "the server was found to be down during the login"}});
     }
     co_await from->changed().wait();
   }

@@ -12,6 +12,7 @@
 #include "auth/scram_keys.h"
 #include "base/error.h"
 #include "net/channel.h"
+#include "pool/interest.h"
 #include "protocol/frame.h"
 #include "runtime/task.h"
 #include "runtime/work_pool.h"
@@ -41,6 +42,8 @@ struct server_login_request {
   bool cleartext_is_safe = false;
   std::vector<std::byte> startup_packet = {};
   server_secret secret = {};
+  /// The login ends where the server is found to be down meanwhile.
+  interest at = {};
 };
 
 /// Why there is no login.
@@ -71,6 +74,7 @@ runtime::task<std::optional<auth::client_keys>> derive_keys(key_deriver with, ru
                                                             std::uint32_t iterations);
 
 /// One whole message from the channel, left there: consume `frame::size` when done with the view.
-runtime::task<std::expected<protocol::frame, login_failure>> read_server_message(net::channel* from);
+runtime::task<std::expected<protocol::frame, login_failure>> read_server_message(net::channel* from,
+                                                                                 interest at = {});
 
 }  // namespace trunkline::pool

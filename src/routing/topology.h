@@ -50,6 +50,7 @@ struct endpoint {
   std::string said = {};    ///< its last complaint, or what of it cannot be known and why; may be empty
   bool resolved = false;  ///< its name has been looked up, or need not be
   bool leaving = false;   ///< discovery no longer names it: no new sessions
+  bool closed = false;    ///< PAUSE or SWITCHOVER: no new sessions, those that there are wait
 };
 
 struct topology {

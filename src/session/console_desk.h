@@ -36,6 +36,7 @@ struct console_statement {
   std::span<const console_column> columns = {};  ///< of static storage; empty: it returns no rows
   std::string_view tag = {};                     ///< for CommandComplete; of static storage
   console_effect effect = console_effect::none;
+  std::vector<std::string> words = {};  ///< of a command that does something: itself in capitals, what follows
 };
 
 struct console_rows {

@@ -101,8 +101,14 @@ runtime::task<step<cancel_registry::ticket>> forward_login(login_context* contex
     std::vector<std::byte> out;
     auto authenticated = pass_server_messages(*context, messages, out);
     if (authenticated && *authenticated) co_return co_await finish_login(context, std::move(out));
-    if (!authenticated && !asked && authenticated.error().try_another)
-      co_return std::unexpected(std::move(authenticated.error()));
+    if (!authenticated && !asked) {
+      // A server that speaks nonsense is none.
+      const bool nonsense = authenticated.error().cause.what == telemetry::cause::protocol_server;
+      auto& why = authenticated.error();
+      why.try_another = why.try_another || (nonsense && context->search->can_go_on(context->facts->lease));
+      if (nonsense && !why.try_another) context->facts->lease.on()->failed(context->loop->now(), 0.5);
+      if (why.try_another) co_return std::unexpected(std::move(why));
+    }
     if (!asked && !out.empty()) context->turn.worked();  // now it is the client's turn: others need not wait
     asked = asked || !out.empty();
     context->client.write(out);
@@ -120,6 +126,12 @@ runtime::task<step<cancel_registry::ticket>> forward_login(login_context* contex
       co_return std::unexpected(std::move(why));
     }
     if (context->client.ended()) co_return std::unexpected(client_ended(context->client));
+    if (!asked && context->interest().is_lost()) {
+      auto why = server_ended(context->server);
+      why.detail = "the server was found to be down during the login";
+      why.try_another = context->search->can_go_on(context->facts->lease);
+      co_return std::unexpected(std::move(why));
+    }
     co_await context->changed.wait();
   }
 }

@@ -110,6 +110,7 @@ runtime::task<step<cancel_registry::ticket>> log_in_somewhere(login_context* con
   request.cleartext_is_safe = may_send_cleartext(*context, to);
   request.startup_packet = startup_packet_for_server(*context);
   request.secret = secret_for_server(*context, std::move(proved));
+  request.at = context->interest();
   context->facts->server_user = request.secret.user;
   auto done = co_await pool::log_in_to_server(std::move(request));
   if (!done) {

@@ -38,6 +38,12 @@ step<> choose_route(login_context& context) {
                .hint = "The gateway's configuration decides which connections it takes."}));
 }
 
+login_end own_connection() {
+  return refused({.code = sqlstates::cannot_connect,
+                  .message = "this connection comes from the gateway itself",
+                  .hint = "An upstream's endpoint leads back to one of the gateway's own listeners."});
+}
+
 login_end no_audit() {
   return {.cause = {cause::audit_blocked},
           .detail = "the audit cannot be written",
@@ -144,6 +150,7 @@ void login::start(std::unique_ptr<runtime::byte_stream> client, net::socket_addr
 }
 
 runtime::task<step<established>> login::run(login_context* context) {
+  const auto peer = context->client_address;  // of the connection, whatever a PROXY header says
   if (auto negotiated = co_await negotiate(context); !negotiated) {
     co_return std::unexpected(std::move(negotiated.error()));
   }
@@ -153,6 +160,7 @@ runtime::task<step<established>> login::run(login_context* context) {
                                                       .code = sqlstates::cannot_connect_now,
                                                       .message = "the gateway is shutting down"}});
   }
+  if (context->shared->loops.is_own(peer)) co_return std::unexpected(own_connection());
   established made;
   made.opaque = context->opaque;
   if (wants_console(*context)) {

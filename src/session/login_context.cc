@@ -100,7 +100,8 @@ pool::search_request search_request_of(const login_context& context) {
                      .options = context.facts->setup->socket_options,
                      .client = context.proxied,
                      .plain = context.opaque,
-                     .on_behalf_of = &context.client};
+                     .on_behalf_of = &context.client,
+                     .guard = &context.shared->loops};
   request.of = &context.cluster();
   request.target = context.facts->target;
   request.zone = context.settings().zone;

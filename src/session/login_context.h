@@ -84,6 +84,7 @@ struct login_context {
     return facts->setup->upstream_tls[facts->route->upstream_index].get();
   }
   pool::cluster& cluster() const { return *facts->setup->clusters[facts->route->upstream_index]; }
+  pool::interest interest() const { return {&cluster(), facts->lease.on()->id}; }
   pool::key_deriver deriver() const {
     return {.where = loop, .work = &shared->work, .cache = &shared->keys};
   }

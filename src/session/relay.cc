@@ -53,6 +53,7 @@ relay::relay(runtime::loop& where, observation& into, audit_gate* gate, session_
 }
 
 relay::~relay() {
+  rest(false);
   observer_.reset();
   for (auto* stream : {&client_.stream, &server_.stream}) {
     if (*stream == nullptr) continue;
@@ -164,7 +165,7 @@ void relay::server_drained() {
 }
 
 void relay::resume_client() {
-  if (!crowded_ && client_.parked == nullptr && server_.stream->unsent() == 0)
+  if (!crowded_ && !resting_ && client_.parked == nullptr && server_.stream->unsent() == 0)
     client_.stream->resume_receiving();
 }
 
@@ -249,6 +250,28 @@ void relay::watch_rest() {
     transaction_began_ = open ? std::optional(loop_.now()) : std::nullopt;
   }
   if (machine_.draining() && !ended_ && tracker_.idle()) on_event(relay_event::at_rest);
+  look_at_hold();
+}
+
+// ---- what PAUSE and SWITCHOVER hold ----
+
+void relay::look_at_hold() {
+  if (ended_ || !facts_.lease) return;
+  const bool held = facts_.lease.on()->held.load(std::memory_order_relaxed);
+  if (held && !opaque_) watching_rest_ = true;  // looked at after each chunk of the server from now on
+  if (held && !resting_ && idle()) rest(true);
+  if (!held && resting_) {
+    rest(false);
+    resume_client();
+  }
+}
+
+void relay::rest(bool resting) {
+  if (resting_ == resting) return;
+  resting_ = resting;
+  if (resting) client_.stream->pause_receiving();
+  auto& count = facts_.lease.on()->resting;
+  resting ? count.fetch_add(1, std::memory_order_relaxed) : count.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void relay::client_leg::on_end(stream_end end) {
@@ -304,6 +327,7 @@ void relay::perform(relay_actions actions) {
 
 void relay::end(relay_actions actions) {
   ended_ = true;
+  rest(false);
   leave();
   if (observer_) observer_->ended(tracker_.fatal_sqlstate(), transaction_status());
   wait_.disarm();

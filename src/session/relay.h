@@ -45,6 +45,8 @@ class relay final : private audit_gate::waiter {
 
   void start(early from_client, early from_server);
   void on_event(relay_event event);
+  /// The server's `held` has changed: while it is set the client is not read between two transactions.
+  void look_at_hold();
   /// For the session once the relay has ended, or to end it.
   std::unique_ptr<runtime::byte_stream> take_client() { return std::move(client_.stream); }
   const runtime::byte_stream* client() const { return client_.stream.get(); }
@@ -120,6 +122,7 @@ class relay final : private audit_gate::waiter {
   std::optional<runtime::stream_end> carry_parked(parking_place& parked,
                                                   void (relay::*carry)(runtime::buffer));
   void gate_changed(bool open) override;
+  void rest(bool resting);
   void look_at_pipeline();
   void look_at_stalls();
   /// True: the peer no longer answers.
@@ -145,6 +148,7 @@ class relay final : private audit_gate::waiter {
   bool watching_rest_ = false;   ///< draining, or a transactionTimeout: look at the state after each chunk
   bool client_boundary_ = true;  ///< as of the last chunk that was sent to the client
   bool crowded_ = false;         ///< too many requests wait for their answers: the client is not read
+  bool resting_ = false;         ///< held between two transactions: the client is not read
   bool ended_ = false;
 };
 

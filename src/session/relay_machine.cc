@@ -18,6 +18,13 @@ error server_lost_error() {
           .hint = "The server may have crashed or restarted, or a device on the path forgot the connection."};
 }
 
+error server_gone_error() {
+  return {.source = error_source::server,
+          .code = sqlstates::admin_shutdown,
+          .message = "terminating connection because the server closed it without a word",
+          .hint = "The server may have crashed or been killed. Connect again."};
+}
+
 error drain_error() {
   return {.code = sqlstates::admin_shutdown,
           .message = "terminating connection because the gateway is shutting down",
@@ -171,6 +178,12 @@ relay_actions relay_machine::server_finished(const relay_view& view) {
   relay_actions actions;
   if (client_fin_) {
     actions.finish_client = true;
+    actions.end = orderly_cause(view);
+    return actions;
+  }
+  if (view.idle && view.client_boundary && !view.fatal && !view.terminate_seen) {
+    // It went without a word, as when its postmaster was killed.
+    actions.tell_client = server_gone_error();
     actions.end = orderly_cause(view);
     return actions;
   }

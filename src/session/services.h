@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "auth/key_cache.h"
+#include "pool/loop_guard.h"
 #include "runtime/work_pool.h"
 #include "session/admission.h"
 #include "session/cancel_registry.h"
@@ -21,6 +22,7 @@ struct services {
   auth::key_cache& keys;
   cancel_registry& cancels;
   admission& admissions;
+  pool::loop_guard& loops;
   /// Makes the salts of users that do not exist stable and unguessable.
   const std::array<std::byte, 32>& fake_salt_secret;
   std::atomic<std::uint64_t> next_session{1};

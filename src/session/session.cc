@@ -131,6 +131,7 @@ void session::begin_relay(established made) {
   relay_ = std::make_unique<relay>(host_.where(), host_.observe(), gate_, facts_, *this, std::move(legs),
                                    made.opaque);
   relay_->start(std::move(from_client), std::move(from_server));
+  relay_->look_at_hold();
   if (host_.shared().draining.load(std::memory_order_relaxed)) drain();
   watch_limits();
 }
@@ -173,6 +174,10 @@ void session::leave_server(const pool::eviction& why) {
   const routing::endpoint now{.role = why.role};
   if (!why.leaving && routing::serves(now, facts_.target)) return;
   relay_->on_event(why.at_once ? relay_event::leave_now : relay_event::leave);
+}
+
+void session::look_at_hold(const pool::member& of) {
+  if (relay_ != nullptr && facts_.lease.on() == &of) relay_->look_at_hold();
 }
 
 void session::stop() {

@@ -41,6 +41,8 @@ class session final : public relay_owner, public console_owner {
   void drain();
   /// Its server is no longer what it was.
   void leave_server(const pool::eviction& why);
+  /// PAUSE or SWITCHOVER of its server begins or is over.
+  void look_at_hold(const pool::member& of);
   /// The grace time is over, or SIGINT.
   void stop();
 

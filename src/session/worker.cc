@@ -101,6 +101,10 @@ void worker::evict(const pool::eviction& why) {
   loop_->post([this, why] { for_each_session([&](session& each) { each.leave_server(why); }); });
 }
 
+void worker::look_at_hold(std::shared_ptr<const pool::member> of) {
+  loop_->post([this, of = std::move(of)] { for_each_session([&](session& each) { each.look_at_hold(*of); }); });
+}
+
 void worker::stop() {
   loop_->post([this] {
     stopping_ = true;

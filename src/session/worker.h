@@ -41,6 +41,8 @@ class worker final : session_host {
   void drain();
   /// Sessions on that server end, as far as it is no longer right for them.
   void evict(const pool::eviction& why);
+  /// Sessions on that server look whether they are held.
+  void look_at_hold(std::shared_ptr<const pool::member> of);
   /// What is left ends now. The loop stops when all have said goodbye.
   void stop();
   std::size_t sessions() const { return count_.load(std::memory_order_relaxed); }

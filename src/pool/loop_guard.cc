@@ -1,0 +1,37 @@
+#include "pool/loop_guard.h"
+
+#include <utility>
+
+namespace trunkline::pool {
+
+loop_guard::watched::~watched() {
+  if (guard_ == nullptr) return;
+  std::lock_guard lock(guard_->mutex_);
+  guard_->legs_.erase(at_);
+}
+
+bool loop_guard::watched::looped() const {
+  if (guard_ == nullptr) return false;
+  std::lock_guard lock(guard_->mutex_);
+  return at_->looped;
+}
+
+loop_guard::watched loop_guard::watch(const net::socket_address& from) {
+  if (from.is_unix() || from.port() == 0) return {};
+  std::lock_guard lock(mutex_);
+  return {this, legs_.insert(legs_.end(), {.from = from.text()})};
+}
+
+bool loop_guard::is_own(const net::socket_address& peer) {
+  if (peer.is_unix()) return false;
+  const std::string text = peer.text();
+  std::lock_guard lock(mutex_);
+  for (leg& each : legs_) {
+    if (each.from != text) continue;
+    each.looped = true;
+    return true;
+  }
+  return false;
+}
+
+}  // namespace trunkline::pool

@@ -1,0 +1,54 @@
+// Finds an upstream that leads back to the gateway itself: a connection that comes in from where one of the
+// gateway's own has just gone out. Without it each session would open the next, up to some limit. A loop
+// through an address translation is not seen here; the health check's account of it ends in `down`. One per
+// process; any thread; a mutex for each login.
+#pragma once
+
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "net/socket_address.h"
+
+namespace trunkline::pool {
+
+class loop_guard {
+  struct leg {
+    std::string from;
+    bool looped = false;
+  };
+
+ public:
+  /// One connection that has gone out and is not yet logged in.
+  class watched {
+   public:
+    watched() = default;
+    watched(watched&& other) noexcept : guard_(std::exchange(other.guard_, nullptr)), at_(other.at_) {}
+    watched& operator=(watched&& other) noexcept {
+      std::swap(guard_, other.guard_);
+      std::swap(at_, other.at_);
+      return *this;
+    }
+    ~watched();
+    /// It came back.
+    bool looped() const;
+
+   private:
+    friend class loop_guard;
+    watched(loop_guard* guard, std::list<leg>::iterator at) : guard_(guard), at_(at) {}
+    loop_guard* guard_ = nullptr;
+    std::list<leg>::iterator at_;
+  };
+
+  /// `from`: this end of it.
+  watched watch(const net::socket_address& from);
+  /// Whether a connection from `peer` is one of these; it is told so.
+  bool is_own(const net::socket_address& peer);
+
+ private:
+  std::mutex mutex_;
+  std::list<leg> legs_;
+};
+
+}  // namespace trunkline::pool
