@@ -210,14 +210,14 @@ void check_server_names(const joined_route& route) {
 }
 
 void check_target(const joined_route& route) {
-  if (route.self.target != route_target::primary || route.to.endpoints.size() < 2) return;
-  route.in.warn(
-      route.key("target"),
-      fmt::format(
-          "this version does not look at roles: sessions go to the first endpoint of `{}` that accepts, "
-          "be it primary or standby",
-          route.to.name),
-      "target: any, or a single endpoint");
+  const bool several = route.to.endpoints.size() > 1 || route.to.found.kind != discovery_kind::none;
+  const bool watched = route.to.health && !route.to.health->user.empty();
+  if (!several || watched || route.self.target == route_target::any) return;
+  route.in.warn(route.key("target"),
+                fmt::format("nobody asks the servers of `{}` for their roles: they are learned from logins, some of "
+                            "which are refused for that",
+                            route.to.name),
+                "health with a user on the upstream, target: any, or a single endpoint");
 }
 
 bool all_sound(const check_input& in, const std::string& parent,

@@ -170,6 +170,11 @@ void add_upstreams(std::vector<schema_key>& to) {
      .doc = "Let the gateway answer a server that asks for its password in clear over a leg that is neither TLS nor "
             "local.",
      .default_text = "false"},
+  });
+}
+
+void add_servers(std::vector<schema_key>& to) {
+  to.insert(to.end(), {
     {.path = "upstreams[].discovery", .kind = kind::mapping,
      .doc = "Endpoints that come and go; `dns` or `srv`. What `endpoints` lists is there beside them."},
     {.path = "upstreams[].discovery.dns", .kind = kind::mapping,
@@ -193,8 +198,8 @@ void add_upstreams(std::vector<schema_key>& to) {
      .doc = "An endpoint that has not answered for that long is down.",
      .default_text = shown(limits::health_timeout), .least = 50, .most = hour_ms},
     {.path = "upstreams[].health.user", .kind = kind::text,
-     .doc = "Who asks. It needs no rights; `pg_monitor` lets it see more of a replica. Left out: only whether the server "
-            "accepts connections is known, not its role."},
+     .doc = "Who asks. It needs no rights but to log in; SWITCHOVER also needs EXECUTE on pg_promote(). Left out: only "
+            "whether the server accepts connections is known, not its role."},
     {.path = "upstreams[].health.password", .kind = kind::secret, .doc = "Its password."},
     {.path = "upstreams[].health.passwordFile", .kind = kind::file, .doc = "Its password, from a file."},
     {.path = "upstreams[].health.database", .kind = kind::text, .doc = "Where it logs in.",
@@ -293,6 +298,7 @@ std::vector<schema_key> build_schema() {
   add_listeners(table);
   add_routes(table);
   add_upstreams(table);
+  add_servers(table);
   add_rest(table);
   return table;
 }

@@ -70,6 +70,11 @@ std::map<std::string, route_load> load_by(const session::sessions_view& all,
   return load;
 }
 
+session::upstream_view view_named(const std::vector<session::upstream_view>& all, const std::string& name) {
+  const auto found = std::find_if(all.begin(), all.end(), [&](const auto& each) { return each.name == name; });
+  return found == all.end() ? session::upstream_view{} : *found;
+}
+
 /// Where a route leads, for whoever expects one host: the first of the list, or the name that is looked up.
 config::address first_of(const config::upstream& to) {
   if (!to.endpoints.empty()) return to.endpoints.front();
@@ -81,6 +86,7 @@ console_rows database_rows(sight& seen) {
   const auto settings = seen.from.settings();
   if (!settings) return out;
   const auto load = load_by(seen.from.sessions(), &session::session_view::route);
+  const auto known = seen.from.upstreams();
   for (const config::route& each : settings->routes) {
     const config::upstream& to = settings->upstreams.at(each.upstream_index);
     const config::address first = first_of(to);
@@ -88,10 +94,11 @@ console_rows database_rows(sight& seen) {
     const route_load now = found == load.end() ? route_load{} : found->second;
     row made;
     made.text(each.name).text(first.is_unix() ? first.path : first.host).small(first.port);
-    made.text(joined(each.match.databases, "*"));
+    made.text(each.database.empty() ? joined(each.match.databases, "*") : each.database);
     made.text_or_null(each.login ? each.login->user : "");
     made.small(each.limits.max_sessions).number(0).number(0).text("session");
-    made.small(each.limits.max_sessions).small(now.servers).number(0).number(0);
+    made.small(each.limits.max_sessions).small(now.servers);
+    made.number(view_named(known, each.upstream).paused ? 1 : 0).number(0);
     made.number(0).number(0).null().small(each.limits.max_sessions).small(now.clients);
     made.text(each.upstream).text(name_of(config::route_targets, each.target));
     made.text(name_of(config::auth_methods, each.auth.method)).text(joined(each.match.users, "*"));
@@ -109,11 +116,6 @@ constexpr std::array upstream_columns{
     console_column{"failovers", int8}, console_column{"last_gap", float8},
     console_column{"problem", text},
 };
-
-session::upstream_view view_named(const std::vector<session::upstream_view>& all, const std::string& name) {
-  const auto found = std::find_if(all.begin(), all.end(), [&](const auto& each) { return each.name == name; });
-  return found == all.end() ? session::upstream_view{} : *found;
-}
 
 console_rows upstream_rows(sight& seen) {
   console_rows out;
@@ -246,10 +248,12 @@ constexpr std::array state_columns{console_column{"key", text}, console_column{"
 console_rows state_rows(sight& seen) {
   const auto settings = seen.from.settings();
   const auto audit = seen.from.audit();
+  const auto upstreams = seen.from.upstreams();
+  const bool paused = std::any_of(upstreams.begin(), upstreams.end(), [](const auto& each) { return each.paused; });
   const auto up = std::chrono::duration_cast<std::chrono::seconds>(seen.now - seen.from.started());
   const std::pair<std::string_view, std::string> lines[] = {
       {"active", seen.from.draining() ? "no" : "yes"},
-      {"paused", "no"},
+      {"paused", paused ? "yes" : "no"},
       {"suspended", "no"},
       {"ready", seen.from.ready() ? "yes" : "no"},
       {"draining", seen.from.draining() ? "yes" : "no"},

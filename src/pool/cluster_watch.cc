@@ -222,24 +222,40 @@ std::vector<cluster_watch::wanted_endpoint> cluster_watch::wanted_endpoints() {
     for (const auto& service : services)
       add_wanted(all, service.host, service.port);
   }
-  if (all.size() > limits::endpoints_per_upstream) all.resize(limits::endpoints_per_upstream);
+  if (const std::size_t most = limits::endpoints_per_upstream; all.size() > most) {
+    if (!std::exchange(too_many_told_, true)) {
+      with_.log->write(log_level::warning, "endpoint.limit", "the rest is left out",
+                       {{"upstream", std::string_view(cluster_->name())},
+                        {"endpoints", static_cast<std::int64_t>(all.size())},
+                        {"limit", static_cast<std::int64_t>(most)}});
+    }
+    all.resize(most);
+  }
   return all;
 }
 
 void cluster_watch::forget_names() {
   const auto& found = setup_->upstream().found;
   std::erase_if(names_, [&](const auto& each) {
-    const bool discovers = each->asked().name == found.name && found.kind != config::discovery_kind::none;
-    return !discovers && std::none_of(entries_.begin(), entries_.end(), [&](const entry& one) {
+    const auto& asked = each->asked();
+    const bool discovers = found.kind != config::discovery_kind::none && asked.name == found.name &&
+                           asked.resolver == found.resolver;
+    if (discovers) return false;
+    const bool unused = std::none_of(entries_.begin(), entries_.end(), [&](const entry& one) {
       return !one.leaving && one.from == each.get();
     });
+    if (unused) forgotten_failures_ += each->failures();
+    return unused;
   });
 }
 
 void cluster_watch::reconcile() {
   auto wanted = wanted_endpoints();
+  // Until a name has been answered nobody is taken for gone: it may name them.
+  const bool all_known =
+      std::all_of(names_.begin(), names_.end(), [](const auto& each) { return each->answered(); });
   for (entry& each : entries_)
-    each.leaving = true;
+    each.leaving = each.leaving || all_known;
   for (wanted_endpoint& each : wanted) {
     auto known = std::find_if(entries_.begin(), entries_.end(), [&](const entry& one) {
       return one.name == each.name && one.address == each.address;
@@ -327,7 +343,7 @@ void cluster_watch::look_again() {
   reconcile();
   auto view = make_view();
   const auto now = with_.loop->now();
-  std::uint64_t failures = 0;
+  std::uint64_t failures = forgotten_failures_;
   for (const auto& each : names_) {
     failures += each->failures();
     view->known.discovering = view->known.discovering || !each->answered();

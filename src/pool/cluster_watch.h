@@ -134,6 +134,8 @@ class cluster_watch final : public endpoint_watch_owner, public cluster_listener
   routing::moment hurry_until_{};
   routing::endpoint_id next_id_ = 1;
   std::uint64_t generation_ = 0;
+  std::uint64_t forgotten_failures_ = 0;  // of names that are looked up no more
+  bool too_many_told_ = false;
   bool paused_ = false;
   bool switching_ = false;
   bool retired_ = false;

@@ -8,7 +8,8 @@ namespace trunkline::routing {
 
 const endpoint* topology::primary() const {
   for (const endpoint& each : endpoints) {
-    if (each.role == server_role::primary && each.state == endpoint_state::up && !each.leaving) return &each;
+    const bool there = each.state == endpoint_state::up || (!probed && each.state == endpoint_state::unknown);
+    if (each.role == server_role::primary && there && !each.leaving) return &each;
   }
   return nullptr;
 }

@@ -37,6 +37,9 @@ struct console_statement {
   std::string_view tag = {};                     ///< for CommandComplete; of static storage
   console_effect effect = console_effect::none;
   std::vector<std::string> words = {};  ///< of a command that does something: itself in capitals, what follows
+
+  /// The desk must be asked: for rows, or to do it.
+  bool needs_desk() const { return !columns.empty() || !words.empty(); }
 };
 
 struct console_rows {

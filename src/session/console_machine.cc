@@ -139,7 +139,7 @@ void console_machine::run_statements(out_t& out) {
       break;
     }
     if (!apply(*next, out)) break;
-    if (!next->columns.empty()) {
+    if (next->needs_desk()) {
       extended_ = false;
       wanted_ = console_request{*next, {}};
       return;
@@ -166,7 +166,7 @@ void console_machine::give(result<console_answer> answer, out_t& out) {
     return ready(out);
   }
   if (!answer->notice.empty()) protocol::append_notice(out, answer->notice);
-  describe_rows(statement, {}, out);
+  if (!statement.columns.empty()) describe_rows(statement, {}, out);
   out.insert(out.end(), answer->rows.begin(), answer->rows.end());
   complete(statement, out);
   run_statements(out);
@@ -278,7 +278,7 @@ void console_machine::execute(byte_span body, out_t& out) {
     skipping_ = true;
     return;
   }
-  if (of.statement->columns.empty()) {
+  if (!of.statement->needs_desk()) {
     of.finished = true;
     return complete(*of.statement, out);
   }

@@ -302,6 +302,7 @@ relay_view relay::view() const {
   if (opaque_) return seen;
   seen.busy = tracker_.busy();
   seen.idle = tracker_.idle();
+  seen.replication = facts_.replication;
   seen.terminate_seen = tracker_.terminate_seen();
   seen.client_boundary = client_boundary_;
   seen.fatal = tracker_.fatal_sqlstate();

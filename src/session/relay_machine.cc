@@ -181,9 +181,9 @@ relay_actions relay_machine::server_finished(const relay_view& view) {
     actions.end = orderly_cause(view);
     return actions;
   }
-  if (view.idle && view.client_boundary && !view.fatal && !view.terminate_seen) {
+  if (view.client_boundary && !view.fatal && !view.terminate_seen && !view.replication) {
     // It went without a word, as when its postmaster was killed.
-    actions.tell_client = server_gone_error();
+    actions.tell_client = view.idle ? server_gone_error() : server_lost_error();
     actions.end = orderly_cause(view);
     return actions;
   }

@@ -16,6 +16,7 @@ namespace trunkline::session {
 struct relay_view {
   bool busy = false;                   ///< an answer is outstanding
   bool idle = false;                   ///< nothing under way, no transaction: safe to end
+  bool replication = false;            ///< a walsender's session: its stream ends with a FIN
   bool terminate_seen = false;         ///< the client sent Terminate
   bool client_boundary = false;        ///< the client has only whole messages: an ErrorResponse may follow
   bool progress = false;               ///< bytes flowed since the last `wait` was armed

@@ -199,11 +199,11 @@ def test_ejection(four, front):
         shown.wait_endpoint(four.replicas[0], state="up")
         with Visitors(shown, "any", count=4) as visitors:
             visitors.wait(60)
-            wait_until(lambda: shown.endpoint(reluctant.endpoint).get("ejectedUntil"), 5, "it rests")
+            wait_until(lambda: shown.endpoint(reluctant.endpoint).get("ejectedSeconds"), 5, "it rests")
         assert not visitors.failed, visitors.failed[:3]
         # Three in a row, those under way meanwhile, and a try after each rest.
         assert 3 <= reluctant.refused <= 20, reluctant.refused
-        assert not shown.endpoint(four.replicas[0]).get("ejectedUntil")
+        assert not shown.endpoint(four.replicas[0]).get("ejectedSeconds")
         assert not reluctant.failures
 
 

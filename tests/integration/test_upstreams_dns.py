@@ -279,7 +279,7 @@ def test_a_silent_server(spread_out, front):
     """It accepts, and says nothing."""
     primary = spread_out.primary
     with FakeServer(lambda connection, _: connection.recv(1000) and time.sleep(60), login=False) as silent:
-        shown = front([silent.endpoint, primary.endpoint], health=HEALTH | {"timeout": "300ms"})
+        shown = front([silent.endpoint, primary.endpoint], health=HEALTH)
         shown.wait_endpoint(silent.endpoint, state="down")
         for _ in range(8):
             assert shown.served_by("any") == primary.endpoint

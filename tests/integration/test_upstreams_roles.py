@@ -319,7 +319,8 @@ def test_what_is_shown(calm, front):
         assert sum(known["sessions"] for known in shown.endpoints().values()) == 2
         assert shown.wait_event("topology.primary", endpoint=calm.primary.endpoint)
         with shown.console() as console:
-            rows = console.execute("show upstreams").fetchall()
+            assert [row["primary"] for row in console.execute("show upstreams")] == [calm.primary.endpoint]
+            rows = console.execute("show endpoints").fetchall()
         assert len(rows) == 3
         assert {member.endpoint for member in calm.members} <= {value for row in rows for value in row.values()}
         assert sorted(row["role"] for row in rows) == ["primary", "replica", "replica"]
