@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <system_error>
 #include <unordered_set>
 
@@ -48,6 +49,30 @@ bool for_lines(std::string_view lines, const std::string& needle, bool any_case,
   return true;
 }
 
+/// Where a clock was set back, numbers are right and times are not: they only decide between lanes.
+std::vector<segment_file> merge_lanes(std::vector<segment_file> all) {
+  std::map<unsigned, std::vector<segment_file>> lanes;
+  for (segment_file& each : all)
+    lanes[each.lane].push_back(std::move(each));
+  const auto stamp = [](const segment_file& of) { return segment_id_of(of.name)->stamp; };
+  std::vector<segment_file> merged;
+  for (auto& [lane, list] : lanes) {
+    std::ranges::sort(list, [](const auto& a, const auto& b) {
+      return std::tie(a.first_seq, a.name) < std::tie(b.first_seq, b.name);
+    });
+    std::vector<segment_file> both;
+    auto next = list.begin();
+    for (segment_file& each : merged) {
+      while (next != list.end() && stamp(*next) < stamp(each))
+        both.push_back(std::move(*next++));
+      both.push_back(std::move(each));
+    }
+    std::move(next, list.end(), std::back_inserter(both));
+    merged = std::move(both);
+  }
+  return merged;
+}
+
 bool text_is_needle(const line_filter& filter) {
   return filter.session.empty() && filter.fingerprints.size() != 1 && filter.sqlstate.empty() &&
          !filter.text.empty();
@@ -61,17 +86,15 @@ result<std::vector<segment_file>> find_segments(const std::string& folder) {
   std::filesystem::directory_iterator entries(folder, code);
   for (; !code && entries != std::filesystem::directory_iterator(); entries.increment(code)) {
     std::string name = entries->path().filename().string();
-    const auto seq = segment_seq(name);
-    if (!seq) continue;
+    const auto id = segment_id_of(name);
+    if (!id) continue;
+    const auto [seq, lane] = std::pair(id->seq, id->lane);
     std::error_code gone;
     const auto size = entries->file_size(gone);
-    if (!gone) found.push_back({std::move(name), *seq, size});
+    if (!gone) found.push_back({std::move(name), seq, size, lane});
   }
   if (code) return fail(cannot_read(folder, code.value()));
-  std::ranges::sort(found, [](const auto& a, const auto& b) {
-    return std::tie(a.first_seq, a.name) < std::tie(b.first_seq, b.name);
-  });
-  return found;
+  return merge_lanes(std::move(found));
 }
 
 result<archive> archive::open(std::string folder) {
@@ -184,11 +207,24 @@ result<> archive::follow(const line_filter& filter, archive_place& place, const 
   auto segments = find_segments(folder_);
   if (!segments) return fail(segments.error());
   segments_ = std::move(*segments);
-  if (segments_.empty()) return {};
-  if (place.segment.empty()) place = {segments_.back().name, segments_.back().size};
+  std::map<unsigned, archive_place::end> ends;
+  for (const segment_file& segment : segments_)
+    ends[segment.lane] = {segment.name, segment.size};
+  if (!std::exchange(place.begun, true)) place.lanes = ends;
+  for (const auto& [lane, end] : ends)
+    follow_lane(lane, filter, place.lanes[lane], visit);
+  return {};
+}
+
+/// A lane that was not there yet is read from its beginning.
+void archive::follow_lane(unsigned lane, const line_filter& filter, archive_place::end& place,
+                          const visitor& visit) {
   line_view view;
-  bool reached = false;
+  bool reached = place.segment.empty();
+  std::string newest;
   for (const segment_file& segment : segments_) {
+    if (segment.lane != lane) continue;
+    newest = segment.name;
     const bool here = segment.name == place.segment;
     if (!here && !reached) continue;
     reached = true;
@@ -202,8 +238,12 @@ result<> archive::follow(const line_filter& filter, archive_place& place, const 
     }
   }
   // The segment that was read is gone: on with what there is.
-  if (!reached) place = {segments_.back().name, 0};
-  return {};
+  if (!reached) place = {newest, 0};
+}
+
+bool archive::has_lanes() const {
+  return std::ranges::any_of(segments_,
+                             [&](const auto& each) { return each.lane != segments_.front().lane; });
 }
 
 std::vector<std::string> archive::find_statements(std::string_view words) {

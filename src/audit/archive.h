@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -23,15 +24,20 @@ struct segment_file {
   std::string name;
   std::uint64_t first_seq = 0;  ///< as its name says
   std::uint64_t size = 0;
+  unsigned lane = 0;
 };
 
-/// Oldest first.
+/// Oldest first: within a lane by their numbers, among lanes by the times in their names.
 result<std::vector<segment_file>> find_segments(const std::string& folder);
 
 /// Where a reader is: to go on behind what was there before.
 struct archive_place {
-  std::string segment;
-  std::uint64_t offset = 0;
+  struct end {
+    std::string segment;
+    std::uint64_t offset = 0;
+  };
+  bool begun = false;
+  std::map<unsigned, end> lanes;
 };
 
 class archive {
@@ -54,6 +60,8 @@ class archive {
   result<> follow(const line_filter& filter, archive_place& place, const visitor& visit);
 
   const std::vector<segment_file>& segments() const { return segments_; }
+  /// More than one process wrote: numbers are those of a lane.
+  bool has_lanes() const;
   /// What is wrong with the index; empty: nothing.
   const std::string& index_problem() const { return index_problem_; }
 
@@ -69,6 +77,7 @@ class archive {
   std::vector<range> ranges(const segment_file& segment, const line_filter* filter);
   result<bool> scan(const segment_file& segment, const range& part, const line_filter& filter,
                     const visitor& visit);
+  void follow_lane(unsigned lane, const line_filter& filter, archive_place::end& place, const visitor& visit);
   result<std::uint64_t> index_range(const segment_file& segment, const range& part);
 
   std::string folder_;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "audit/json_pieces.h"
+#include "base/limits.h"
 
 namespace trunkline::audit {
 
@@ -24,12 +25,12 @@ file_sink::file_sink(const config::audit_sink& how, std::string replica, file_io
     : line_sink(std::move(replica)), how_(how), files_(files) {}
 
 result<std::unique_ptr<file_sink>> file_sink::open(const config::audit_sink& how, std::string replica,
-                                                   file_io& files) {
+                                                   file_io& files, bool beside) {
   std::unique_ptr<file_sink> made(new file_sink(how, std::move(replica), files));
-  auto folder = open_segment_folder(how.path, files);
-  if (!folder) return fail(folder.error());
-  made->folder_ = std::move(*folder);
-  auto history = recover_segments(how.path, made->pending().hash());
+  auto place = open_segment_folder(how.path, files, 0, beside ? limits::audit_lanes - 1 : 0);
+  if (!place) return fail(place.error());
+  made->place_ = std::move(*place);
+  auto history = recover_segments(how.path, made->place_.lane, made->pending().hash());
   if (!history) return fail(history.error());
   made->pending().start_from(history->chain);
   made->previous_ = history->previous;
@@ -51,30 +52,31 @@ bool file_sink::fail_with(std::string_view what, int code) {
 bool file_sink::begin_segment() {
   const chain_state before = pending().written();
   chain_state chain = before;
-  const std::string name = segment_name(now_us(), before.seq + 1);
+  const std::string name = segment_name(now_us(), before.seq + 1, place_.lane);
   if (!name_.empty()) previous_ = std::exchange(name_, {});
   std::string body = own_body("segment.start");
   append_field(body, "segment", name);
   append_field(body, "previous", previous_);
   append_field(body, "reason", reason_);
+  if (place_.lane != 0) append_field(body, "lane", std::uint64_t{place_.lane});
   append_field(body, "lastSeq", before.seq);
   append_field(body, "lastHash", before.hash_text());
   if (torn_bytes_ != 0) append_field(body, "tornBytes", torn_bytes_);
   std::string line;
   append_line(line, body, chain, pending().hash());
   name_ = name;
-  if (const int code = files_.create(folder_.get(), name, segment_); code != 0) {
+  if (const int code = files_.create(place_.folder.get(), name, segment_); code != 0) {
     name_ = previous_;
     return fail_with("begin a segment behind", code);
   }
   size_ = reserved_ = lines_ = 0;
   torn_ = false;
   const bool there = append(line);
-  const int code = there ? files_.sync(folder_.get()) : 0;
+  const int code = there ? files_.sync(place_.folder.get()) : 0;
   if (!there || code != 0) {
     // A new attempt makes a new file; this one holds no event.
     if (code != 0) fail_with("sync the folder of", code);
-    ::unlinkat(folder_.get(), name.c_str(), 0);
+    ::unlinkat(place_.folder.get(), name.c_str(), 0);
     segment_.reset();
     name_ = previous_;
     return false;
@@ -118,17 +120,17 @@ bool file_sink::reopen_folder() {
   struct stat named{};
   struct stat held{};
   const bool there = ::stat(how_.path.c_str(), &named) == 0;
-  if (there && ::fstat(folder_.get(), &held) == 0 && named.st_dev == held.st_dev &&
+  if (there && ::fstat(place_.folder.get(), &held) == 0 && named.st_dev == held.st_dev &&
       named.st_ino == held.st_ino) {
     return true;
   }
   if (!there) return fail_with("find the folder of", ENOENT);
-  auto opened = open_segment_folder(how_.path, files_);
+  auto opened = open_segment_folder(how_.path, files_, place_.lane, place_.lane);
   if (!opened) {
     problem_ = opened.error().message;
     return false;
   }
-  folder_ = std::move(*opened);
+  place_ = std::move(*opened);
   index_.emplace(how_.path);
   return true;
 }

@@ -22,9 +22,9 @@ namespace trunkline::audit {
 class file_sink final : public line_sink {
  public:
   /// Locks the folder, mends what an earlier run left, and begins a segment. The error says what is in the
-  /// way.
+  /// way. `beside`: other processes may be writing to the folder, which are to go on.
   static result<std::unique_ptr<file_sink>> open(const config::audit_sink& how, std::string replica,
-                                                 file_io& files = file_io::real());
+                                                 file_io& files = file_io::real(), bool beside = false);
 
   const std::string& path() const { return how_.path; }
   /// New sizes and ages; the same folder.
@@ -53,7 +53,7 @@ class file_sink final : public line_sink {
 
   config::audit_sink how_;
   file_io& files_;
-  runtime::unique_fd folder_;
+  segment_lane place_;
   runtime::unique_fd segment_;
   std::optional<index_writer> index_;
   std::string name_;  // of the present segment, or the last one

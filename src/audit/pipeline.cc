@@ -93,7 +93,7 @@ result<> pipeline::open_sinks(const config::audit& how, wanted& into) {
     if (!made.sink && !is_owned(one)) {
       if (one.type == config::audit_sink_type::standard_output) {
         made.sink = std::make_unique<stdout_sink>(replica_, how_.standard_output);
-      } else if (auto opened = file_sink::open(one, replica_, *how_.files)) {
+      } else if (auto opened = file_sink::open(one, replica_, *how_.files, beside_)) {
         made.sink = std::move(*opened);
       } else {
         return fail(opened.error());
@@ -136,6 +136,7 @@ result<> pipeline::configure(const config::audit& how, const config::tracing& tr
     }
   }
   next_ = std::move(made);
+  beside_ = false;
   enabled_.store(!how.sinks.empty(), std::memory_order_relaxed);
   has_next_.store(true, std::memory_order_release);
   spot_.hurry();

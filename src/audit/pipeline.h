@@ -56,6 +56,8 @@ class pipeline final : public tap_reader, private session_model::output {
   /// As `stop`.
   ~pipeline() override;
 
+  /// Before the first `configure`: its folders may be those of a process that this one takes over from.
+  void begin_beside() { beside_ = true; }
   /// Opens what is new; where something cannot be opened, everything stays as it was.
   result<> configure(const config::audit& how, const config::tracing& tracing);
   /// One for each thread that has something to tell. Lives as long as the pipeline.
@@ -116,6 +118,7 @@ class pipeline final : public tap_reader, private session_model::output {
   std::vector<std::unique_ptr<tap>> taps_;
   runtime::parking_spot spot_;
 
+  bool beside_ = false;
   std::mutex mutex_;  // for what is handed over
   std::unique_ptr<wanted> next_;
   std::vector<config::audit_sink> owned_;  // what the thread has

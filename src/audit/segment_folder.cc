@@ -33,13 +33,16 @@ struct found_segment {
   std::string name;
 };
 
-result<std::vector<found_segment>> list_segments(const std::string& path) {
+result<std::vector<found_segment>> list_segments(const std::string& path, unsigned lane) {
   std::vector<found_segment> list;
   std::error_code code;
   fs::directory_iterator entries(path, code);
   for (; !code && entries != fs::directory_iterator(); entries.increment(code)) {
     std::string name = entries->path().filename().string();
-    if (const auto seq = segment_seq(name)) list.push_back({*seq, std::move(name)});
+    const auto id = segment_id_of(name);
+    if (!id || id->lane != lane) continue;
+    const std::uint64_t seq = id->seq;
+    list.push_back({seq, std::move(name)});
   }
   if (code) return cannot("list " + path, code.value());
   std::ranges::sort(
@@ -146,15 +149,16 @@ result<bool> recover_one(const std::string& path, segment_history& history, line
 
 }  // namespace
 
-std::string segment_name(std::int64_t time_us, std::uint64_t seq) {
+std::string segment_name(std::int64_t time_us, std::uint64_t seq, unsigned lane) {
   const std::time_t seconds = time_us / 1'000'000;
   std::tm parts{};
   ::gmtime_r(&seconds, &parts);
-  return fmt::format("{}{:04}{:02}{:02}T{:02}{:02}{:02}Z-{:012}{}", prefix, parts.tm_year + 1900,
-                     parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, seq, suffix);
+  return fmt::format("{}{:04}{:02}{:02}T{:02}{:02}{:02}Z-{:012}{}{}", prefix, parts.tm_year + 1900,
+                     parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, seq,
+                     lane == 0 ? "" : fmt::format("-{}", lane), suffix);
 }
 
-std::optional<std::uint64_t> segment_seq(std::string_view name) {
+std::optional<segment_id> segment_id_of(std::string_view name) {
   const std::size_t least = prefix.size() + stamp_size + 2 + suffix.size();
   if (name.size() < least || !name.starts_with(prefix) || !name.ends_with(suffix)) return std::nullopt;
   const std::string_view stamp = name.substr(prefix.size(), stamp_size + 1);
@@ -168,25 +172,40 @@ std::optional<std::uint64_t> segment_seq(std::string_view name) {
   }
   name.remove_suffix(suffix.size());
   name.remove_prefix(prefix.size() + stamp_size + 1);
-  std::uint64_t seq = 0;
-  const auto read = std::from_chars(name.data(), name.data() + name.size(), seq);
-  if (read.ec != std::errc{} || read.ptr != name.data() + name.size()) return std::nullopt;
-  return seq;
+  segment_id id{.stamp = stamp.substr(0, stamp_size)};
+  const char* const begin = name.data();
+  const char* const end = begin + name.size();
+  auto read = std::from_chars(begin, end, id.seq);
+  if (read.ec == std::errc{} && read.ptr != end && *read.ptr == '-') {
+    read = std::from_chars(read.ptr + 1, end, id.lane);
+    if (id.lane == 0) return std::nullopt;
+  }
+  if (read.ec != std::errc{} || read.ptr != end) return std::nullopt;
+  return id;
 }
 
-result<runtime::unique_fd> open_segment_folder(const std::string& path, file_io& files) {
+result<segment_lane> open_segment_folder(const std::string& path, file_io& files, unsigned first,
+                                         unsigned last) {
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return cannot("make the folder " + path, errno);
-  runtime::unique_fd folder;
-  if (const int code = files.open_folder(path, folder); code != 0)
+  segment_lane made;
+  if (const int code = files.open_folder(path, made.folder); code != 0)
     return cannot("open the folder " + path, code);
-  if (::flock(folder.get(), LOCK_EX | LOCK_NB) == 0) return folder;
-  if (errno != EWOULDBLOCK) return cannot("lock the folder " + path, errno);
+  for (made.lane = first; made.lane <= last; ++made.lane) {
+    if (made.lane != 0) {
+      const std::string name = fmt::format("lane-{}.lock", made.lane);
+      made.lock = runtime::unique_fd(
+          ::openat(made.folder.get(), name.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+      if (!made.lock) return cannot(fmt::format("open {}/{}", path, name), errno);
+    }
+    if (::flock((made.lane == 0 ? made.folder : made.lock).get(), LOCK_EX | LOCK_NB) == 0) return made;
+    if (errno != EWOULDBLOCK) return cannot("lock the folder " + path, errno);
+  }
   return fail({.message = fmt::format("audit: {} is in use by another process or sink", path),
                .hint = "each gateway, and each sink, needs a folder of its own"});
 }
 
-result<segment_history> recover_segments(const std::string& path, line_hash& hash) {
-  const auto list = list_segments(path);
+result<segment_history> recover_segments(const std::string& path, unsigned lane, line_hash& hash) {
+  const auto list = list_segments(path, lane);
   if (!list) return fail(list.error());
   segment_history history;
   for (const found_segment& one : *list) {

@@ -47,12 +47,11 @@ bool read_ends(std::string_view line, line_ends& ends) {
 class verifier {
  public:
   verifier(std::string folder, bool removed_before, const std::function<void(const verify_finding&)>& tell)
-      : folder_(std::move(folder)), removed_before_(removed_before), tell_(tell) {
-    hash_.fill('0');
-  }
+      : folder_(std::move(folder)), removed_before_(removed_before), tell_(tell) {}
   result<verify_report> run();
 
  private:
+  result<> lane(const std::vector<segment_file>& segments);
   result<> segment(const segment_file& file, bool newest);
   void line(std::string_view text);
   void first_line(const line_ends& ends, std::string_view text);
@@ -71,7 +70,8 @@ class verifier {
   std::string before_;         // the segment before this one; empty: this is the first
   std::string name_;
   std::uint64_t number_ = 0;
-  bool ended_ = true;  // by a segment.end
+  bool ended_ = true;   // by a segment.end
+  bool begun_ = false;  // a line of this lane was seen
   std::string buffer_;
 };
 
@@ -94,7 +94,7 @@ void verifier::first_line(const line_ends& ends, std::string_view text) {
                                    : "";
   const std::string reason =
       parsed.contains("reason") && parsed["reason"].is_string() ? parsed["reason"].get<std::string>() : "";
-  if (before_.empty() && report_.lines == 0 && ends.seq != 1) {
+  if (before_.empty() && !begun_ && ends.seq != 1) {
     const std::string what =
         fmt::format("the audit begins with line {}: {} lines before it are not here{}", ends.seq,
                     ends.seq - 1, previous.empty() ? "" : ", the last of them in " + previous);
@@ -152,6 +152,7 @@ void verifier::line(std::string_view text) {
     own_event(ends, text);
   }
   hasher_.of(text, hash_);
+  begun_ = true;
   ++report_.lines;
 }
 
@@ -182,19 +183,32 @@ result<> verifier::segment(const segment_file& file, bool newest) {
   return {};
 }
 
-result<verify_report> verifier::run() {
-  const auto files = find_segments(folder_);
-  if (!files) return fail(files.error());
-  for (const segment_file& each : *files)
-    if (auto done = segment(each, &each == &files->back()); !done) return fail(done.error());
-  if (!files->empty() && !ended_) {
+result<> verifier::lane(const std::vector<segment_file>& segments) {
+  hash_.fill('0');
+  seq_ = 0;
+  before_.clear();
+  ended_ = true;
+  begun_ = false;
+  for (const segment_file& each : segments)
+    if (auto done = segment(each, &each == &segments.back()); !done) return done;
+  if (!ended_) {
     note(
         "the newest segment has no segment.end: it is being written, or its gateway ended without a word, or "
         "lines were "
         "cut off behind this one");
   }
-  report_.last_seq = seq_;
-  report_.last_hash = hash();
+  report_.lanes[segments.front().lane] = {seq_, std::string(hash())};
+  return {};
+}
+
+result<verify_report> verifier::run() {
+  auto files = find_segments(folder_);
+  if (!files) return fail(files.error());
+  std::map<unsigned, std::vector<segment_file>> lanes;
+  for (segment_file& each : *files)
+    lanes[each.lane].push_back(std::move(each));
+  for (const auto& [number, segments] : lanes)
+    if (auto done = lane(segments); !done) return fail(done.error());
   return report_;
 }
 

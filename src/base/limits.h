@@ -144,6 +144,9 @@ inline constexpr std::chrono::milliseconds audit_stall = 5s;
 inline constexpr std::size_t audit_ring_spare = 256 * 1024;
 /// `onFailure: block`: records that a worker keeps beside its full ring; more are lost, counted and told.
 inline constexpr std::size_t audit_records_beside = 100'000;
+/// Processes that write to one folder at a time, each in a lane of its own: a gateway and those it took over
+/// from.
+inline constexpr unsigned audit_lanes = 8;
 /// How often a worker that waits looks again.
 inline constexpr std::chrono::milliseconds audit_retry = 5ms;
 /// A sink that failed is tried again so often.

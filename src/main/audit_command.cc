@@ -200,14 +200,14 @@ int show(const audit_options& options, audit::archive& from) {
   const auto filter = filter_of_id(options.id, seq);
   std::uint64_t shown = 0;
   const auto done = from.forward(*filter, [&](std::string_view line, const line_view& view) {
-    if (seq != 0 && view.seq != seq) return view.seq < seq;
+    if (seq != 0 && view.seq != seq) return view.seq < seq || from.has_lanes();
     ++shown;
     if (options.output == "json") {
       fmt::print("{}\n", line);
     } else if (const json read = parsed(line); read.is_object()) {
       print_audit_event(read, style);
     }
-    return seq == 0 && std::ferror(stdout) == 0;
+    return (seq == 0 || from.has_lanes()) && std::ferror(stdout) == 0;
   });
   if (!done) return complain(done.error().message);
   if (shown == 0) {
@@ -290,7 +290,10 @@ int check_chain(const audit_options& options) {
   fmt::print("{}: {} lines in {} segments, {} bytes; {} findings, {} recovered ends, {} gaps ({} events)\n",
              report->findings == 0 ? "clean" : "NOT CLEAN", report->lines, report->segments, report->bytes,
              report->findings, report->recovered, report->gaps, report->lost_events);
-  fmt::print("last line: number {}, sha256 {}\n", report->last_seq, report->last_hash);
+  for (const auto& [lane, last] : report->lanes) {
+    const std::string of = lane == 0 ? "" : fmt::format(" of lane {}", lane);
+    fmt::print("last line{}: number {}, sha256 {}\n", of, last.seq, last.hash);
+  }
   return flushed() && report->findings == 0 ? exit_good : exit_failure;
 }
 
