@@ -34,7 +34,7 @@ http_response ready_page(session::observer& seen) {
   if (seen.ready() && !draining) return json_response({{"status", "ready"}});
   const char* why = "not yet listening";
   if (seen.settings() == nullptr) why = "no configuration is in force yet";
-  if (draining) why = "draining: sessions end as they come to rest, new ones are refused";
+  if (draining) why = "draining: the gateway ends, new clients belong elsewhere";
   return json_response({{"status", draining ? "draining" : "starting"}, {"why", why}}, 503);
 }
 

@@ -97,6 +97,10 @@ inline constexpr std::size_t endpoints_per_upstream = 256;
 inline constexpr std::size_t wal_positions = 512;
 /// No two of them are nearer.
 inline constexpr std::chrono::milliseconds wal_position_spacing = 250ms;
+/// So many idle sessions are told of a drain at once; more are told one after the other within this time, or
+/// half of the grace time where that is less, so that their clients do not all reconnect in one instant.
+inline constexpr std::size_t drain_at_once = 50;
+inline constexpr std::chrono::milliseconds drain_spread = 5s;
 /// A client that sent FIN while its statement runs silently is taken for gone after this time.
 inline constexpr std::chrono::milliseconds half_close_grace = 400ms;
 /// After that statement was cancelled, the server has this long to end by itself.

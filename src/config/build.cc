@@ -237,7 +237,9 @@ settings build_settings(load_state& state, const node& root) {
   made.keepalive = build_keepalive(state, root, top.child("keepalive"));
   made.workers = top.workers("workers");
   made.zone = top.text("zone");
-  made.drain_grace = top.child("drain").duration("grace");
+  section drain = top.child("drain");
+  made.drain_delay = drain.duration("delay");
+  made.drain_grace = drain.duration("grace");
   made.audit = build_audit(top.child("audit"));
   made.admin = build_admin(top.child("admin"));
   section tracing = top.child("tracing");

@@ -33,7 +33,7 @@ TEST(Load, KeysAreKnownOrRefused) {
       ElementsAre("7:1: worker: unknown key, did you mean `workers`? (expected listeners, routes, upstreams, "
                   "keepalive, workers, drain, audit, tracing or admin)"));
   EXPECT_THAT(with_rest("drain: {grace: 1s, banana: 2}\n"),
-              ElementsAre("7:20: drain.banana: unknown key (expected grace)"));
+              ElementsAre("7:20: drain.banana: unknown key (expected delay or grace)"));
   EXPECT_THAT(with_rest("workers: 1\nworkers: 2\n"),
               ElementsAre("8:1: workers: stands here again, after line 7 (expected the key once)"));
   EXPECT_THAT(with_rest("access: {}\n"),

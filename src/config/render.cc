@@ -292,7 +292,10 @@ std::string render_yaml(const settings& value) {
   });
   out.line("workers", value.workers == 0 ? "auto" : std::to_string(value.workers));
   out.text_if("zone", value.zone);
-  out.mapping("drain", [&] { out.time("grace", value.drain_grace); });
+  out.mapping("drain", [&] {
+    out.time("delay", value.drain_delay);
+    out.time("grace", value.drain_grace);
+  });
   if (!value.audit.sinks.empty()) write_audit(out, value.audit);
   if (value.admin.address) write_admin(out, value.admin);
   if (!value.tracing.endpoint.empty())

@@ -47,7 +47,7 @@ upstreams:
 - {name: near, endpoints: ['unix:/run/pg/.s.PGSQL.5432']}
 keepalive: {idle: 1m, interval: 20s, probes: 5, userTimeout: 45s}
 workers: 3
-drain: {grace: 90s}
+drain: {delay: 7s, grace: 90s}
 audit:
   sinks: [{path: /c/audit, segmentSize: 1MiB, segmentAge: 1h}, {type: stdout}]
   queryText: false

@@ -272,6 +272,7 @@ struct settings {
   config::keepalive keepalive;
   unsigned workers = 0;  ///< 0: `auto`, one per core this process may use
   std::string zone;      ///< where this gateway runs; empty: endpoints of all zones are the same to it
+  milliseconds drain_delay{0};
   milliseconds drain_grace = limits::drain_grace;
   config::audit audit;
   config::admin admin;

@@ -215,10 +215,12 @@ void gateway::watch_audit() {
   audit_told_ = std::move(seen);
 }
 
-void gateway::drain() {
+void gateway::drain(std::chrono::milliseconds grace) {
   services_->draining.store(true);
+  const bool many = sessions() > limits::drain_at_once;
+  const auto spread = many ? std::min(grace / 2, limits::drain_spread) : std::chrono::milliseconds(0);
   for (auto& each : workers_)
-    each->drain();
+    each->drain(spread);
 }
 
 void gateway::stop() {

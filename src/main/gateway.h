@@ -4,6 +4,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -36,7 +37,10 @@ class gateway {
   /// About once a second: session ticket keys rotate, and what has become of the audit is logged.
   void tick(runtime::time_point now);
 
-  void drain();
+  /// Readiness goes off; nothing else changes yet.
+  void announce_drain() { leaving_.store(true); }
+  /// New sessions are refused; those that are there end as they come to rest, many of them not at once.
+  void drain(std::chrono::milliseconds grace);
   /// Ends what is left and waits for the workers.
   void stop();
   std::size_t sessions() const;
@@ -45,7 +49,7 @@ class gateway {
   std::span<const std::unique_ptr<session::worker>> workers() const { return workers_; }
   /// What new sessions begin with. Any thread, as everything up to `cancels`.
   std::shared_ptr<const session::deployment> current() const;
-  bool draining() const { return services_->draining.load(std::memory_order_relaxed); }
+  bool draining() const { return leaving_.load() || services_->draining.load(std::memory_order_relaxed); }
   bool listens() const { return listens_.load(std::memory_order_relaxed); }
   /// A reload that came to nothing, with why: counted, and on record.
   void reload_failed(const std::string& problem);
@@ -97,6 +101,7 @@ class gateway {
   mutable std::mutex current_mutex_;
   std::shared_ptr<const session::deployment> current_;
   std::atomic<bool> listens_{false};
+  std::atomic<bool> leaving_{false};
   std::atomic<std::uint64_t> reload_failures_{0};
 };
 

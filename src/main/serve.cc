@@ -19,6 +19,7 @@
 
 namespace trunkline::main {
 
+using namespace std::chrono_literals;
 using telemetry::log_level;
 
 namespace {
@@ -64,9 +65,15 @@ class control {
   void reload(const char* why);
   void log_warnings(const config::loaded& loaded);
   void log_io_uring();
-  /// The next control signal, or 0 after a second.
-  static int next_signal();
+  /// The next control signal of `which`, or 0 after `patience`.
+  static int next_signal(const sigset_t& which, std::chrono::milliseconds patience);
   void drain();
+  void end_sessions(std::chrono::milliseconds grace);
+  template <class Busy>
+  int stay(std::chrono::milliseconds time, Busy busy);
+  result<> start();
+  void serve_until_ended();
+  void tick();
   void tell_dropped_lines();
 
   const serve_options& options_;
@@ -84,11 +91,11 @@ void control::log_warnings(const config::loaded& loaded) {
     log_.write(log_level::warning, "config", each.render());
 }
 
-int control::next_signal() {
-  const sigset_t set = control_signals();
-  const timespec second{1, 0};
-  const int which = ::sigtimedwait(&set, nullptr, &second);
-  return which > 0 ? which : 0;
+int control::next_signal(const sigset_t& which, std::chrono::milliseconds patience) {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(patience);
+  const timespec time{seconds.count(), (patience - seconds).count() * 1'000'000};
+  const int taken = ::sigtimedwait(&which, nullptr, &time);
+  return taken > 0 ? taken : 0;
 }
 
 void control::reload(const char* why) {
@@ -122,18 +129,41 @@ void control::reload(const char* why) {
               {"reason", std::string_view(why)}});
 }
 
+/// As long as it is busy, but no longer than `time`: answers 0, or SIGTERM or SIGINT where that came first.
+template <class Busy>
+int control::stay(std::chrono::milliseconds time, Busy busy) {
+  const auto over = std::chrono::steady_clock::now() + time;
+  const sigset_t set = control_signals();
+  for (auto next_tick = std::chrono::steady_clock::now() + 1s; busy();) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= over) break;
+    if (now >= next_tick) {
+      tick();
+      next_tick = now + 1s;
+    }
+    const int which = next_signal(set, 50ms);
+    if (which == SIGTERM || which == SIGINT) return which;
+  }
+  return 0;
+}
+
 void control::drain() {
-  const auto grace = current_.value->drain_grace;
+  const auto delay = current_.value->drain_delay;
+  gateway_.announce_drain();
+  if (delay.count() > 0) {
+    log_.write(log_level::info, "drain", "not ready any more; sessions are still taken for the delay",
+               {{"delaySeconds", seconds_of(delay)}});
+    if (stay(delay, [] { return true; }) != 0) return;
+  }
+  end_sessions(current_.value->drain_grace);
+}
+
+void control::end_sessions(std::chrono::milliseconds grace) {
   log_.write(
       log_level::info, "drain", "sessions end as their transactions finish",
       {{"sessions", static_cast<std::int64_t>(gateway_.sessions())}, {"graceSeconds", seconds_of(grace)}});
-  gateway_.drain();
-  const auto over = std::chrono::steady_clock::now() + grace;
-  const sigset_t set = control_signals();
-  while (gateway_.sessions() > 0 && std::chrono::steady_clock::now() < over) {
-    const timespec moment{0, 50'000'000};
-    if (::sigtimedwait(&set, nullptr, &moment) == SIGINT) break;
-  }
+  gateway_.drain(grace);
+  stay(grace, [this] { return gateway_.sessions() > 0; });
 }
 
 void control::tell_dropped_lines() {
@@ -152,31 +182,45 @@ void control::log_io_uring() {
              {{"error", std::strerror(refused)}});
 }
 
-int control::run() {
-  log_warnings(current_);
-  log_io_uring();
-  // The admin address first: whoever sees a listener answer finds health and metrics there too.
+void control::tick() {
+  gateway_.tick(std::chrono::steady_clock::now());
+  tell_dropped_lines();
+}
+
+/// The admin address first: whoever sees a listener answer finds health and metrics there too.
+result<> control::start() {
   auto done = admin_->prepare(current_.value->admin);
   if (done) done = gateway_.start(current_.value);
-  if (!done) {
-    log_.write(log_level::error, "serve", done.error().message);
-    return exit_usage;
-  }
+  if (!done) return done;
   watch_.watch(current_.referenced_files);
   for (const auto& each : gateway_.listening()) {
     log_.write(log_level::info, "listening", each,
                {{"workers", static_cast<std::int64_t>(gateway_.worker_count())}});
   }
   admin_->apply();
+  return {};
+}
+
+void control::serve_until_ended() {
+  const sigset_t set = control_signals();
   for (;;) {
-    const int which = next_signal();
+    const int which = next_signal(set, 1s);
     if (which == SIGTERM) drain();
     if (which == SIGTERM || which == SIGINT) break;
     if (which == SIGHUP) reload("SIGHUP");
     if (which == 0 && watch_.poll()) reload("a file changed");
-    gateway_.tick(std::chrono::steady_clock::now());
-    tell_dropped_lines();
+    tick();
   }
+}
+
+int control::run() {
+  log_warnings(current_);
+  log_io_uring();
+  if (auto done = start(); !done) {
+    log_.write(log_level::error, "serve", done.error().message);
+    return exit_usage;
+  }
+  serve_until_ended();
   admin_.reset();  // whoever looks is gone before there is nothing to see
   gateway_.stop();
   log_.write(log_level::info, "stopped", "",

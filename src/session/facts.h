@@ -50,6 +50,7 @@ struct session_facts {
   bool announced = false;          ///< its session.start is in the audit
   bool opaque = false;             ///< passthrough: its bytes cannot be read
   bool replication = false;        ///< a walsender's session
+  bool told_to_drain = false;      ///< it ends as soon as it rests
   std::string client_certificate;  ///< its subject; empty: none
   std::string server_user;         ///< who the gateway's login at the server was for; empty: not logged in
 

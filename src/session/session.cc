@@ -165,6 +165,7 @@ void session::console_ended(telemetry::close_cause why, std::string detail,
 }
 
 void session::drain() {
+  facts_.told_to_drain = console_ != nullptr || relay_ != nullptr;
   if (console_ != nullptr) return console_->drain();
   if (relay_ != nullptr) relay_->on_event(relay_event::drain);
 }

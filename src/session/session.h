@@ -43,6 +43,9 @@ class session final : public relay_owner, public console_owner {
   void leave_server(const pool::eviction& why);
   /// PAUSE or SWITCHOVER of its server begins or is over.
   void look_at_hold(const pool::member& of);
+  bool told_to_drain() const { return facts_.told_to_drain; }
+  /// Nothing under way and no transaction: a drain would end it at once.
+  bool rests() const { return relay_ != nullptr && relay_->idle(); }
   /// The grace time is over, or SIGINT.
   void stop();
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "protocol/error_response.h"
+#include "runtime/random.h"
 
 namespace trunkline::session {
 namespace {
@@ -44,7 +45,9 @@ worker::worker(unsigned number, std::unique_ptr<runtime::loop> loop, services& s
       loop_(std::move(loop)),
       shared_(shared),
       observation_(*loop_),
-      pulse_(loop_->timers(), [](void* self) { static_cast<worker*>(self)->pulse(); }, this) {}
+      pulse_(
+          loop_->timers(), [](void* self) { static_cast<worker*>(self)->pulse(); }, this),
+      drain_turn_(loop_->timers(), [](void* self) { static_cast<worker*>(self)->drain_next(); }, this) {}
 
 worker::~worker() {
   errands_.clear();
@@ -93,8 +96,34 @@ void worker::pulse() {
   pulse_.arm(loop_->now() + limits::loop_heartbeat);
 }
 
-void worker::drain() {
-  loop_->post([this] { for_each_session([](session& each) { each.drain(); }); });
+void worker::drain(runtime::duration spread) {
+  loop_->post([this, spread] { begin_drain(spread); });
+}
+
+void worker::begin_drain(runtime::duration spread) {
+  std::size_t waiting = 0;
+  for_each_session([&](session& each) {
+    if (spread.count() > 0 && each.rests()) {
+      ++waiting;
+    } else {
+      each.drain();
+    }
+  });
+  drain_turns_ = drain_turns(loop_->now(), spread, waiting);
+  await_drain_turn();
+}
+
+void worker::await_drain_turn() {
+  if (const auto due = drain_turns_.next(load_u32(runtime::random_bytes<4>().data()))) drain_turn_.arm(*due);
+}
+
+void worker::drain_next() {
+  for (session* each = first_; each != nullptr; each = each->next) {
+    if (each->told_to_drain() || !each->facts().logged_in) continue;
+    each->drain();
+    break;
+  }
+  await_drain_turn();
 }
 
 void worker::evict(const pool::eviction& why) {

@@ -12,6 +12,7 @@
 #include "runtime/loop.h"
 #include "runtime/unique_fd.h"
 #include "session/cancel_sender.h"
+#include "session/drain_turns.h"
 #include "session/session.h"
 
 namespace trunkline::session {
@@ -37,8 +38,9 @@ class worker final : session_host {
   // Any thread:
   /// New connections begin with `setup`; `listeners` are those to watch from now on.
   void configure(std::shared_ptr<const deployment> setup, std::vector<open_listener> listeners);
-  /// Sessions end as they come to rest; new ones are refused, cancel requests still served.
-  void drain();
+  /// Sessions end as they come to rest; those that rest already, one after the other within `spread`. New
+  /// ones are refused, cancel requests still served.
+  void drain(runtime::duration spread);
   /// Sessions on that server end, as far as it is no longer right for them.
   void evict(const pool::eviction& why);
   /// Sessions on that server look whether they are held.
@@ -82,6 +84,9 @@ class worker final : session_host {
   template <class Visit>
   void for_each_session(Visit&& visit);
   void stop_when_empty();
+  void begin_drain(runtime::duration spread);
+  void await_drain_turn();
+  void drain_next();
   void pulse();
 
   const unsigned number_;
@@ -97,6 +102,8 @@ class worker final : session_host {
   session* first_ = nullptr;
   std::atomic<std::size_t> count_{0};
   bool stopping_ = false;
+  drain_turns drain_turns_;
+  runtime::timer drain_turn_;
   std::thread thread_;
 };
 

@@ -1,7 +1,8 @@
-"""SIGTERM: accept no more, tell idle sessions at once, let transactions finish until the grace time is over."""
+"""SIGTERM: not ready, then accept no more, tell idle sessions, let transactions finish until the grace time is over."""
 
 from __future__ import annotations
 
+import selectors
 import signal
 import socket
 import time
@@ -145,17 +146,75 @@ def test_half_open_logins_do_not_hold_a_drain(before, server):
         assert gateway.wait(10) == 0
 
 
-def test_a_delay_for_load_balancers(before, server):
-    """Not ready at once, and for a while clients are still taken: balancers need time to learn of it."""
+# ---- in order ----
+
+
+def test_readiness_goes_first(before, server):
+    """Sessions are taken for drain.delay, so that a load balancer can take the address out of its list."""
     admin = Admin(free_port())
-    gateway, port = before(server, admin={"address": f"127.0.0.1:{admin.port}"}, drain={"grace": "10s", "delay": "2s"})
-    with RawClient(port) as there:
-        there.login()
+    gateway, port = before(server, drain={"delay": "2s", "grace": "20s"}, admin={"address": f"127.0.0.1:{admin.port}"})
+    with RawClient(port) as idle:
+        idle.login()
+        assert admin.get("/readyz")[0] == 200
+        started = time.monotonic()
         gateway.send(signal.SIGTERM)
-        wait_until(lambda: admin.get("/readyz")[0] == 503, 5, "not ready")
+        wait_until(lambda: admin.get("/readyz")[0] == 503, 1, "not ready")
+        assert "draining" in admin.get("/readyz")[2] and admin.get("/healthz")[0] == 200
         with RawClient(port) as late:
-            assert late.login().simple("select 1") == [["1"]]
-            assert there.simple("select 1") == [["1"]]
-            for client in (there, late):
-                assert client.read_error()["C"] == "57P01"
+            late.login()
+            assert late.simple("select 1") == [["1"]]
+            assert time.monotonic() - started < 1.5, "it was still the delay"
+            for each in (idle, late):
+                assert each.read_error()["C"] == "57P01"
+            assert time.monotonic() - started > 1.9
     assert gateway.wait(10) == 0
+
+
+def test_nobody_is_waited_for_after_the_delay(before, server):
+    gateway, _ = before(server, drain={"delay": "1s", "grace": "60s"})
+    started = time.monotonic()
+    gateway.send(signal.SIGTERM)
+    assert gateway.wait(10) == 0
+    assert 0.9 < time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("delay", ["0", "60s"])
+def test_a_second_signal_ends_a_drain(before, server, second, delay):
+    gateway, port = before(server, drain={"delay": delay, "grace": "60s"})
+    with RawClient(port) as client:
+        client.login()
+        client.simple("begin")
+        gateway.send(signal.SIGTERM)
+        time.sleep(0.3)
+        gateway.send(second)
+        assert client.read_error()["C"] == "57P01"
+    assert gateway.wait(10) == 0
+
+
+def test_many_idle_sessions_are_not_told_in_one_instant(before, server):
+    """Half of the grace time, one after the other; who ends a transaction meanwhile ends with it."""
+    gateway, port = before(server, drain={"grace": "4s"})
+    clients = [RawClient(port, timeout=20).login() for _ in range(60)]
+    clients[0].simple("begin")
+    started = time.monotonic()
+    gateway.send(signal.SIGTERM)
+    wait_until(lambda: refuses(port), 1, "no more logins")
+    clients[0].simple("commit")
+    assert clients[0].read_error()["C"] == "57P01"
+    assert time.monotonic() - started < 1
+    waits = []
+    with selectors.DefaultSelector() as waiting:
+        for client in clients[1:]:
+            waiting.register(client.socket, selectors.EVENT_READ, client)
+        while waiting.get_map():
+            for key, _ in waiting.select(5):
+                waits.append(time.monotonic() - started)
+                assert key.data.read_error()["C"] == "57P01"
+                waiting.unregister(key.fileobj)
+                key.data.close()
+    assert gateway.wait(10) == 0
+    assert max(waits) < 3.5, "half of the grace time"
+    for quarter in range(4):
+        told = len([each for each in waits if quarter * 0.5 <= each < (quarter + 1) * 0.5])
+        assert 5 <= told <= 30, (quarter, sorted(waits))
