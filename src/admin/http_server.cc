@@ -33,7 +33,11 @@ result<open_admin_socket> open_admin(const config::address& where) {
     socket.error().message = "admin: " + socket.error().message;
     return fail(socket.error());
   }
-  open_admin_socket made{.socket = std::move(*socket), .address = where};
+  return adopt_admin(where, std::move(*socket));
+}
+
+open_admin_socket adopt_admin(const config::address& where, runtime::unique_fd socket) {
+  open_admin_socket made{.socket = std::move(socket), .address = where};
   if (!where.is_unix()) made.address.port = net::socket_address::of_self(made.socket.get()).port();
   return made;
 }
@@ -42,6 +46,7 @@ class http_server::acceptor final : public runtime::accept_handler {
  public:
   acceptor(core& owner, open_admin_socket where);
   ~acceptor() override;
+  void leave_file() { owns_file_ = false; }
   void on_acceptable() override;
 
  private:
@@ -52,6 +57,7 @@ class http_server::acceptor final : public runtime::accept_handler {
   open_admin_socket where_;
   std::unique_ptr<runtime::accept_watch> watch_;
   runtime::timer retry_;
+  bool owns_file_ = true;
 };
 
 /// Everything that lives on the loop, and the threads around it.
@@ -61,6 +67,7 @@ class http_server::core {
   ~core();
 
   void listen(open_admin_socket where);
+  void hand_over();
   runtime::loop& loop() { return loop_; }
   void take(int socket, const host_policy& hosts);
 
@@ -89,7 +96,7 @@ http_server::acceptor::acceptor(core& owner, open_admin_socket where)
 }
 
 http_server::acceptor::~acceptor() {
-  if (where_.address.is_unix()) ::unlink(where_.address.path.c_str());
+  if (owns_file_ && where_.address.is_unix()) ::unlink(where_.address.path.c_str());
 }
 
 void http_server::acceptor::watch() {
@@ -146,6 +153,13 @@ void http_server::core::listen(open_admin_socket where) {
   });
 }
 
+void http_server::core::hand_over() {
+  loop_.post([this] {
+    if (acceptor_ != nullptr) acceptor_->leave_file();
+    acceptor_.reset();
+  });
+}
+
 void http_server::core::take(int socket, const host_policy& hosts) {
   if (visits_.size() >= limits::admin_connections) {
     const auto spare =
@@ -171,6 +185,10 @@ void http_server::core::drop(std::vector<std::unique_ptr<visit>>::iterator which
 http_server::http_server(site& shown) : core_(std::make_unique<core>(shown)) {}
 
 http_server::~http_server() = default;
+
+void http_server::hand_over() {
+  core_->hand_over();
+}
 
 void http_server::listen(open_admin_socket where) {
   core_->listen(std::move(where));

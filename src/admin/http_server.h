@@ -27,6 +27,9 @@ struct open_admin_socket {
 /// Errors name the address and what is wrong.
 result<open_admin_socket> open_admin(const config::address& where);
 
+/// The same of a socket that another process opened for this address.
+open_admin_socket adopt_admin(const config::address& where, runtime::unique_fd socket);
+
 class http_server {
  public:
   /// `shown` outlives it.
@@ -38,6 +41,8 @@ class http_server {
 
   /// From now on connections come from this socket; what was listened on before is closed.
   void listen(open_admin_socket where);
+  /// Nothing is listened on any more; a socket's file stays, for the process that listens there now.
+  void hand_over();
 
  private:
   class acceptor;

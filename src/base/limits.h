@@ -101,6 +101,13 @@ inline constexpr std::chrono::milliseconds wal_position_spacing = 250ms;
 /// half of the grace time where that is less, so that their clients do not all reconnect in one instant.
 inline constexpr std::size_t drain_at_once = 50;
 inline constexpr std::chrono::milliseconds drain_spread = 5s;
+/// SIGUSR2: the new process must be ready by then.
+inline constexpr std::chrono::milliseconds handover_ready = 30s;
+/// Behind a hand-over sessions go on undisturbed until so much of the grace time is left, or a quarter of it
+/// where that is less; then they end as in a drain.
+inline constexpr std::chrono::milliseconds handover_last_call = 30s;
+/// A CancelRequest for a session of the process before has been served there by then.
+inline constexpr std::chrono::milliseconds handover_cancel = 10s;
 /// A client that sent FIN while its statement runs silently is taken for gone after this time.
 inline constexpr std::chrono::milliseconds half_close_grace = 400ms;
 /// After that statement was cancelled, the server has this long to end by itself.

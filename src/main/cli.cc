@@ -69,8 +69,9 @@ int run_command_line(int argc, const char* const* argv) {
 
   CLI::App app{"Trunkline: a Postgres-aware gateway", "trunkline"};
   app.require_subcommand(1);
-  auto* serve_command =
-      app.add_subcommand("serve", "runs the gateway: SIGHUP reloads, SIGTERM drains, SIGINT stops");
+  auto* serve_command = app.add_subcommand(
+      "serve",
+      "runs the gateway: SIGHUP reloads, SIGTERM drains, SIGINT stops, SIGUSR2 hands over to a new binary");
   serve_command->add_option("-c,--config", serving.config_file, "the configuration, YAML")->required();
   add_log_options(*serve_command, serving, format, level);
   auto* check_command = app.add_subcommand("check", "validates a configuration and prints what it comes to");

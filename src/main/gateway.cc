@@ -36,15 +36,21 @@ unsigned usable_cores() {
   return std::max(cores, 1u);
 }
 
-result<net::socket_address> socket_address_of(const config::address& from) {
-  return from.is_unix() ? net::socket_address::unix_path(from.path)
-                        : net::socket_address::ip(from.host, from.port);
+result<runtime::unique_fd> open_socket(const config::listener& listener) {
+  const config::address& at = listener.address;
+  auto address =
+      at.is_unix() ? net::socket_address::unix_path(at.path) : net::socket_address::ip(at.host, at.port);
+  if (!address) return fail(address.error());
+  auto socket = net::listen_on(*address);
+  if (!socket) socket.error().message = "listener \"" + listener.name + "\": " + socket.error().message;
+  return socket;
 }
 
 }  // namespace
 
-gateway::gateway(telemetry::logger& log)
+gateway::gateway(telemetry::logger& log, inheritance& inherited)
     : log_(log),
+      inherited_(inherited),
       key_cache_secret_(runtime::random_bytes<32>()),
       fake_salt_secret_(runtime::random_bytes<32>()),
       cancel_secret_(runtime::random_bytes<32>()),
@@ -69,6 +75,8 @@ gateway::gateway(telemetry::logger& log)
                                         .loops = loops_,
                                         .fake_salt_secret = fake_salt_secret_});
   for_console_ = std::make_unique<gateway_observer>(*this);
+  services_->elder = inherited_.elder();
+  if (inherited_.takes_over()) audit_.begin_beside();
   console_ = std::make_unique<console::desk>(*for_console_, commander_, std::string(version_number()));
   services_->console = console_.get();
 }
@@ -80,8 +88,12 @@ gateway::~gateway() {
 result<> gateway::start(const config::snapshot& settings) {
   auto setup = deploy(settings);
   if (!setup) return fail(setup.error());
-  if (auto opened = open_sockets(**setup, sockets_); !opened) return opened;
-  if (auto opened = audit_.configure(settings->audit, settings->tracing); !opened) return opened;
+  auto opened = open_sockets(**setup, sockets_);
+  if (opened) opened = audit_.configure(settings->audit, settings->tracing);
+  if (!opened) {
+    if (inherited_.takes_over()) sockets_.clear();  // their files are still the elder's
+    return opened;
+  }
   const unsigned count = settings->workers != 0 ? settings->workers : usable_cores();
   for (unsigned i = 0; i < count; ++i) {
     workers_.push_back(
@@ -156,13 +168,9 @@ result<> gateway::open_sockets(const session::deployment& setup, sockets& into) 
   for (const auto& each : setup.settings->listeners) {
     auto& entry = into[each.name];
     if (entry.fd == nullptr) {
-      auto address = socket_address_of(each.address);
-      if (!address) return fail(address.error());
-      auto socket = net::listen_on(*address);
-      if (!socket) {
-        socket.error().message = "listener \"" + each.name + "\": " + socket.error().message;
-        return fail(socket.error());
-      }
+      auto given = inherited_.socket(socket_use::listener, each.name, each.address);
+      auto socket = given ? result<runtime::unique_fd>(std::move(*given)) : open_socket(each);
+      if (!socket) return fail(socket.error());
       entry = {each.address, std::make_shared<runtime::unique_fd>(std::move(*socket))};
     }
     // Linux hands these on to accepted sockets, which saves the calls for each.
@@ -221,6 +229,22 @@ void gateway::drain(std::chrono::milliseconds grace) {
   const auto spread = many ? std::min(grace / 2, limits::drain_spread) : std::chrono::milliseconds(0);
   for (auto& each : workers_)
     each->drain(spread);
+}
+
+std::vector<handed_socket> gateway::sockets_to_hand_over() const {
+  std::vector<handed_socket> all;
+  for (const auto& [name, entry] : sockets_)
+    all.push_back({socket_use::listener, name, entry.address.text(), entry.fd->get()});
+  return all;
+}
+
+void gateway::hand_over(runtime::unique_fd link) {
+  leaving_.store(true);
+  listens_.store(false);
+  for (auto& each : workers_)
+    each->configure(current(), {});
+  sockets_.clear();  // their files are the other's now
+  workers_.front()->serve_younger(std::move(link));
 }
 
 void gateway::stop() {

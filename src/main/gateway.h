@@ -17,6 +17,7 @@
 #include "base/result.h"
 #include "console/desk.h"
 #include "main/gateway_commander.h"
+#include "main/inheritance.h"
 #include "pool/watch_room.h"
 #include "runtime/unique_fd.h"
 #include "session/observer.h"
@@ -27,7 +28,8 @@ namespace trunkline::main {
 
 class gateway {
  public:
-  explicit gateway(telemetry::logger& log);
+  /// What `inherited` has is taken rather than opened; it outlives the gateway.
+  gateway(telemetry::logger& log, inheritance& inherited);
   ~gateway();
 
   /// Opens the listeners of `settings` and starts the workers. Once.
@@ -41,6 +43,11 @@ class gateway {
   void announce_drain() { leaving_.store(true); }
   /// New sessions are refused; those that are there end as they come to rest, many of them not at once.
   void drain(std::chrono::milliseconds grace);
+  /// What another process can take over; the descriptors stay this one's.
+  std::vector<handed_socket> sockets_to_hand_over() const;
+  /// Another process has taken over: it accepts from now on, and sends cancel requests through `link`.
+  /// Sessions, and logins that have begun, go on.
+  void hand_over(runtime::unique_fd link);
   /// Ends what is left and waits for the workers.
   void stop();
   std::size_t sessions() const;
@@ -78,6 +85,7 @@ class gateway {
   void watch_audit();
 
   telemetry::logger& log_;
+  inheritance& inherited_;
   std::array<std::byte, 32> key_cache_secret_;
   std::array<std::byte, 32> fake_salt_secret_;
   session::cancel_mac_key cancel_secret_;

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -14,7 +16,10 @@
 #include "main/admin_wiring.h"
 #include "main/gateway.h"
 #include "main/gateway_observer.h"
+#include "main/inheritance.h"
+#include "main/notify.h"
 #include "main/reload_watch.h"
+#include "main/successor.h"
 #include "runtime/send_batch.h"
 
 namespace trunkline::main {
@@ -27,7 +32,7 @@ namespace {
 sigset_t control_signals() {
   sigset_t set;
   ::sigemptyset(&set);
-  for (const int each : {SIGHUP, SIGTERM, SIGINT})
+  for (const int each : {SIGHUP, SIGTERM, SIGINT, SIGUSR2})
     ::sigaddset(&set, each);
   return set;
 }
@@ -47,16 +52,29 @@ void prepare_process() {
   ::setrlimit(RLIMIT_CORE, &none);
 }
 
-void print_problems(const config::loaded& loaded) {
+/// For whoever typed the command, or into the log that this process shares with the one it was to take over
+/// from.
+void tell_problems(const config::loaded& loaded, const serve_options& options, const inheritance& inherited) {
+  if (!inherited.takes_over()) {
+    for (const auto& each : loaded.problems)
+      fmt::print(stderr, "{}\n", each.render());
+    return;
+  }
+  telemetry::logger log(options.format, options.level);
   for (const auto& each : loaded.problems)
-    fmt::print(stderr, "{}\n", each.render());
+    log.write(log_level::error, "config", each.render());
+  inherited.failed(loaded.problems.empty() ? "" : loaded.problems.front().render());
 }
 
 class control {
  public:
-  control(const serve_options& options, config::loaded first)
-      : options_(options), log_(options.format, options.level), gateway_(log_), current_(std::move(first)) {
-    admin_.emplace(observer_, log_);
+  control(const serve_options& options, config::loaded first, inheritance inherited)
+      : options_(options),
+        log_(options.format, options.level),
+        inherited_(std::move(inherited)),
+        gateway_(log_, inherited_),
+        current_(std::move(first)) {
+    admin_.emplace(observer_, log_, inherited_);
   }
 
   int run();
@@ -71,6 +89,9 @@ class control {
   void end_sessions(std::chrono::milliseconds grace);
   template <class Busy>
   int stay(std::chrono::milliseconds time, Busy busy);
+  bool hand_over();
+  bool await(successor& next);
+  void leave_to(successor& next);
   result<> start();
   void serve_until_ended();
   void tick();
@@ -78,6 +99,7 @@ class control {
 
   const serve_options& options_;
   telemetry::logger log_;
+  inheritance inherited_;
   gateway gateway_;
   gateway_observer observer_{gateway_};
   std::optional<admin_server> admin_;
@@ -148,6 +170,7 @@ int control::stay(std::chrono::milliseconds time, Busy busy) {
 }
 
 void control::drain() {
+  notify_manager("STOPPING=1");
   const auto delay = current_.value->drain_delay;
   gateway_.announce_drain();
   if (delay.count() > 0) {
@@ -164,6 +187,68 @@ void control::end_sessions(std::chrono::milliseconds grace) {
       {{"sessions", static_cast<std::int64_t>(gateway_.sessions())}, {"graceSeconds", seconds_of(grace)}});
   gateway_.drain(grace);
   stay(grace, [this] { return gateway_.sessions() > 0; });
+}
+
+// ---- SIGUSR2 ----
+
+/// True: the other process serves, and this one's sessions are over.
+bool control::hand_over() {
+  if (::getpid() == 1) {
+    log_.write(log_level::error, "handover",
+               "this is process 1 of its container, which ends with it: replace the container instead");
+    return false;
+  }
+  auto sockets = gateway_.sockets_to_hand_over();
+  if (auto admin = admin_->socket_to_hand_over()) sockets.push_back(std::move(*admin));
+  auto next = successor::start(std::move(sockets));
+  if (!next) {
+    log_.write(log_level::error, "handover", next.error().message + ": this process goes on");
+    return false;
+  }
+  log_.write(log_level::info, "handover", "a new process starts",
+             {{"pid", static_cast<std::int64_t>(next->pid())}});
+  if (!await(*next)) {
+    log_.write(log_level::error, "handover",
+               "the new process did not start: " + next->reason() + ": this process goes on");
+    return false;
+  }
+  leave_to(*next);
+  return true;
+}
+
+/// Until the new process is ready, this one serves as before; what else it is told waits.
+bool control::await(successor& next) {
+  sigset_t set;
+  ::sigemptyset(&set);
+  ::sigaddset(&set, SIGTERM);
+  ::sigaddset(&set, SIGINT);
+  const auto late = std::chrono::steady_clock::now() + limits::handover_ready;
+  while (next.look() == successor::state::starting) {
+    if (std::chrono::steady_clock::now() >= late) {
+      next.give_up("it was not ready in time");
+    } else if (const int which = next_signal(set, 20ms)) {
+      next.give_up("this process was told to end");
+      ::kill(::getpid(), which);  // blocked: it is taken next
+    }
+  }
+  return next.look() == successor::state::ready;
+}
+
+/// Sessions go on undisturbed, and end as in a drain when the grace time draws to its end.
+void control::leave_to(successor& next) {
+  const auto grace = current_.value->drain_grace;
+  notify_manager(fmt::format("MAINPID={}\nREADY=1", next.pid()));
+  admin_->hand_over();
+  gateway_.hand_over(next.take_link());
+  log_.write(log_level::info, "handover", "the new process has taken over; sessions go on here",
+             {{"pid", static_cast<std::int64_t>(next.pid())},
+              {"sessions", static_cast<std::int64_t>(gateway_.sessions())},
+              {"graceSeconds", seconds_of(grace)}});
+  const auto last_call = std::min(grace / 4, limits::handover_last_call);
+  // Cancel requests for sessions of the process before this one pass through here.
+  const int told =
+      stay(grace - last_call, [this] { return gateway_.sessions() > 0 || inherited_.elder_lives(); });
+  if (told != SIGINT && gateway_.sessions() > 0) end_sessions(told == SIGTERM ? grace : last_call);
 }
 
 void control::tell_dropped_lines() {
@@ -198,6 +283,8 @@ result<> control::start() {
                {{"workers", static_cast<std::int64_t>(gateway_.worker_count())}});
   }
   admin_->apply();
+  inherited_.ready();
+  notify_manager("READY=1");
   return {};
 }
 
@@ -207,6 +294,7 @@ void control::serve_until_ended() {
     const int which = next_signal(set, 1s);
     if (which == SIGTERM) drain();
     if (which == SIGTERM || which == SIGINT) break;
+    if (which == SIGUSR2 && hand_over()) break;
     if (which == SIGHUP) reload("SIGHUP");
     if (which == 0 && watch_.poll()) reload("a file changed");
     tick();
@@ -218,6 +306,7 @@ int control::run() {
   log_io_uring();
   if (auto done = start(); !done) {
     log_.write(log_level::error, "serve", done.error().message);
+    inherited_.failed(done.error().message);
     return exit_usage;
   }
   serve_until_ended();
@@ -232,12 +321,17 @@ int control::run() {
 
 int serve(const serve_options& options) {
   prepare_process();
-  auto loaded = config::load_file(options.config_file);
-  if (loaded.value == nullptr) {
-    print_problems(loaded);
+  auto inherited = inheritance::take();
+  if (!inherited) {
+    fmt::print(stderr, "{}\n", inherited.error().message);
     return exit_usage;
   }
-  return control(options, std::move(loaded)).run();
+  auto loaded = config::load_file(options.config_file);
+  if (loaded.value == nullptr) {
+    tell_problems(loaded, options, *inherited);
+    return exit_usage;
+  }
+  return control(options, std::move(loaded), std::move(*inherited)).run();
 }
 
 }  // namespace trunkline::main

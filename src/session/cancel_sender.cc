@@ -68,6 +68,15 @@ runtime::task<bool> offer_cancel(login_context* context, std::uint32_t pid, std:
   co_return any;
 }
 
+runtime::task<bool> ask_elder(login_context* context, std::uint32_t pid, std::vector<std::byte> key) {
+  if (context->shared->elder == nullptr) co_return false;
+  auto stream = context->shared->elder->open_stream(context->facts->client);
+  if (!stream) co_return false;
+  context->server.attach(context->loop->adopt(stream.release()), true);
+  co_await deliver(context->loop, &context->server, pid, std::move(key), limits::handover_cancel);
+  co_return !context->server.unread().empty();
+}
+
 cancel_errand::cancel_errand(runtime::loop& where, std::shared_ptr<const cancel_target> target)
     : changed_(where),
       server_(where, changed_),

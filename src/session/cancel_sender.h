@@ -15,6 +15,9 @@ runtime::task<bool> send_cancel(runtime::loop* where, std::shared_ptr<const canc
 /// Passthrough: tries every upstream that the listener's routes lead to, one after the other.
 runtime::task<bool> offer_cancel(login_context* context, std::uint32_t pid, std::vector<std::byte> key);
 
+/// Asks the process that this one took over from. False: it is gone, or has no such session either.
+runtime::task<bool> ask_elder(login_context* context, std::uint32_t pid, std::vector<std::byte> key);
+
 /// A cancel of the gateway's own, which outlives the session it is for: it holds all it needs.
 class cancel_errand {
  public:

@@ -186,7 +186,14 @@ runtime::task<step<>> serve_cancel(login_context* context, std::uint32_t pid, st
   const std::uint64_t session = known ? target->session : 0;
   bool sent = false;
   if (known) {
+    if (context->facts->passed_on) context->client.write(as_bytes(cancel_known));
     sent = co_await send_cancel(context->loop, std::move(target), &context->server);
+  } else if (co_await ask_elder(context, pid, key)) {
+    // It knows the session, and has it on record.
+    context->shared->cancel_requests.forwarded.fetch_add(1, std::memory_order_relaxed);
+    co_return std::unexpected(std::move(over));
+  } else if (context->facts->passed_on) {
+    co_return std::unexpected(std::move(over));
   } else if (context->listener().tls.mode == listener_tls_mode::passthrough) {
     // The key is the server's own: only a server can tell whose it is.
     sent = co_await offer_cancel(context, pid, std::move(key));

@@ -10,6 +10,7 @@
 #include "pool/loop_guard.h"
 #include "runtime/work_pool.h"
 #include "session/admission.h"
+#include "session/cancel_link.h"
 #include "session/cancel_registry.h"
 #include "session/console_desk.h"
 #include "telemetry/logger.h"
@@ -28,6 +29,8 @@ struct services {
   std::atomic<std::uint64_t> next_session{1};
   /// Null: there is no console, whatever the configuration says.
   console_desk* console = nullptr;
+  /// The process that this one took over from; null: there was none.
+  const elder_link* elder = nullptr;
   /// Connections that were not Postgres at all: counted, not logged one by one.
   std::atomic<std::uint64_t> not_postgres{0};
   /// CancelRequests by what became of them.

@@ -138,6 +138,7 @@ void worker::stop() {
   loop_->post([this] {
     stopping_ = true;
     acceptors_.clear();
+    younger_.reset();
     for_each_session([](session& each) { each.stop(); });
     stop_when_empty();
   });
@@ -217,16 +218,39 @@ void worker::begin(int socket, const net::socket_address& peer, const std::strin
     return;
   }
   session_facts facts;
+  facts.listener_index = static_cast<std::size_t>(found - listeners.begin());
+  facts.client = peer.text();
+  adopt(std::move(facts), socket, peer, std::move(half_open));
+}
+
+void worker::adopt(session_facts facts, int socket, const net::socket_address& peer,
+                   half_open_places half_open) {
   facts.id = shared_.next_session.fetch_add(1, std::memory_order_relaxed);
   facts.worker = number_;
   facts.setup = setup_;
-  facts.listener_index = static_cast<std::size_t>(found - listeners.begin());
-  facts.client = peer.text();
   auto* made = new session(*this, std::move(facts));
   made->next = first_;
   if (first_ != nullptr) first_->previous = made;
   first_ = made;
   made->start(socket, peer, std::move(half_open));
+}
+
+void worker::serve_younger(runtime::unique_fd link) {
+  loop_->post([this, link = std::move(link)]() mutable {
+    const auto take = [](void* self, int socket, std::string client) {
+      static_cast<worker*>(self)->take_cancel(socket, std::move(client));
+    };
+    younger_ = std::make_unique<younger_door>(*loop_, std::move(link), take, this);
+  });
+}
+
+/// It carries a CancelRequest; whoever sent it counted it among the half-open logins.
+void worker::take_cancel(int socket, std::string client) {
+  count_.fetch_add(1, std::memory_order_relaxed);
+  session_facts facts;
+  facts.client = std::move(client);
+  facts.passed_on = true;
+  adopt(std::move(facts), socket, net::socket_address::of_self(socket), {});
 }
 
 void worker::refuse(int socket, const std::string& listener) {

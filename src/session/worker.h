@@ -11,6 +11,7 @@
 
 #include "runtime/loop.h"
 #include "runtime/unique_fd.h"
+#include "session/cancel_link.h"
 #include "session/cancel_sender.h"
 #include "session/drain_turns.h"
 #include "session/session.h"
@@ -47,6 +48,8 @@ class worker final : session_host {
   void look_at_hold(std::shared_ptr<const pool::member> of);
   /// What is left ends now. The loop stops when all have said goodbye.
   void stop();
+  /// Another process has taken over: what it sends through `link` is for sessions of this one.
+  void serve_younger(runtime::unique_fd link);
   std::size_t sessions() const { return count_.load(std::memory_order_relaxed); }
   /// Calls `take` on the loop with what its sessions are at that moment.
   void look(std::move_only_function<void(std::vector<session_view>)> take);
@@ -80,6 +83,8 @@ class worker final : session_host {
   worker& least_loaded();
   void take(int socket, net::socket_address peer, std::string listener);
   void begin(int socket, const net::socket_address& peer, const std::string& listener);
+  void take_cancel(int socket, std::string client);
+  void adopt(session_facts facts, int socket, const net::socket_address& peer, half_open_places half_open);
   void refuse(int socket, const std::string& why);
   template <class Visit>
   void for_each_session(Visit&& visit);
@@ -98,6 +103,7 @@ class worker final : session_host {
   std::span<const std::unique_ptr<worker>> peers_;
   std::shared_ptr<const deployment> setup_;
   std::vector<std::unique_ptr<acceptor>> acceptors_;
+  std::unique_ptr<younger_door> younger_;
   std::vector<std::unique_ptr<cancel_errand>> errands_;
   session* first_ = nullptr;
   std::atomic<std::size_t> count_{0};
