@@ -94,7 +94,7 @@ class session final : public relay_owner, public console_owner {
 };
 
 // What an idle session is, beside two streams and its cancel target: 2 KiB of process memory, all in all.
-static_assert(sizeof(session) <= 680);
+static_assert(sizeof(session) <= 688);
 static_assert(sizeof(relay) <= 640);
 
 /// Writes `session.end`.
