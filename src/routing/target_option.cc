@@ -28,17 +28,26 @@ std::vector<std::string> split(std::string_view options) {
       inside = false;
       continue;
     }
-    if (c == '\\' && i + 1 < options.size()) c = options[++i];
     if (!inside) words.emplace_back();
     inside = true;
+    if (c == '\\') {
+      if (++i == options.size()) break;  // nothing follows that it could keep
+      c = options[i];
+    }
     words.back() += c;
   }
   return words;
 }
 
+/// As ParseLongOption of PostgreSQL reads names.
+bool is_same_name(std::string_view written, std::string_view name) {
+  return std::equal(written.begin(), written.end(), name.begin(), name.end(),
+                    [](char a, char b) { return (a == '-' ? '_' : a) == b; });
+}
+
 std::optional<std::string> value_of(std::string_view setting, std::string_view name) {
   const auto equals = setting.find('=');
-  if (equals == std::string_view::npos || setting.substr(0, equals) != name) return std::nullopt;
+  if (equals == std::string_view::npos || !is_same_name(setting.substr(0, equals), name)) return std::nullopt;
   return std::string(setting.substr(equals + 1));
 }
 

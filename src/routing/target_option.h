@@ -17,8 +17,9 @@ namespace trunkline::routing {
 result<config::route_target> target_of(const config::route& route, const protocol::startup_message& startup);
 
 /// The last value of a setting in the text of `options`, as PostgreSQL reads it: `-c name=value`,
-/// `-cname=value` or `--name=value`, a backslash before a blank that belongs to it; '-' and '_' are the same in
-/// names after `--`.
+/// `-cname=value` or `--name=value`, a backslash before a blank that belongs to it; a '-' in a name there is
+/// a
+/// '_'.
 std::optional<std::string> find_option(std::string_view options, std::string_view name);
 
 }  // namespace trunkline::routing
