@@ -1,5 +1,6 @@
 #include "pool/health_query.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace trunkline::pool {
@@ -8,7 +9,8 @@ namespace {
 // A branch of CASE that is not taken is not evaluated: pg_current_wal_lsn() fails in recovery.
 constexpr std::string_view columns =
     "SELECT r, CASE WHEN r THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_lsn() END,"
-    " CASE WHEN r THEN NULL ELSE pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()),1,8)"
+    " CASE WHEN r THEN NULL ELSE "
+    "pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()),1,8)"
     " END,"
     " (extract(epoch from pg_catalog.pg_postmaster_start_time())*1000000)::bigint,"
     " pg_catalog.current_setting('server_version_num'),"
@@ -68,7 +70,10 @@ std::optional<health_answer> read_health_row(std::span<const std::optional<byte_
   made.timeline = made.in_recovery ? number_of<std::uint32_t>(row[8]) : number_of<std::uint32_t>(row[2], 16);
   made.postmaster_start_us = number_of<std::int64_t>(row[3]);
   made.version = number_of<int>(row[4]);
-  if (row[5]) made.behind_by_own_clock = std::chrono::milliseconds(number_of<std::int64_t>(row[5]));
+  // Its clock may be behind the primary's, which wrote the other time.
+  if (row[5])
+    made.behind_by_own_clock =
+        std::chrono::milliseconds(std::max<std::int64_t>(number_of<std::int64_t>(row[5]), 0));
   made.all_received_is_replayed = row[6] && as_text(*row[6]) == "t";
   made.system_identifier = number_of<std::uint64_t>(row[7]);
   return made;
