@@ -83,7 +83,8 @@ void role_judge::judge_identity(std::span<endpoint> endpoints) {
 }
 
 /// Of several the one on the highest timeline, and none that is behind what was seen before.
-std::string role_judge::judge_primaries(std::span<endpoint> endpoints, std::span<const endpoint_report> reports) {
+std::string role_judge::judge_primaries(std::span<endpoint> endpoints,
+                                        std::span<const endpoint_report> reports) {
   const auto claims = [](const endpoint& each) {
     return each.role == server_role::primary && each.state != endpoint_state::foreign;
   };
@@ -101,7 +102,8 @@ std::string role_judge::judge_primaries(std::span<endpoint> endpoints, std::span
     }
     each.role = server_role::superseded;
     if (each.state != endpoint_state::up) continue;
-    each.said = fmt::format("a primary on timeline {}, but timeline {} has been seen", each.timeline, timeline_);
+    each.said =
+        fmt::format("a primary on timeline {}, but timeline {} has been seen", each.timeline, timeline_);
     behind += (behind.empty() ? "" : ", ") + each.name;
   }
   std::string problem;
@@ -141,31 +143,35 @@ void role_judge::remember(const endpoint& primary) {
 void role_judge::judge_lag(endpoint& replica, const endpoint_report& report, const endpoint* primary) const {
   if (replica.role != server_role::replica || !report.answer) return;
   if (replica.position == 0) {
-    replica.said = "how far it has replayed cannot be read";
+    if (replica.state == endpoint_state::up) replica.said = "how far it has replayed cannot be read";
     return;
   }
   if (primary == nullptr || positions_.empty()) {
     // Nobody to compare with: by its own clock, as of what it was sent.
     using std::chrono::milliseconds;
-    replica.lag = report.answer->all_received_is_replayed ? milliseconds(0)
-                                                          : report.answer->behind_by_own_clock.value_or(milliseconds(0));
+    replica.lag = report.answer->all_received_is_replayed
+                      ? milliseconds(0)
+                      : report.answer->behind_by_own_clock.value_or(milliseconds(0));
     replica.fresh_as_of = replica.asked - *replica.lag;
     return;
   }
-  const auto after = std::upper_bound(positions_.begin(), positions_.end(), replica.position,
-                                      [](std::uint64_t bytes, const position& one) { return bytes < one.bytes; });
+  const auto after =
+      std::upper_bound(positions_.begin(), positions_.end(), replica.position,
+                       [](std::uint64_t bytes, const position& one) { return bytes < one.bytes; });
   replica.lag_bytes = primary->position > replica.position ? primary->position - replica.position : 0;
   if (after == positions_.begin()) {
     // Older than all that is remembered.
-    replica.lag = std::max(report.answer->behind_by_own_clock.value_or(std::chrono::milliseconds(0)),
-                           std::chrono::duration_cast<std::chrono::milliseconds>(replica.asked - positions_.front().when));
+    replica.lag = std::max(
+        report.answer->behind_by_own_clock.value_or(std::chrono::milliseconds(0)),
+        std::chrono::duration_cast<std::chrono::milliseconds>(replica.asked - positions_.front().when));
     replica.fresh_as_of = replica.asked - *replica.lag;
     return;
   }
   const position& reached = *std::prev(after);
   replica.fresh_as_of = reached.when;
   const auto behind = after == positions_.end() ? routing::moment::duration(0) : replica.asked - reached.when;
-  replica.lag = std::max(std::chrono::duration_cast<std::chrono::milliseconds>(behind), std::chrono::milliseconds(0));
+  replica.lag =
+      std::max(std::chrono::duration_cast<std::chrono::milliseconds>(behind), std::chrono::milliseconds(0));
 }
 
 }  // namespace trunkline::pool
