@@ -58,6 +58,8 @@ void check_passthrough(const joined_route& route, const listener& from) {
          "match by listener, serverName and source" + elsewhere);
   refuse(route.self.auth.method != auth_method::server, "auth.method", "the gateway cannot authenticate",
          "server" + elsewhere);
+  refuse(!route.self.database.empty(), "database", "another database cannot be asked for",
+         "to be left out" + elsewhere);
   refuse(!route.self.parameters.empty(), "settings", "settings cannot be sent", "to be left out" + elsewhere);
   refuse(route.self.limits.transaction_timeout.count() != 0, "limits.transactionTimeout",
          "transactions cannot be seen", "0" + elsewhere);
