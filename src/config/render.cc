@@ -282,8 +282,9 @@ std::string render_yaml(const settings& value) {
   writer out;
   out.mappings("listeners", value.listeners, [&](const listener& one) { write_listener(out, one); });
   out.mappings("routes", value.routes, [&](const route& one) { write_route(out, one); });
-  out.mappings("upstreams", value.upstreams,
-               [&](const upstream& one) { write_upstream(out, one, !tls_passes_through(value, one)); });
+  out.mappings("upstreams", value.upstreams, [&](const upstream& one) {
+    write_upstream(out, one, one.health || !tls_passes_through(value, one));
+  });
   out.mapping("keepalive", [&] {
     out.time("idle", value.keepalive.idle);
     out.time("interval", value.keepalive.interval);
