@@ -1,4 +1,5 @@
 // Values that are right alone and wrong together, and the exact sentences they get.
+#include "config/enum_names.h"
 #include "config/load.h"
 #include "config/test_support.h"
 
@@ -111,6 +112,169 @@ TEST(Checks, UpstreamTlsMustMakeSense) {
           "6:34: upstreams[0].endpoints[1]: `db:1` stands in the list twice (expected each endpoint once)"));
 }
 
+TEST(Checks, EndpointsAreListedOrFound) {
+  EXPECT_THAT(
+      with_upstream("{name: db}"),
+      ElementsAre("6:3: upstreams[0].endpoints: is missing (expected a list of addresses, or discovery)"));
+  EXPECT_THAT(with_upstream("{name: db, discovery: {dns: {name: db.example.org}}}"), IsEmpty());
+  EXPECT_THAT(with_upstream("{name: db, discovery: {srv: {name: _pg._tcp.example.org}}}"), IsEmpty());
+  EXPECT_THAT(with_upstream("{name: db, endpoints: ['db:1'], discovery: {dns: {name: db.example.org}}}"),
+              IsEmpty());
+  EXPECT_THAT(with_upstream("{name: db, discovery: {dns: {name: a}, srv: {name: b}}}"),
+              ElementsAre("6:25: upstreams[0].discovery: has both dns and srv (expected one of them)"));
+  EXPECT_THAT(
+      with_upstream("{name: db, endpoints: ['db:1'], discovery: {}}"),
+      ElementsAre(
+          "6:46: upstreams[0].discovery: does not say where endpoints come from (expected dns or srv)"));
+  EXPECT_THAT(with_upstream("{name: db, discovery: {resolver: '10.0.0.10:53'}}"),
+              ElementsAre(HasSubstr("upstreams[0].endpoints: is missing")));
+  EXPECT_THAT(with_upstream("{name: db, discovery: {dns: {port: 5433}}}"),
+              ElementsAre(HasSubstr("upstreams[0].discovery.dns.name: is missing")));
+  EXPECT_THAT(with_upstream("{name: db, discovery: {dns: {name: db, port: 0}}}"),
+              ElementsAre(HasSubstr("upstreams[0].discovery.dns.port: `0` is out of range")));
+  EXPECT_THAT(with_upstream("{name: db, endpoints: []}"),
+              ElementsAre(HasSubstr("upstreams[0].endpoints: is an empty list")));
+}
+
+TEST(Checks, WhatIsFoundHasItsPort) {
+  const auto found = [](const std::string& keys) {
+    const auto made =
+        load_text(sample{.upstream = "{name: db, discovery: {" + keys + "}}"}.text(), "t", without_files());
+    EXPECT_TRUE(made.value) << made.problems.front().render();
+    return made.value->upstreams[0].found;
+  };
+  EXPECT_EQ(found("dns: {name: db.example.org}"),
+            (discovery{.kind = discovery_kind::dns, .name = "db.example.org", .port = 5432, .resolver = ""}));
+  EXPECT_EQ(found("dns: {name: a, port: 6000}").port, 6000);
+  EXPECT_EQ(
+      found("srv: {name: _pg._tcp.a}, resolver: '10.0.0.10:53'"),
+      (discovery{
+          .kind = discovery_kind::srv, .name = "_pg._tcp.a", .port = 5432, .resolver = "10.0.0.10:53"}));
+}
+
+TEST(Checks, AResolverIsAnAddress) {
+  const auto with = [](const std::string& resolver) {
+    return with_upstream("{name: db, endpoints: ['db:1'], discovery: {resolver: '" + resolver + "'}}");
+  };
+  for (const char* right : {"127.0.0.1:5353", "[::1]:53"})
+    EXPECT_THAT(with(right), IsEmpty()) << right;
+  for (const char* wrong : {"localhost:53", "10.0.0.10", "unix:/run/dns", "10.0.0.10:0", "::1"})
+    EXPECT_THAT(
+        with(wrong),
+        ElementsAre(HasSubstr(fmt::format("upstreams[0].discovery.resolver: `{}` is not the address of a DNS "
+                                          "server (expected an address such as 10.96.0.10:53)",
+                                          wrong))));
+}
+
+TEST(Checks, AHealthCheckNeedsAUserForWhatItAsks) {
+  const auto with = [](const std::string& keys) {
+    return with_upstream("{name: db, endpoints: ['db:1'], health: {" + keys + "}}");
+  };
+  EXPECT_THAT(with(""), IsEmpty());
+  EXPECT_THAT(with("user: u"), IsEmpty());
+  EXPECT_THAT(with("passwordFile: p"),
+              ElementsAre(HasSubstr("upstreams[0].health.user: is missing, but there is a "
+                                    "password (expected the user whose password it is)")));
+  EXPECT_THAT(
+      with("maxReplicaLag: 1m"),
+      ElementsAre(HasSubstr("upstreams[0].health.maxReplicaLag: cannot be known without logging in (expected "
+                            "health.user beside it)")));
+  EXPECT_THAT(with("interval: 99ms"), ElementsAre(HasSubstr("out of range")));
+  EXPECT_THAT(with("timeout: 49ms"), ElementsAre(HasSubstr("out of range")));
+}
+
+TEST(Checks, TheLagOfAReplicaIsKnownOnlySoWell) {
+  const auto with = [](const std::string& keys) {
+    return with_upstream("{name: db, endpoints: ['db:1'], health: {user: u, " + keys + "}}");
+  };
+  EXPECT_THAT(with("maxReplicaLag: 0"), IsEmpty());
+  EXPECT_THAT(with("maxReplicaLag: 5s"), IsEmpty());
+  EXPECT_THAT(
+      with("maxReplicaLag: 4999ms"),
+      ElementsAre(HasSubstr("upstreams[0].health.maxReplicaLag: is shorter than what is known may be old "
+                            "(expected at least twice interval and timeout, 5s)")));
+  EXPECT_THAT(with("interval: 100ms, timeout: 50ms, maxReplicaLag: 250ms"), IsEmpty());
+  EXPECT_THAT(with("interval: 1m, maxReplicaLag: 1m"),
+              ElementsAre(HasSubstr("twice interval and timeout, 121s")));
+}
+
+TEST(Checks, WarnsOfWaitingWithoutAsking) {
+  const auto warnings = [](const std::string& keys) {
+    return warnings_of(sample{.route = "{name: app, upstream: db, target: any}",
+                              .upstream = "{name: db, failover: {hold: 30s}, " + keys + "}"}
+                           .text());
+  };
+  const auto doubtful = ElementsAre(HasSubstr(
+      "upstreams[0].failover.hold: waits without knowing for what: nobody asks the endpoints what they are "
+      "(expected health with a user)"));
+  EXPECT_THAT(warnings("endpoints: ['db:1', 'db:2']"), doubtful);
+  EXPECT_THAT(warnings("discovery: {dns: {name: db}}"), doubtful);
+  EXPECT_THAT(warnings("endpoints: ['db:1']"), IsEmpty());
+  EXPECT_THAT(warnings("endpoints: ['db:1', 'db:2'], health: {user: u}"), IsEmpty());
+}
+
+TEST(Checks, WarnsOfRolesThatNobodyAsksFor) {
+  const auto warnings = [](const std::string& target, const std::string& keys) {
+    return warnings_of(sample{.route = "{name: app, upstream: db, target: " + target + "}",
+                              .upstream = "{name: db, " + keys + "}"}
+                           .text());
+  };
+  const std::string two = "endpoints: ['db:1', 'db:2']";
+  const auto doubtful = ElementsAre(
+      "4:36: routes[0].target: nobody asks the servers of `db` for their roles: they are learned from "
+      "logins, some of "
+      "which are refused for that (expected health with a user on the upstream, target: any, or a single "
+      "endpoint)");
+  for (const char* target : {"primary", "replica", "preferReplica"}) {
+    EXPECT_THAT(warnings(target, two), doubtful);
+    EXPECT_THAT(warnings(target, two + ", health: {}"), doubtful);
+    EXPECT_THAT(warnings(target, "discovery: {dns: {name: db}}"), doubtful);
+    EXPECT_THAT(warnings(target, two + ", health: {user: u}"), IsEmpty());
+    EXPECT_THAT(warnings(target, "endpoints: ['db:1']"), IsEmpty());
+  }
+  EXPECT_THAT(warnings("any", two), IsEmpty());
+}
+
+TEST(Checks, ZonesHaveNamesAndEndpoints) {
+  const auto with = [](const std::string& zones) {
+    return problems_of(
+        sample{.upstream = "{name: db, endpoints: ['db:1'], zones: " + zones + "}", .rest = "zone: a\n"}
+            .text());
+  };
+  EXPECT_THAT(with("[{name: a, endpoints: db*}, {name: b, endpoints: [x, y]}]"), IsEmpty());
+  EXPECT_THAT(with("[{name: a}]"), ElementsAre(HasSubstr("upstreams[0].zones[0].endpoints: is missing")));
+  EXPECT_THAT(with("[{endpoints: db*}]"), ElementsAre(HasSubstr("upstreams[0].zones[0].name: is missing")));
+  EXPECT_THAT(with("[{name: a b, endpoints: db*}]"), ElementsAre(HasSubstr("`a b` is not a name")));
+  EXPECT_THAT(with("{a: db*}"), ElementsAre(HasSubstr("upstreams[0].zones: is a mapping")));
+}
+
+TEST(Checks, LoginsMayAllWaitButSomeMustGo) {
+  const auto with = [](const std::string& pool) {
+    return with_upstream("{name: db, endpoints: ['db:1'], pool: {" + pool + "}}");
+  };
+  EXPECT_THAT(with("maxLogins: 1, maxWait: 1ms"), IsEmpty());
+  EXPECT_THAT(with("maxLogins: 0"),
+              ElementsAre(HasSubstr("upstreams[0].pool.maxLogins: `0` is out of range")));
+  EXPECT_THAT(with("maxWait: 0"), ElementsAre(HasSubstr("upstreams[0].pool.maxWait: `0` is out of range")));
+}
+
+TEST(Checks, EveryTargetHasItsWord) {
+  for (const auto& each : route_targets) {
+    const auto made = load_text(
+        sample{.route = fmt::format("{{name: app, upstream: db, target: {}, database: other}}", each.name)}
+            .text(),
+        "t", without_files());
+    ASSERT_TRUE(made.value) << each.name;
+    EXPECT_EQ(made.value->routes[0].target, each.value);
+    EXPECT_EQ(made.value->routes[0].database, "other");
+    EXPECT_THAT(made.warnings, IsEmpty());
+  }
+  EXPECT_THAT(
+      with_route("{name: app, upstream: db, target: preferReplicas}"),
+      ElementsAre("4:37: routes[0].target: `preferReplicas` is unknown, did you mean `preferReplica`? "
+                  "(expected primary, replica, preferReplica or any)"));
+}
+
 TEST(Checks, UpstreamTlsIsOnByDefaultUnlessTrafficStaysHere) {
   const auto mode = [](const std::string& endpoints) {
     const auto made = load_text(sample{.upstream = "{name: db, endpoints: [" + endpoints + "]}"}.text(), "t",
@@ -123,6 +287,9 @@ TEST(Checks, UpstreamTlsIsOnByDefaultUnlessTrafficStaysHere) {
   EXPECT_EQ(mode("'10.0.0.1:5432'"), upstream_tls_mode::verify_full);
   EXPECT_EQ(mode("'127.0.0.1:5432', 'unix:/run/x', '[::1]:5432', 'localhost:5432'"),
             upstream_tls_mode::disable);
+  EXPECT_EQ(mode("'127.0.0.1:5432'], discovery: {dns: {name: db}}, zones: [{name: a, endpoints: [x]}"),
+            upstream_tls_mode::verify_full)
+      << "what is found may be anywhere";
 }
 
 TEST(Checks, AuthKeysBelongToTheirMethod) {
@@ -183,13 +350,15 @@ TEST(Checks, PassthroughSeesNothingButTheServerName) {
   };
   EXPECT_THAT(pass("match: {serverName: '*.example.org', source: 10.0.0.0/8}", "db:5432"), IsEmpty());
   EXPECT_THAT(
-      pass("match: {database: app, user: u}, settings: {a: b}, auth: {method: scram, verifierFile: v}",
+      pass("match: {database: app, user: u}, database: b, settings: {a: b}, auth: {method: scram, "
+           "verifierFile: v}",
            "db:5432"),
       ElementsAre(
           HasSubstr("routes[0].match.database: the database cannot be seen on listener `main`, whose TLS "
                     "passes through unopened (expected match by listener, serverName and source, or "
                     "match.listener to name only other listeners)"),
           HasSubstr("routes[0].match.user: the user cannot be seen"),
+          HasSubstr("routes[0].database: another database cannot be asked for"),
           HasSubstr("routes[0].settings: settings cannot be sent"),
           HasSubstr("routes[0].auth.method: the gateway cannot authenticate")));
   EXPECT_THAT(pass("limits: {transactionTimeout: 5s}", "unix:/run/pg"),
@@ -246,7 +415,7 @@ TEST(Checks, WarnsOfWhatIsDoubtful) {
           HasSubstr("routes[0].auth.method: clients may come to listener `main` without TLS; where the "
                     "server asks for a cleartext password, it crosses the network in clear"),
           HasSubstr("routes[0].auth.method: upstream `db` may be reached without TLS"),
-          HasSubstr("routes[0].target: this version does not look at roles")));
+          HasSubstr("routes[0].target: nobody asks the servers of `db` for their roles")));
   EXPECT_THAT(
       warnings_of(sample{.route = "{name: a, upstream: db, match: {database: 'x*'}}\n"
                                   "- {name: b, upstream: db, match: {database: [xy, 'x?'], user: u}}\n"

@@ -31,7 +31,7 @@ TEST(Load, KeysAreKnownOrRefused) {
   EXPECT_THAT(
       with_rest("worker: 4\n"),
       ElementsAre("7:1: worker: unknown key, did you mean `workers`? (expected listeners, routes, upstreams, "
-                  "keepalive, workers, drain, audit, tracing or admin)"));
+                  "keepalive, workers, zone, drain, audit, tracing or admin)"));
   EXPECT_THAT(with_rest("drain: {grace: 1s, banana: 2}\n"),
               ElementsAre("7:20: drain.banana: unknown key (expected delay or grace)"));
   EXPECT_THAT(with_rest("workers: 1\nworkers: 2\n"),
@@ -40,7 +40,11 @@ TEST(Load, KeysAreKnownOrRefused) {
               ElementsAre("7:1: access: not supported by this version (expected to be left out)"));
   EXPECT_THAT(
       with_upstream("{name: db, endpoints: ['db:5432'], pool: {size: 20}}"),
-      ElementsAre("6:38: upstreams[0].pool: not supported by this version (expected to be left out)"));
+      ElementsAre("6:45: upstreams[0].pool.size: not supported by this version (expected to be left out)"));
+  EXPECT_THAT(
+      with_upstream("{name: db, discovery: {kubernetes: {}}}"),
+      ElementsAre("6:26: upstreams[0].discovery.kubernetes: not supported by this version (expected to be "
+                  "left out)"));
 }
 
 TEST(Load, TheAuditIsChecked) {
@@ -101,7 +105,7 @@ TEST(Load, EveryProblemIsReportedInTheOrderOfTheFile) {
   EXPECT_THAT(
       problems_of("listeners:\n- {address: 'localhost:6432', tls: {mode: requre}}\nroutes:\n- {name: a b, "
                   "upstream: bd, "
-                  "target: replica}\nupstreams:\n- {name: db, endpoints: ['300.0.0.1:1']}\nwokers: 1\n"),
+                  "target: standby}\nupstreams:\n- {name: db, endpoints: ['300.0.0.1:1']}\nwokers: 1\n"),
       ElementsAre(
           "2:3: listeners[0].name: is missing (expected a name of letters, digits, '-', '_' and '.', at most "
           "63)",
@@ -114,12 +118,12 @@ TEST(Load, EveryProblemIsReportedInTheOrderOfTheFile) {
           "4:10: routes[0].name: `a b` is not a name (expected a name of letters, digits, '-', '_' and '.', "
           "at most 63)",
           "4:25: routes[0].upstream: `bd` is no upstream, did you mean `db`? (expected db)",
-          "4:37: routes[0].target: `replica` is not supported by this version (expected primary or any)",
+          "4:37: routes[0].target: `standby` is unknown (expected primary, replica, preferReplica or any)",
           "6:26: upstreams[0].endpoints[0]: `300.0.0.1:1` is not the address of a server (expected a list of "
           "addresses "
           "such as db.example.org:5432, [2001:db8::1]:5432 or unix:/path)",
           "7:1: wokers: unknown key, did you mean `workers`? (expected listeners, routes, upstreams, "
-          "keepalive, workers, drain, audit, tracing or admin)"));
+          "keepalive, workers, zone, drain, audit, tracing or admin)"));
 }
 
 TEST(Load, EnvironmentVariablesStandAnywhere) {
@@ -171,6 +175,23 @@ TEST(Load, PasswordsComeFromTheEnvironmentOrAFile) {
   EXPECT_THAT(render_yaml(*made.value), testing::Not(HasSubstr("hunter2")));
   for (const auto& problem : problems_of(text))
     EXPECT_THAT(problem, testing::Not(HasSubstr("hunter2")));
+}
+
+TEST(Load, TheHealthChecksPasswordComesFromTheEnvironmentOrAFile) {
+  const auto upstream = [](const std::string& keys) {
+    return "{name: db, endpoints: ['db:5432'], health: {user: u, " + keys + "}}";
+  };
+  EXPECT_THAT(with_upstream(upstream("password: hunter2")),
+              ElementsAre(HasSubstr("upstreams[0].health.password: a password must not stand in the file")));
+  EXPECT_THAT(with_upstream(upstream("passwordFile: a, password: '${PW}'")),
+              testing::Contains(HasSubstr("stands beside passwordFile; only one can hold")));
+  const auto made = load_text(sample{.upstream = upstream("password: '${PW}'")}.text(), "t",
+                              without_files({{"PW", "hunter2"}}));
+  ASSERT_TRUE(made.value) << made.problems.front().render();
+  EXPECT_EQ(made.value->upstreams[0].health->password.reveal(), "hunter2");
+  EXPECT_THAT(render_yaml(*made.value), HasSubstr("password: \"<redacted>\""));
+  EXPECT_THAT(render_yaml(*made.value), testing::Not(HasSubstr("hunter2")));
+  EXPECT_THAT(render_json(*made.value), testing::Not(HasSubstr("hunter2")));
 }
 
 TEST(Load, FilesMustBeReadable) {

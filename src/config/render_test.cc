@@ -30,7 +30,8 @@ routes:
 - name: query
   match: {listener: [main], serverName: x, database: [a, 'b*'], user: 'u?', source: 10.1.0.0/16}
   upstream: far
-  target: any
+  target: preferReplica
+  database: app_main
   pooling: off
   auth: {method: scram, query: {sql: 'SELECT f($1)', user: asker, passwordFile: /c/pw, database: app}}
   credentials: {user: app, passwordFile: /c/app}
@@ -40,13 +41,22 @@ routes:
 upstreams:
 - name: far
   endpoints: ['db-0.example.org:5432', '[2001:db8::1]:5433']
+  discovery: {dns: {name: db.example.org, port: 5434}, resolver: '[::1]:5353'}
+  health: {interval: 3s, timeout: 500ms, user: watch, passwordFile: /c/health, database: watched, maxReplicaLag: 10s, slowStart: 20s}
+  zones:
+  - {name: a, endpoints: ['10.0.1.*', db-0.*]}
+  - {name: b, endpoints: '[2001:db8:*'}
+  pool: {maxLogins: 5, maxWait: 6s}
+  failover: {hold: 45s}
   tls: {mode: verify-ca, caFile: /c/ca, certFile: /c/crt, keyFile: /c/key, direct: true, sameCertificate: true}
   connectTimeout: 3s
   proxyProtocol: v2
   allowCleartextPassword: true
-- {name: near, endpoints: ['unix:/run/pg/.s.PGSQL.5432']}
+- {name: near, endpoints: ['unix:/run/pg/.s.PGSQL.5432'], discovery: {resolver: '10.0.0.10:53'}, health: {}}
+- {name: found, discovery: {srv: {name: _postgresql._tcp.example.org}}}
 keepalive: {idle: 1m, interval: 20s, probes: 5, userTimeout: 45s}
 workers: 3
+zone: a
 drain: {delay: 7s, grace: 90s}
 audit:
   sinks: [{path: /c/audit, segmentSize: 1MiB, segmentAge: 1h}, {type: stdout}]
@@ -86,7 +96,13 @@ TEST(Render, SaysTheSameInJson) {
       {R"({"listeners":[{"name":"main","address":"[::]:6432","tls":{"mode":"allow","certificates":[{"certFile":)",
        R"("minVersion":"1.3")", R"("maxSessions":7,"loginTimeout":"1500ms")",
        R"("match":{"listener":["main"])", R"("app.name":"a \"quoted\" $${x} name")", R"("direct":true)",
-       R"("workers":3)", R"("admin":{"address":"[::]:9631",)"}) {
+       R"("workers":3,"zone":"a")", R"("target":"preferReplica","database":"app_main")",
+       R"("discovery":{"dns":{"name":"db.example.org","port":5434},"resolver":"[::1]:5353"})",
+       R"("health":{"interval":"3s","timeout":"500ms","user":"watch","passwordFile":"/c/health",)",
+       R"("zones":[{"name":"a","endpoints":["10.0.1.*","db-0.*"]},)",
+       R"("pool":{"maxLogins":5,"maxWait":"6s"},"failover":{"hold":"45s"})",
+       R"({"name":"found","discovery":{"srv":{"name":"_postgresql._tcp.example.org"}},"pool")",
+       R"("admin":{"address":"[::]:9631",)"}) {
     EXPECT_THAT(json, testing::HasSubstr(part));
   }
   settings value = load_everything();
@@ -100,7 +116,23 @@ TEST(Render, NamesEveryFileForTheWatch) {
   EXPECT_THAT(referenced_files(load_everything()),
               testing::ElementsAre(testing::EndsWith("/t"), "/c/a.crt", "/c/a.key", "/c/b.crt", "/c/b.key",
                                    "/c/ca.crt", "/c/pw", "/c/app", "/c/verifiers", "/c/ca", "/c/crt",
-                                   "/c/key", "/c/console", "/ca.crt"));
+                                   "/c/key", "/c/health", "/c/console", "/ca.crt"));
+}
+
+TEST(Render, KeepsTheTlsOfAHealthCheckWhoseClientsPassThrough) {
+  const auto text = [](const std::string& health) {
+    return sample{.listener = "{name: main, address: '0.0.0.0:1', tls: {mode: passthrough}}",
+                  .upstream = "{name: db, endpoints: ['db:1'], tls: {mode: require}" + health + "}"}
+        .text();
+  };
+  const auto asked = load_text(text(", health: {}"), "t", without_files());
+  ASSERT_TRUE(asked.value) << asked.problems.front().render();
+  EXPECT_THAT(asked.warnings, testing::IsEmpty());
+  const auto again = load_text(render_yaml(*asked.value), "t", without_files());
+  ASSERT_TRUE(again.value) << again.problems.front().render();
+  EXPECT_TRUE(*again.value == *asked.value) << render_yaml(*again.value);
+  const auto silent = load_text(text(""), "t", without_files());
+  EXPECT_THAT(render_yaml(*silent.value), testing::Not(testing::HasSubstr("mode: require")));
 }
 
 RC_GTEST_PROP(Render, AnyValueOfASettingSurvives, ()) {
