@@ -152,6 +152,97 @@ TEST(RelayMachine, TheGraceTimeEndsEvenABusySession) {
   EXPECT_EQ(actions.end->what, cause::drain);
 }
 
+// ---- its server is no longer right for it ----
+
+TEST(RelayMachine, AnIdleSessionLeavesItsServerAtOnce) {
+  relay_machine machine;
+  const auto actions = machine.on(relay_event::leave, idle_view());
+  ASSERT_TRUE(actions.end);
+  EXPECT_EQ(actions.end->what, cause::endpoint_gone);
+  EXPECT_EQ(actions.end->text(), "endpoint_gone");
+  ASSERT_TRUE(actions.tell_client);
+  EXPECT_EQ(actions.tell_client->code.view(), "57P01");
+  EXPECT_FALSE(actions.tell_client->hint.empty());
+  EXPECT_TRUE(actions.terminate_server);
+  EXPECT_FALSE(actions.cancel_statement);
+}
+
+TEST(RelayMachine, LeavingWaitsForTheTransaction) {
+  relay_machine machine;
+  const relay_view in_transaction{.client_boundary = true};
+  for (const auto& view : {busy_view(), in_transaction}) {
+    const auto actions = machine.on(relay_event::leave, view);
+    EXPECT_FALSE(actions.end || actions.tell_client || actions.cancel_statement || actions.wait);
+    EXPECT_FALSE(machine.on(relay_event::at_rest, view).end);
+  }
+  EXPECT_TRUE(machine.draining());
+  const auto actions = machine.on(relay_event::at_rest, idle_view());
+  ASSERT_TRUE(actions.end && actions.tell_client);
+  EXPECT_EQ(actions.end->what, cause::endpoint_gone);
+  EXPECT_TRUE(actions.terminate_server);
+}
+
+TEST(RelayMachine, LeavingNowWaitsForNothing) {
+  const relay_view in_transaction{.client_boundary = true};
+  for (const auto& view : {idle_view(), busy_view(), in_transaction}) {
+    relay_machine machine;
+    const auto actions = machine.on(relay_event::leave_now, view);
+    ASSERT_TRUE(actions.end && actions.tell_client);
+    EXPECT_EQ(actions.end->what, cause::endpoint_gone);
+    EXPECT_EQ(actions.tell_client->code.view(), "57P01");
+    EXPECT_EQ(actions.cancel_statement, view.busy);
+    EXPECT_EQ(actions.terminate_server, view.idle);
+  }
+}
+
+TEST(RelayMachine, LeavingNowAfterLeaving) {
+  relay_machine machine;
+  EXPECT_FALSE(machine.on(relay_event::leave, busy_view()).end);
+  const auto actions = machine.on(relay_event::leave_now, busy_view());
+  ASSERT_TRUE(actions.end);
+  EXPECT_EQ(actions.end->what, cause::endpoint_gone);
+  EXPECT_TRUE(actions.cancel_statement);
+}
+
+TEST(RelayMachine, NoErrorIntoTheMiddleOfAMessage) {
+  for (const auto event : {relay_event::leave, relay_event::leave_now}) {
+    relay_machine machine;
+    auto view = idle_view();
+    view.client_boundary = false;
+    const auto actions = machine.on(event, view);
+    ASSERT_TRUE(actions.end);
+    EXPECT_EQ(actions.end->what, cause::endpoint_gone);
+    EXPECT_FALSE(actions.tell_client);
+  }
+}
+
+TEST(RelayMachine, AServerThatGoesWhileTheGatewayDrainsIsWhatTheClientHearsOf) {
+  relay_machine machine;
+  EXPECT_FALSE(machine.on(relay_event::drain, busy_view()).end);
+  EXPECT_FALSE(machine.on(relay_event::leave, busy_view()).end);
+  const auto actions = machine.on(relay_event::at_rest, idle_view());
+  ASSERT_TRUE(actions.end);
+  EXPECT_EQ(actions.end->what, cause::endpoint_gone);
+}
+
+TEST(RelayMachine, TheGraceTimeEndsASessionThatIsLeaving) {
+  relay_machine machine;
+  EXPECT_FALSE(machine.on(relay_event::leave, busy_view()).end);
+  EXPECT_FALSE(machine.on(relay_event::drain, busy_view()).end);
+  const auto actions = machine.on(relay_event::drain_over, busy_view());
+  ASSERT_TRUE(actions.end);
+  EXPECT_EQ(actions.end->what, cause::drain);
+  EXPECT_TRUE(actions.cancel_statement);
+}
+
+TEST(RelayMachine, LeavingDoesNotHideWhyAnEndCame) {
+  relay_machine machine;
+  EXPECT_FALSE(machine.on(relay_event::leave, busy_view()).end);
+  const auto actions = machine.on(relay_event::client_reset, busy_view());
+  ASSERT_TRUE(actions.end);
+  EXPECT_EQ(actions.end->what, cause::client_reset);
+}
+
 TEST(RelayMachine, EachTimeoutHasItsCauseAndSqlstate) {
   const struct {
     relay_event event;
