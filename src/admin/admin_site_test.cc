@@ -145,12 +145,135 @@ TEST_F(AdminSite, TheConfigurationIsShownWithoutSecrets) {
   EXPECT_EQ(got["generation"], 1);
   EXPECT_EQ(got["config"]["routes"][0]["credentials"]["password"], "<redacted>");
   EXPECT_THAT(got.dump(), Not(HasSubstr("hunter2")));
+}
+
+/// A primary and a replica that have told all they can, and one that is down.
+session::upstream_view some_upstream() {
+  session::upstream_view made;
+  made.name = "db";
+  made.generation = 9;
+  made.primary = "db-0:5432";
+  made.discovery_failures = 2;
+  made.held = 3;
+  made.holds = 40;
+  made.held_seconds = 12.5;
+  made.failovers = 1;
+  made.last_gap_seconds = 1.25;
+  session::endpoint_view primary;
+  primary.name = "db-0:5432";
+  primary.addresses = "10.0.0.1:5432, 10.0.0.2:5432";
+  primary.zone = "a";
+  primary.state = "up";
+  primary.role = "primary";
+  primary.system_identifier = 7'301'234'567'890'123'456U;
+  primary.timeline = 4;
+  primary.version = 160'004;
+  primary.since_seconds = 60;
+  primary.asked_seconds = 0.5;
+  primary.sessions = 17;
+  primary.logins_under_way = 16;
+  primary.logins_waiting = 5;
+  session::endpoint_view replica = primary;
+  replica.name = "db-1:5432";
+  replica.role = "replica";
+  replica.lag_seconds = 0.25;
+  replica.lag_bytes = 4096;
+  replica.ejected_seconds = 3;
+  session::endpoint_view gone;
+  gone.name = "db-2:5432";
+  gone.state = "down";
+  gone.role = "unknown";
+  gone.said = "Connection \"refused\"";
+  made.endpoints = {primary, replica, gone};
+  return made;
+}
+
+TEST_F(AdminSite, UpstreamsAreWhatIsKnownOfThem) {
   seen_.route_list[0]->sessions_begun.add(4);
-  const auto upstream = get_json("/api/v1/upstreams")["upstreams"][0];
+  seen_.upstream_list = {some_upstream()};
+  const auto got = get_json("/api/v1/upstreams")["upstreams"];
+  ASSERT_EQ(got.size(), 1U);
+  const auto& upstream = got[0];
   EXPECT_EQ(upstream["name"], "db");
   EXPECT_EQ(upstream["tls"], "verify-full");
-  EXPECT_EQ(upstream["endpoints"][0], "db.example.org:5432");
   EXPECT_EQ(upstream["sessions"], 4);
+  EXPECT_EQ(upstream["generation"], 9);
+  EXPECT_EQ(upstream["primary"], "db-0:5432");
+  EXPECT_EQ(upstream["paused"], false);
+  EXPECT_EQ(upstream["held"], 3);
+  EXPECT_EQ(upstream["failovers"], 1);
+  EXPECT_EQ(upstream["lastGapSeconds"], 1.25);
+  EXPECT_EQ(upstream["discovery"], json({{"problem", nullptr}, {"failures", 2}}));
+  ASSERT_EQ(upstream["endpoints"].size(), 3U);
+  EXPECT_EQ(upstream["endpoints"][1], json({{"name", "db-1:5432"},
+                                            {"addresses", "10.0.0.1:5432, 10.0.0.2:5432"},
+                                            {"zone", "a"},
+                                            {"state", "up"},
+                                            {"role", "replica"},
+                                            {"lastSaid", nullptr},
+                                            {"systemIdentifier", "7301234567890123456"},
+                                            {"timeline", 4},
+                                            {"version", 160'004},
+                                            {"lagSeconds", 0.25},
+                                            {"lagBytes", 4096},
+                                            {"sinceSeconds", 60.0},
+                                            {"askedSeconds", 0.5},
+                                            {"ejectedSeconds", 3.0},
+                                            {"sessions", 17},
+                                            {"loginsWaiting", 5},
+                                            {"loginsUnderWay", 16}}));
+  const auto& gone = upstream["endpoints"][2];
+  EXPECT_EQ(gone["lastSaid"], "Connection \"refused\"");
+  for (const char* unknown :
+       {"zone", "systemIdentifier", "timeline", "version", "lagSeconds", "lagBytes", "askedSeconds"})
+    EXPECT_EQ(gone[unknown], nullptr) << unknown;
+}
+
+TEST_F(AdminSite, AnUpstreamThatAReloadHasTakenAwayIsShownWhileSessionsAreOnIt) {
+  seen_.upstream_list = {some_upstream()};
+  seen_.upstream_list[0].name = "old";
+  seen_.upstream_list[0].primary.clear();
+  seen_.upstream_list[0].discovery_problem = "old: no such name";
+  const auto upstream = get_json("/api/v1/upstreams")["upstreams"][0];
+  EXPECT_EQ(upstream["name"], "old");
+  EXPECT_FALSE(upstream.contains("tls"));
+  EXPECT_EQ(upstream["sessions"], 0);
+  EXPECT_EQ(upstream["primary"], nullptr);
+  EXPECT_EQ(upstream["discovery"]["problem"], "old: no such name");
+}
+
+TEST_F(AdminSite, MetricsOfUpstreamsAndTheirEndpoints) {
+  seen_.upstream_list = {some_upstream()};
+  seen_.upstream_list[0].endpoints.emplace_back();
+  seen_.upstream_list[0].endpoints[3].name = "db-3:5432";
+  seen_.upstream_list[0].endpoints[3].state = seen_.upstream_list[0].endpoints[3].role = "unknown";
+  const auto text = get("/metrics").body;
+  for (const char* part :
+       {"trunkline_endpoint_up{upstream=\"db\",endpoint=\"db-0:5432\"} 1\n",
+        "trunkline_endpoint_up{upstream=\"db\",endpoint=\"db-2:5432\"} 0\n",
+        "trunkline_endpoint_role{upstream=\"db\",endpoint=\"db-0:5432\",role=\"primary\"} 1\n",
+        "trunkline_endpoint_role{upstream=\"db\",endpoint=\"db-0:5432\",role=\"replica\"} 0\n",
+        "trunkline_endpoint_role{upstream=\"db\",endpoint=\"db-1:5432\",role=\"superseded\"} 0\n",
+        "trunkline_endpoint_role{upstream=\"db\",endpoint=\"db-3:5432\",role=\"unknown\"} 1\n",
+        "trunkline_replica_lag_seconds{upstream=\"db\",endpoint=\"db-1:5432\"} 0.25\n",
+        "trunkline_endpoint_sessions{upstream=\"db\",endpoint=\"db-0:5432\"} 17\n",
+        "trunkline_logins_waiting{upstream=\"db\",endpoint=\"db-0:5432\"} 5\n",
+        "trunkline_endpoint_ejected{upstream=\"db\",endpoint=\"db-0:5432\"} 0\n",
+        "trunkline_endpoint_ejected{upstream=\"db\",endpoint=\"db-1:5432\"} 1\n",
+        "trunkline_held_sessions{upstream=\"db\"} 3\n",
+        "trunkline_hold_seconds_total{upstream=\"db\"} 12.5\n", "trunkline_holds_total{upstream=\"db\"} 40\n",
+        "trunkline_failovers_total{upstream=\"db\"} 1\n",
+        "trunkline_failover_gap_seconds{upstream=\"db\"} 1.25\n",
+        "trunkline_upstream_paused{upstream=\"db\"} 0\n",
+        "trunkline_topology_changes_total{upstream=\"db\"} 9\n",
+        "trunkline_discovery_failures_total{upstream=\"db\"} 2\n"}) {
+    EXPECT_THAT(text, HasSubstr(part));
+  }
+  for (const char* part : {"trunkline_endpoint_up{upstream=\"db\",endpoint=\"db-3:5432\"}",  // nobody asks it
+                           "trunkline_replica_lag_seconds{upstream=\"db\",endpoint=\"db-0:5432\"}",
+                           "trunkline_replica_lag_seconds{upstream=\"db\",endpoint=\"db-2:5432\"}"}) {
+    EXPECT_THAT(text, Not(HasSubstr(part)));
+  }
 }
 
 TEST_F(AdminSite, TheRestOfTheApi) {

@@ -25,6 +25,7 @@ class made_up final : public session::observer {
   std::vector<const telemetry::route_metrics*> routes() override { return {&one, &other}; }
   std::vector<const telemetry::worker_metrics*> workers() override { return {&worker}; }
   config::snapshot settings() override { return config; }
+  std::vector<session::upstream_view> upstreams() override { return known; }
   session::audit_view audit() override { return {}; }
   std::vector<session::certificate_view> certificates() override {
     return {{.listener = "main", .subject = "CN=localhost", .expires = started() + 240h}};
@@ -51,6 +52,13 @@ class made_up final : public session::observer {
     route.match.databases = {"app", "app_*"};
     route.upstream = "db";
     config = made;
+    auto& known_of = known.emplace_back();
+    known_of.name = "db";
+    session::endpoint_view server;
+    server.name = "10.0.0.1:5432";
+    server.addresses = "10.0.0.1:5432";
+    server.state = server.role = "unknown";
+    known_of.endpoints.push_back(server);
     one.route = other.route = "app";
     session::session_view idle;
     idle.id = 42;
@@ -78,6 +86,7 @@ class made_up final : public session::observer {
 
   config::snapshot config;
   session::sessions_view now;
+  std::vector<session::upstream_view> known;
   session::exchanges_view seen;
   telemetry::route_metrics one;
   telemetry::route_metrics other;
@@ -229,6 +238,106 @@ TEST_F(TablesTest, ASlowExchangeSaysWhereItsTimeWentAndKeepsItsSecrets) {
   EXPECT_EQ(rows[0]["client_stall"], "1.700000");
   EXPECT_EQ(rows[0]["sqlstate"], "NULL");
   EXPECT_THAT(rows[0]["statement"], testing::Not(HasSubstr("geheim")));
+}
+
+TEST_F(TablesTest, AnUpstreamIsWhatIsKnownOfIt) {
+  auto before = named("UPSTREAMS");
+  ASSERT_EQ(before.size(), 1U);
+  EXPECT_EQ(before[0]["endpoints"], "10.0.0.1:5432");
+  EXPECT_EQ(before[0]["primary"], "NULL");
+  EXPECT_EQ(before[0]["paused"], "no");
+  EXPECT_EQ(before[0]["held"], "0");
+  EXPECT_EQ(before[0]["last_gap"], "0.000000");
+  EXPECT_EQ(before[0]["problem"], "NULL");
+  session::upstream_view& db = gateway.known[0];
+  db.primary = "10.0.0.2:5432";
+  db.paused = true;
+  db.held = 12;
+  db.failovers = 3;
+  db.last_gap_seconds = 1.25;
+  db.discovery_problem = "db: the resolver is silent";
+  db.endpoints.push_back(db.endpoints[0]);
+  db.endpoints[1].name = "10.0.0.2:5432";
+  auto row = named("UPSTREAMS").at(0);
+  EXPECT_EQ(row["endpoints"], "10.0.0.1:5432,10.0.0.2:5432");
+  EXPECT_EQ(row["routes"], "app");
+  EXPECT_EQ(row["sessions"], "1");
+  EXPECT_EQ(row["primary"], "10.0.0.2:5432");
+  EXPECT_EQ(row["paused"], "yes");
+  EXPECT_EQ(row["held"], "12");
+  EXPECT_EQ(row["failovers"], "3");
+  EXPECT_EQ(row["last_gap"], "1.250000");
+  EXPECT_EQ(row["problem"], "db: the resolver is silent");
+}
+
+TEST_F(TablesTest, AnUpstreamThatNobodyWatchesYetHasARow) {
+  gateway.known.clear();
+  auto row = named("UPSTREAMS").at(0);
+  EXPECT_EQ(row["name"], "db");
+  EXPECT_EQ(row["endpoints"], "");
+  EXPECT_EQ(row["primary"], "NULL");
+  EXPECT_TRUE(named("ENDPOINTS").empty());
+}
+
+TEST_F(TablesTest, AnEndpointOfWhichNothingIsKnownSaysSo) {
+  auto rows = named("ENDPOINTS");
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows[0]["upstream"], "db");
+  EXPECT_EQ(rows[0]["endpoint"], "10.0.0.1:5432");
+  EXPECT_EQ(rows[0]["state"], "unknown");
+  EXPECT_EQ(rows[0]["sessions"], "0");
+  for (const char* column :
+       {"zone", "said", "lag", "lag_bytes", "timeline", "version", "system_identifier", "asked"})
+    EXPECT_EQ(rows[0][column], "NULL") << column;
+}
+
+TEST_F(TablesTest, AnEndpointIsWhatIsKnownOfIt) {
+  session::endpoint_view& one = gateway.known[0].endpoints[0];
+  one.addresses = "10.0.0.1:5432, [2001:db8::1]:5432";
+  one.zone = "a";
+  one.state = "up";
+  one.role = "replica";
+  one.said = "how far it has replayed cannot be read";
+  one.system_identifier = 18'446'744'073'709'551'615U;
+  one.timeline = 7;
+  one.version = 160'004;
+  one.lag_seconds = 0.5;
+  one.lag_bytes = 0;
+  one.since_seconds = 90;
+  one.asked_seconds = 1.5;
+  one.ejected_seconds = 0.25;
+  one.sessions = 4;
+  one.logins_waiting = 5;
+  one.logins_under_way = 6;
+  auto row = named("ENDPOINTS").at(0);
+  EXPECT_EQ(row["addresses"], one.addresses);
+  EXPECT_EQ(row["zone"], "a");
+  EXPECT_EQ(row["state"], "up");
+  EXPECT_EQ(row["role"], "replica");
+  EXPECT_EQ(row["for"], "90.000000");
+  EXPECT_EQ(row["said"], one.said);
+  EXPECT_EQ(row["lag"], "0.500000");
+  EXPECT_EQ(row["lag_bytes"], "0") << "none is not unknown";
+  EXPECT_EQ(row["timeline"], "7");
+  EXPECT_EQ(row["version"], "160004");
+  EXPECT_EQ(row["system_identifier"], "18446744073709551615");
+  EXPECT_EQ(row["asked"], "1.500000");
+  EXPECT_EQ(row["sessions"], "4");
+  EXPECT_EQ(row["logins"], "6");
+  EXPECT_EQ(row["waiting"], "5");
+  EXPECT_EQ(row["ejected"], "0.250000");
+}
+
+TEST_F(TablesTest, ADatabaseWhoseServersAreFoundHasTheNameThatIsLookedUp) {
+  EXPECT_EQ(named("DATABASES").at(0)["host"], "10.0.0.1");
+  auto changed = std::make_shared<config::settings>(*gateway.config);
+  changed->upstreams[0].endpoints.clear();
+  changed->upstreams[0].found = {
+      .kind = config::discovery_kind::dns, .name = "db.example.org", .port = 5433, .resolver = {}};
+  gateway.config = changed;
+  auto row = named("DATABASES").at(0);
+  EXPECT_EQ(row["host"], "db.example.org");
+  EXPECT_EQ(row["port"], "5433");
 }
 
 TEST_F(TablesTest, TheConfigurationKeyByKey) {
