@@ -24,7 +24,7 @@ constexpr sqlstate undefined_function{"42883"};
 
 std::vector<std::byte> startup_packet(const config::health& asked) {
   const protocol::startup_parameter parameters[] = {
-      {"user", asked.user.empty() ? "trunkline" : asked.user},
+      {"user", asked.user.empty() ? std::string_view("trunkline") : asked.user},
       {"database", asked.database},
       {"application_name", who}};
   std::vector<std::byte> packet;
