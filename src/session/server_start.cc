@@ -63,7 +63,7 @@ step<> server_messages::take_key(byte_span body, std::vector<std::byte>& out) {
 
 bool another_may_do(const login_context& context, sqlstate refusal) {
   const bool of_server = refusal == sqlstates::cannot_connect_now || refusal == sqlstates::admin_shutdown ||
-                         refusal == sqlstates::too_many_connections;
+                         refusal == sqlstates::too_many_connections || context.connection.guarded.looped();
   return of_server && context.search->can_go_on(context.facts->lease);
 }
 
