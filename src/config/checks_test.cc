@@ -221,7 +221,7 @@ TEST(Checks, WarnsOfRolesThatNobodyAsksFor) {
   };
   const std::string two = "endpoints: ['db:1', 'db:2']";
   const auto doubtful = ElementsAre(
-      "4:36: routes[0].target: nobody asks the servers of `db` for their roles: they are learned from "
+      "4:37: routes[0].target: nobody asks the servers of `db` for their roles: they are learned from "
       "logins, some of "
       "which are refused for that (expected health with a user on the upstream, target: any, or a single "
       "endpoint)");

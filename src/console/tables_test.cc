@@ -335,9 +335,24 @@ TEST_F(TablesTest, ADatabaseWhoseServersAreFoundHasTheNameThatIsLookedUp) {
   changed->upstreams[0].found = {
       .kind = config::discovery_kind::dns, .name = "db.example.org", .port = 5433, .resolver = {}};
   gateway.config = changed;
+  EXPECT_EQ(named("DATABASES").at(0)["database"], "app,app_*");
+  changed->routes[0].database = "app_main";
   auto row = named("DATABASES").at(0);
   EXPECT_EQ(row["host"], "db.example.org");
   EXPECT_EQ(row["port"], "5433");
+  EXPECT_EQ(row["database"], "app_main");
+}
+
+TEST_F(TablesTest, APauseIsSeenInEveryTable) {
+  std::map<std::string, std::string> state;
+  for (const bool paused : {false, true}) {
+    gateway.known[0].paused = paused;
+    for (auto& row : named("STATE"))
+      state[row["key"]] = row["value"];
+    EXPECT_EQ(state["paused"], paused ? "yes" : "no");
+    EXPECT_EQ(named("DATABASES").at(0)["paused"], paused ? "1" : "0");
+    EXPECT_EQ(named("UPSTREAMS").at(0)["paused"], paused ? "yes" : "no");
+  }
 }
 
 TEST_F(TablesTest, TheConfigurationKeyByKey) {

@@ -136,12 +136,13 @@ TEST(Choose, WhoeverRestsIsTheLastResort) {
 }
 
 TEST(Choose, SomeAreNeverTaken) {
-  auto seen = watched(std::vector<endpoint>(6, server(server_role::replica)));
+  auto seen = watched(std::vector<endpoint>(7, server(server_role::replica)));
   seen.endpoints[0].state = endpoint_state::down;
   seen.endpoints[1].state = endpoint_state::foreign;
   seen.endpoints[2].state = endpoint_state::self;
   seen.endpoints[3].leaving = true;
   seen.endpoints[4].resolved = false;
+  seen.endpoints[6].closed = true;                    // of PAUSE
   seen.endpoints[5].state = endpoint_state::unknown;  // it has not answered its first question yet
   for (const bool roles : {true, false}) {
     seen.roles_are_watched = roles;
@@ -278,7 +279,7 @@ TEST(Choose, SlowStartKeepsNobodyOut) {
 // ---- the same decision, written in the plainest way ----
 
 bool plain_may(const topology& seen, const endpoint& one, route_target target) {
-  if (one.leaving || !one.resolved) return false;
+  if (one.leaving || one.closed || !one.resolved) return false;
   if (one.state != endpoint_state::up && (seen.probed || one.state != endpoint_state::unknown)) return false;
   if (one.role == server_role::superseded) return false;
   if (target == route_target::primary && one.role == server_role::replica) return false;
@@ -333,6 +334,7 @@ endpoint some_endpoint() {
                                                                 {1, endpoint_state::self}}));
   made.zone = *rc::gen::element<std::string>("", "a", "b");
   made.leaving = *rc::gen::weightedElement<bool>({{6, false}, {1, true}});
+  made.closed = *rc::gen::weightedElement<bool>({{6, false}, {1, true}});
   made.resolved = *rc::gen::weightedElement<bool>({{1, false}, {6, true}});
   if (*rc::gen::arbitrary<bool>()) made.fresh_as_of = now - std::chrono::seconds(*rc::gen::inRange(0, 5));
   made.up_since = now - std::chrono::seconds(*rc::gen::inRange(0, 12));

@@ -32,6 +32,14 @@ TEST(Topology, ThePrimaryIsOneThatIsUpAndStays) {
   EXPECT_EQ(seen.primary(), nullptr);
 }
 
+TEST(Topology, WhereNobodyAsksThePrimaryIsWhoSaidSoAtALogin) {
+  topology seen;
+  seen.endpoints = {server("a", server_role::primary, endpoint_state::unknown)};
+  EXPECT_EQ(seen.primary(), seen.endpoints.data());
+  seen.probed = true;
+  EXPECT_EQ(seen.primary(), nullptr);
+}
+
 TEST(Topology, IsSettledWhenEverybodyWasAskedOnce) {
   topology seen;
   seen.discovering = true;
