@@ -1,11 +1,13 @@
 // The tables from a made-up gateway.
 #include "console/tables.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <map>
 #include <set>
 
+#include "base/limits.h"
 #include "console/command.h"
 #include "console/desk.h"
 #include "console/peer_address.h"
@@ -374,9 +376,62 @@ TEST(PeerAddress, IsTakenApart) {
   EXPECT_EQ(peer_address_of("").host, "");
 }
 
+/// Writes down what it is told.
+class made_up_hand final : public session::commander {
+ public:
+  result<std::string> pause(const std::string& upstream) override { return said("pause " + upstream); }
+  result<std::string> resume(const std::string& upstream) override { return said("resume " + upstream); }
+  result<std::string> reconnect(const std::string& upstream) override {
+    return said("reconnect " + upstream);
+  }
+  result<std::string> switch_over(const std::string& upstream, const std::string& endpoint,
+                                  std::chrono::milliseconds within) override {
+    return said(fmt::format("switch {} to {} within {}", upstream, endpoint, within.count()));
+  }
+
+  std::vector<std::string> heard;
+  bool refuses = false;
+
+ private:
+  result<std::string> said(std::string what) {
+    heard.push_back(what);
+    if (refuses) return fail({.code = sqlstate("55000"), .message = "no"});
+    return what;
+  }
+};
+
+TEST(Desk, HandsCommandsOnAsTheyAreMeant) {
+  made_up gateway;
+  made_up_hand hand;
+  desk at(gateway, hand, "1.2.3");
+  const auto all = at.read(
+      "pause; PAUSE db; resume \"Db\"; reconnect db; switchover db to db-1:5432 within 5s; "
+      "switchover db to db-1:5432");
+  EXPECT_TRUE(hand.heard.empty()) << "reading does nothing yet";
+  for (const auto& each : all) {
+    ASSERT_TRUE(each) << each.error().message;
+    const auto rows = at.rows(*each);
+    ASSERT_TRUE(rows);
+    EXPECT_EQ(rows->notice, hand.heard.back());
+    EXPECT_TRUE(rows->rows.empty());
+  }
+  EXPECT_THAT(hand.heard,
+              testing::ElementsAre("pause ", "pause db", "resume Db", "reconnect db",
+                                   "switch db to db-1:5432 within 5000",
+                                   fmt::format("switch db to db-1:5432 within {}",
+                                               std::chrono::milliseconds(limits::switchover_time).count())));
+  hand.refuses = true;
+  EXPECT_EQ(at.rows(*all[0]).error().code.view(), "55000");
+  for (const char* wrong : {"pause a b", "switchover db", "switchover db to", "switchover db at db-1:5432",
+                            "switchover db to db-1:5432 within", "switchover db to db-1:5432 within soon",
+                            "switchover db to db-1:5432 within 0"})
+    EXPECT_EQ(at.read(wrong).front().error().code.view(), "42601") << wrong;
+}
+
 TEST(Desk, ReadsStatementsAndSaysWhatItKnows) {
   made_up gateway;
-  desk at(gateway, "1.2.3");
+  made_up_hand hand;
+  desk at(gateway, hand, "1.2.3");
   EXPECT_TRUE(at.read(" ; -- nothing\n/* at /* all */ */ ;").empty());
   const auto two = at.read("show version; SHOW \"stats\" ;");
   ASSERT_EQ(two.size(), 2u);
@@ -386,7 +441,7 @@ TEST(Desk, ReadsStatementsAndSaysWhatItKnows) {
   ASSERT_EQ(unknown.size(), 2u);
   EXPECT_EQ(unknown[1].error().code.view(), "42601");
   EXPECT_THAT(unknown[1].error().hint, HasSubstr("SLOW"));
-  EXPECT_EQ(at.read("pause app").front().error().code, sqlstates::feature_not_supported);
+  EXPECT_EQ(at.read("kill app").front().error().code, sqlstates::feature_not_supported);
   EXPECT_EQ(at.read("set pool_size = 5").front().error().code, sqlstates::feature_not_supported);
   EXPECT_TRUE(at.read("set application_name = 'x'").front());
   EXPECT_EQ(at.read("begin").front()->effect, session::console_effect::begin);
