@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "admin/process_facts.h"
@@ -36,8 +37,8 @@ void write_cancels(metrics_writer& out, session::observer& seen) {
 using upstream_list = std::vector<session::upstream_view>;
 
 template <class Value>
-void write_upstream_metric(metrics_writer& out, const telemetry::metric_family& which, const upstream_list& all,
-                           Value value) {
+void write_upstream_metric(metrics_writer& out, const telemetry::metric_family& which,
+                           const upstream_list& all, Value value) {
   out.family(which);
   for (const auto& each : all)
     out.sample({{"upstream", each.name}}, value(each));
@@ -48,14 +49,20 @@ void for_each_endpoint(metrics_writer& out, const telemetry::metric_family& whic
                        Write write) {
   out.family(which);
   for (const auto& upstream : all) {
-    for (const auto& each : upstream.endpoints)
-      write(upstream.name, each);
+    for (const auto& each : upstream.endpoints) {
+      // One that leaves may have the name of one that has come: one series cannot be both.
+      const bool hidden =
+          each.state == "leaving" &&
+          std::any_of(upstream.endpoints.begin(), upstream.endpoints.end(),
+                      [&](const auto& other) { return &other != &each && other.name == each.name; });
+      if (!hidden) write(upstream.name, each);
+    }
   }
 }
 
 template <class Value>
-void write_endpoint_metric(metrics_writer& out, const telemetry::metric_family& which, const upstream_list& all,
-                           Value value) {
+void write_endpoint_metric(metrics_writer& out, const telemetry::metric_family& which,
+                           const upstream_list& all, Value value) {
   for_each_endpoint(out, which, all, [&](const std::string& upstream, const session::endpoint_view& each) {
     out.sample({{"upstream", upstream}, {"endpoint", each.name}}, value(each));
   });
@@ -63,39 +70,46 @@ void write_endpoint_metric(metrics_writer& out, const telemetry::metric_family& 
 
 void write_endpoint_states(metrics_writer& out, const upstream_list& all) {
   using session::endpoint_view;
-  for_each_endpoint(out, metric::endpoint_up, all, [&](const std::string& upstream, const endpoint_view& each) {
-    if (each.state == "unknown") return;  // nobody asks it
-    out.sample({{"upstream", upstream}, {"endpoint", each.name}}, std::uint64_t{each.state == "up"});
-  });
-  for_each_endpoint(out, metric::endpoint_role, all, [&](const std::string& upstream, const endpoint_view& each) {
-    for (const std::string_view role : {"primary", "replica", "superseded", "unknown"}) {
-      out.sample({{"upstream", upstream}, {"endpoint", each.name}, {"role", role}},
-                 std::uint64_t{each.role == role});
-    }
-  });
-  for_each_endpoint(out, metric::replica_lag, all, [&](const std::string& upstream, const endpoint_view& each) {
-    if (each.lag_seconds) out.sample({{"upstream", upstream}, {"endpoint", each.name}}, *each.lag_seconds);
-  });
+  for_each_endpoint(
+      out, metric::endpoint_up, all, [&](const std::string& upstream, const endpoint_view& each) {
+        if (each.state == "unknown") return;  // nobody asks it
+        out.sample({{"upstream", upstream}, {"endpoint", each.name}}, std::uint64_t{each.state == "up"});
+      });
+  for_each_endpoint(out, metric::endpoint_role, all,
+                    [&](const std::string& upstream, const endpoint_view& each) {
+                      for (const std::string_view role : {"primary", "replica", "superseded", "unknown"}) {
+                        out.sample({{"upstream", upstream}, {"endpoint", each.name}, {"role", role}},
+                                   std::uint64_t{each.role == role});
+                      }
+                    });
+  for_each_endpoint(out, metric::replica_lag, all,
+                    [&](const std::string& upstream, const endpoint_view& each) {
+                      if (each.lag_seconds)
+                        out.sample({{"upstream", upstream}, {"endpoint", each.name}}, *each.lag_seconds);
+                    });
 }
 
 void write_upstreams(metrics_writer& out, const upstream_list& all) {
   using session::endpoint_view;
   using session::upstream_view;
   write_endpoint_states(out, all);
-  write_endpoint_metric(out, metric::endpoint_sessions, all, [](const endpoint_view& of) { return of.sessions; });
+  write_endpoint_metric(out, metric::endpoint_sessions, all,
+                        [](const endpoint_view& of) { return of.sessions; });
   write_endpoint_metric(out, metric::logins_waiting, all,
                         [](const endpoint_view& of) { return of.logins_waiting; });
   write_endpoint_metric(out, metric::endpoint_ejected, all,
                         [](const endpoint_view& of) { return std::uint64_t{of.ejected_seconds > 0}; });
   write_upstream_metric(out, metric::held_sessions, all, [](const upstream_view& of) { return of.held; });
-  write_upstream_metric(out, metric::hold_seconds, all, [](const upstream_view& of) { return of.held_seconds; });
+  write_upstream_metric(out, metric::hold_seconds, all,
+                        [](const upstream_view& of) { return of.held_seconds; });
   write_upstream_metric(out, metric::holds, all, [](const upstream_view& of) { return of.holds; });
   write_upstream_metric(out, metric::failovers, all, [](const upstream_view& of) { return of.failovers; });
   write_upstream_metric(out, metric::failover_gap, all,
                         [](const upstream_view& of) { return of.last_gap_seconds; });
   write_upstream_metric(out, metric::upstream_paused, all,
                         [](const upstream_view& of) { return std::uint64_t{of.paused}; });
-  write_upstream_metric(out, metric::topology_changes, all, [](const upstream_view& of) { return of.generation; });
+  write_upstream_metric(out, metric::topology_changes, all,
+                        [](const upstream_view& of) { return of.generation; });
   write_upstream_metric(out, metric::discovery_failures, all,
                         [](const upstream_view& of) { return of.discovery_failures; });
 }

@@ -104,8 +104,9 @@ route build_route(section& from) {
 
 upstream_tls build_upstream_tls(section from, const std::vector<address>& endpoints, const discovery& found) {
   upstream_tls tls;
-  const bool stays_here = found.kind == discovery_kind::none && !endpoints.empty() && std::all_of(endpoints.begin(), endpoints.end(),
-                                                            [](const address& at) { return at.is_local(); });
+  const bool stays_here =
+      found.kind == discovery_kind::none && !endpoints.empty() &&
+      std::all_of(endpoints.begin(), endpoints.end(), [](const address& at) { return at.is_local(); });
   tls.mode = stays_here ? upstream_tls_mode::disable : upstream_tls_mode::verify_full;
   if (from.has("mode")) tls.mode = from.choice("mode", upstream_tls_modes);
   tls.ca_file = from.file("caFile");

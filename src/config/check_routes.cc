@@ -215,11 +215,12 @@ void check_target(const joined_route& route) {
   const bool several = route.to.endpoints.size() > 1 || route.to.found.kind != discovery_kind::none;
   const bool watched = route.to.health && !route.to.health->user.empty();
   if (!several || watched || route.self.target == route_target::any) return;
-  route.in.warn(route.key("target"),
-                fmt::format("nobody asks the servers of `{}` for their roles: they are learned from logins, some of "
-                            "which are refused for that",
-                            route.to.name),
-                "health with a user on the upstream, target: any, or a single endpoint");
+  route.in.warn(
+      route.key("target"),
+      fmt::format("nobody asks the servers of `{}` for their roles: they are learned from logins, some of "
+                  "which are refused for that",
+                  route.to.name),
+      "health with a user on the upstream, target: any, or a single endpoint");
 }
 
 bool all_sound(const check_input& in, const std::string& parent,

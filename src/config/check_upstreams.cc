@@ -75,7 +75,8 @@ void check_health(const check_input& in, const upstream& one, const std::string&
   const std::string at = key + ".health";
   if (!one.health) {
     if (one.hold.count() > 0 && one.endpoints.size() + (one.found.kind != discovery_kind::none ? 2 : 0) > 1)
-      in.warn(key + ".failover.hold", "waits without knowing for what: nobody asks the endpoints what they are",
+      in.warn(key + ".failover.hold",
+              "waits without knowing for what: nobody asks the endpoints what they are",
               "health with a user");
     return;
   }
@@ -98,7 +99,8 @@ void check_upstreams(const check_input& in) {
     const auto& one = in.value.upstreams[i];
     const auto key = fmt::format("upstreams[{}]", i);
     if (in.state.sound(key + ".endpoints")) check_endpoints(in, one, key);
-    if (in.state.sound(key + ".endpoints") && in.state.sound(key + ".discovery")) check_discovery(in, one, key);
+    if (in.state.sound(key + ".endpoints") && in.state.sound(key + ".discovery"))
+      check_discovery(in, one, key);
     if (in.state.sound(key + ".health")) check_health(in, one, key);
     const bool joined = in.state.sound("listeners") && in.state.sound("routes");
     if (joined && !one.health && stands(in.root, key + ".tls") && tls_passes_through(in.value, one)) {

@@ -162,7 +162,7 @@ struct discovery {
   discovery_kind kind = discovery_kind::none;
   std::string name;           ///< what is looked up: addresses (dns) or services (srv)
   std::uint16_t port = 5432;  ///< of dns
-  std::string resolver;       ///< "10.0.0.10:53"; empty: as /etc/resolv.conf says. Also for names of endpoints
+  std::string resolver;  ///< "10.0.0.10:53"; empty: as /etc/resolv.conf says. Also for names of endpoints
   bool operator==(const discovery&) const = default;
 };
 
@@ -192,9 +192,10 @@ struct upstream {
   discovery found;                 ///< key `discovery`
   std::optional<config::health> health;
   std::vector<zone> zones;
-  std::size_t max_logins = limits::logins_per_endpoint;  ///< key `pool.maxLogins`: at a time, for each endpoint
-  milliseconds max_wait = limits::login_wait;            ///< key `pool.maxWait`: for one's turn
-  milliseconds hold{0};                                  ///< key `failover.hold`; 0: fail at once
+  std::size_t max_logins =
+      limits::logins_per_endpoint;             ///< key `pool.maxLogins`: at a time, for each endpoint
+  milliseconds max_wait = limits::login_wait;  ///< key `pool.maxWait`: for one's turn
+  milliseconds hold{0};                        ///< key `failover.hold`; 0: fail at once
   upstream_tls tls;
   milliseconds connect_timeout = limits::connect_timeout;
   proxy_header proxy_protocol = proxy_header::off;  ///< sent to the server before anything else

@@ -18,8 +18,8 @@ constexpr sqlstate syntax_error{"42601"};
 struct token {
   std::string text;  ///< of a word in capitals; of everything else as it stands
   bool word = false;
-  std::string raw = {};     ///< as it was written, without quotes
-  bool glued = false;       ///< no blank before it
+  std::string raw = {};  ///< as it was written, without quotes
+  bool glued = false;    ///< no blank before it
 };
 
 error refusal(sqlstate code, std::string message, std::string hint) {
@@ -268,9 +268,10 @@ result<command> read_command(const std::vector<token>& tokens) {
                         fmt::format("{} is not in this version", each.first),
                         fmt::format("{}SHOW HELP lists what there is.", each.hint)));
   }
-  return fail(refusal(syntax_error, fmt::format("unknown command \"{}\"", shown(first)),
-                      "The console knows SHOW, PAUSE, RESUME, RECONNECT and SWITCHOVER; SHOW HELP lists what it "
-                      "shows."));
+  return fail(
+      refusal(syntax_error, fmt::format("unknown command \"{}\"", shown(first)),
+              "The console knows SHOW, PAUSE, RESUME, RECONNECT and SWITCHOVER; SHOW HELP lists what it "
+              "shows."));
 }
 
 }  // namespace

@@ -71,7 +71,8 @@ std::map<std::string, route_load> load_by(const session::sessions_view& all,
 }
 
 session::upstream_view view_named(const std::vector<session::upstream_view>& all, const std::string& name) {
-  const auto found = std::find_if(all.begin(), all.end(), [&](const auto& each) { return each.name == name; });
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const auto& each) { return each.name == name; });
   return found == all.end() ? session::upstream_view{} : *found;
 }
 
@@ -137,7 +138,11 @@ console_rows upstream_rows(sight& seen) {
     row made;
     made.text(each.name).text(joined(endpoints, "")).text(name_of(config::upstream_tls_modes, each.tls.mode));
     made.seconds(each.connect_timeout).text(joined(routes, "")).small(now.clients).small(now.servers);
-    made.text_or_null(of.primary).yes(of.paused).small(of.held).number(of.failovers).seconds(of.last_gap_seconds);
+    made.text_or_null(of.primary)
+        .yes(of.paused)
+        .small(of.held)
+        .number(of.failovers)
+        .seconds(of.last_gap_seconds);
     made.text_or_null(of.discovery_problem);
     out.rows.push_back(made.take());
   }
@@ -145,15 +150,24 @@ console_rows upstream_rows(sight& seen) {
 }
 
 constexpr std::array endpoint_columns{
-    console_column{"upstream", text},        console_column{"endpoint", text},
-    console_column{"addresses", text},       console_column{"zone", text},
-    console_column{"state", text},           console_column{"role", text},
-    console_column{"for", float8},           console_column{"said", text},
-    console_column{"lag", float8},           console_column{"lag_bytes", int8},
-    console_column{"timeline", int4},        console_column{"version", int4},
-    console_column{"system_identifier", numeric}, console_column{"asked", float8},
-    console_column{"sessions", int4},        console_column{"logins", int4},
-    console_column{"waiting", int4},         console_column{"ejected", float8},
+    console_column{"upstream", text},
+    console_column{"endpoint", text},
+    console_column{"addresses", text},
+    console_column{"zone", text},
+    console_column{"state", text},
+    console_column{"role", text},
+    console_column{"for", float8},
+    console_column{"said", text},
+    console_column{"lag", float8},
+    console_column{"lag_bytes", int8},
+    console_column{"timeline", int4},
+    console_column{"version", int4},
+    console_column{"system_identifier", numeric},
+    console_column{"asked", float8},
+    console_column{"sessions", int4},
+    console_column{"logins", int4},
+    console_column{"waiting", int4},
+    console_column{"ejected", float8},
 };
 
 console_rows endpoint_rows(sight& seen) {
@@ -249,7 +263,8 @@ console_rows state_rows(sight& seen) {
   const auto settings = seen.from.settings();
   const auto audit = seen.from.audit();
   const auto upstreams = seen.from.upstreams();
-  const bool paused = std::any_of(upstreams.begin(), upstreams.end(), [](const auto& each) { return each.paused; });
+  const bool paused =
+      std::any_of(upstreams.begin(), upstreams.end(), [](const auto& each) { return each.paused; });
   const auto up = std::chrono::duration_cast<std::chrono::seconds>(seen.now - seen.from.started());
   const std::pair<std::string_view, std::string> lines[] = {
       {"active", seen.from.draining() ? "no" : "yes"},

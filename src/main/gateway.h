@@ -99,7 +99,7 @@ class gateway {
   audit::pipeline audit_;
   audit::audit_state audit_told_;  // as the log has it
   audit::tap& own_tap_;            // for what this thread has to tell
-  pool::watch_room servers_;    // before the workers: sessions tell it what they see
+  pool::watch_room servers_;       // before the workers: sessions tell it what they see
   gateway_commander commander_;
   std::unique_ptr<session::services> services_;
   std::unique_ptr<session::observer> for_console_;

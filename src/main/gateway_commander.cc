@@ -29,7 +29,8 @@ result<std::string> gateway_commander::on_one(const std::string& upstream, std::
     what(watch, [done](result<std::string> answer) { done->set_value(std::move(answer)); });
   });
   if (!known)
-    return fail(refusal(undefined_object, "there is no upstream \"" + upstream + "\"", "SHOW UPSTREAMS lists them."));
+    return fail(
+        refusal(undefined_object, "there is no upstream \"" + upstream + "\"", "SHOW UPSTREAMS lists them."));
   if (future.wait_for(at_most + limits::command_wait) != std::future_status::ready)
     return fail(refusal(sqlstates::internal_error, "no answer for upstream \"" + upstream + "\" in time"));
   try {

@@ -61,7 +61,8 @@ cluster::held::~held() {
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(until_ - since_).count();
   of_.held_now_.fetch_sub(1, std::memory_order_relaxed);
   of_.holds_.fetch_add(1, std::memory_order_relaxed);
-  of_.held_us_.fetch_add(static_cast<std::uint64_t>(std::max<std::int64_t>(us, 0)), std::memory_order_relaxed);
+  of_.held_us_.fetch_add(static_cast<std::uint64_t>(std::max<std::int64_t>(us, 0)),
+                         std::memory_order_relaxed);
 }
 
 void cluster::suspect(routing::endpoint_id which) {

@@ -108,7 +108,9 @@ class cluster {
   }
   std::uint64_t gaps() const { return gaps_.load(std::memory_order_relaxed); }
   std::uint64_t last_gap_us() const { return last_gap_us_.load(std::memory_order_relaxed); }
-  void count_discovery_failures(std::uint64_t all) { discovery_failures_.store(all, std::memory_order_relaxed); }
+  void count_discovery_failures(std::uint64_t all) {
+    discovery_failures_.store(all, std::memory_order_relaxed);
+  }
   std::uint64_t discovery_failures() const { return discovery_failures_.load(std::memory_order_relaxed); }
   void set_listener(cluster_listener* who);
 

@@ -107,8 +107,8 @@ runtime::task<result<std::string>> cluster_watch::wait_until_paused(cluster_watc
   const bool rests = co_await wait_for_rest(self, self->with_.loop->now() + limits::pause_wait);
   if (rests) co_return std::string();
   co_return fail(refusal(object_in_use,
-                         fmt::format("{} sessions of upstream \"{}\" are still in a transaction", self->at_work(),
-                                     self->cluster_->name()),
+                         fmt::format("{} sessions of upstream \"{}\" are still in a transaction",
+                                     self->at_work(), self->cluster_->name()),
                          "New work waits all the same. RESUME lets it go on."));
 }
 
@@ -146,7 +146,8 @@ void cluster_watch::switch_over(const std::string& to, runtime::duration within,
   }
   const auto* primary = cluster_->now()->known.primary();
   const auto refuse = [&](std::string why) {
-    done(fail(refusal(not_in_prerequisite_state, "no switchover of upstream \"" + cluster_->name() + "\": " + why)));
+    done(fail(refusal(not_in_prerequisite_state,
+                      "no switchover of upstream \"" + cluster_->name() + "\": " + why)));
   };
   if (setup_->upstream().health == std::nullopt || setup_->upstream().health->user.empty())
     return refuse("it has no health.user, who would ask and promote");
@@ -235,7 +236,8 @@ runtime::task<result<>> cluster_watch::wait_for_primary(cluster_watch* self, rou
     const auto* primary = self->cluster_->now()->known.primary();
     if (primary != nullptr && primary->id == to) co_return result<>();
     if (self->with_.loop->now() >= until) {
-      co_return fail(refusal(not_in_prerequisite_state, "the promotion was asked for, but did not come in time",
+      co_return fail(refusal(not_in_prerequisite_state,
+                             "the promotion was asked for, but did not come in time",
                              "SHOW ENDPOINTS tells what the servers are now."));
     }
     if (entry* target = self->find(to)) target->watch->ask_now();

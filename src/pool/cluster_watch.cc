@@ -56,11 +56,15 @@ std::string signature(const cluster_view& view, routing::moment now) {
 cluster_watch::cluster_watch(const watch_services& with, std::shared_ptr<cluster> of)
     : with_(with),
       cluster_(std::move(of)),
-      dirty_(*with_.loop, [](void* self) { static_cast<cluster_watch*>(self)->look_again(); }, this),
-      sweep_(with_.loop->timers(), [](void* self) { static_cast<cluster_watch*>(self)->look_again(); }, this),
-      hold_watch_(with_.loop->timers(), [](void* self) { static_cast<cluster_watch*>(self)->tell_hold(); }, this),
+      dirty_(
+          *with_.loop, [](void* self) { static_cast<cluster_watch*>(self)->look_again(); }, this),
+      sweep_(
+          with_.loop->timers(), [](void* self) { static_cast<cluster_watch*>(self)->look_again(); }, this),
+      hold_watch_(
+          with_.loop->timers(), [](void* self) { static_cast<cluster_watch*>(self)->tell_hold(); }, this),
       operation_changed_(*with_.loop),
-      operation_done_(*with_.loop, [](void* self) { static_cast<cluster_watch*>(self)->operation_over(); }, this),
+      operation_done_(
+          *with_.loop, [](void* self) { static_cast<cluster_watch*>(self)->operation_over(); }, this),
       self_(std::make_shared<cluster_watch*>(this)) {
   cluster_->set_listener(this);
 }
@@ -138,7 +142,8 @@ void cluster_watch::ask(routing::endpoint_id which) {
 
 void cluster_watch::learn(routing::endpoint_id which, bool in_recovery) {
   for (entry& each : entries_) {
-    if (each.watch->of()->id == which) each.learned = in_recovery ? server_role::replica : server_role::primary;
+    if (each.watch->of()->id == which)
+      each.learned = in_recovery ? server_role::replica : server_role::primary;
   }
   hurry();
   ask(which);
@@ -216,8 +221,8 @@ std::vector<cluster_watch::wanted_endpoint> cluster_watch::wanted_endpoints() {
     }
   }
   if (found.kind == config::discovery_kind::srv) {
-    name_watch& names = names_of(
-        {.what = name_watch::record::services, .name = found.name, .resolver = found.resolver});
+    name_watch& names =
+        names_of({.what = name_watch::record::services, .name = found.name, .resolver = found.resolver});
     const auto services = names.services();  // what follows adds to `names_`
     for (const auto& service : services)
       add_wanted(all, service.host, service.port);
@@ -264,7 +269,8 @@ void cluster_watch::reconcile() {
       entry made{.name = each.name, .address = each.address};
       made.watch = std::make_unique<endpoint_watch>(
           *with_.loop, with_.keys, with_.loops,
-          std::make_shared<member>(next_id_++, each.name, each.address, setup_->upstream().max_logins), *this);
+          std::make_shared<member>(next_id_++, each.name, each.address, setup_->upstream().max_logins),
+          *this);
       entries_.push_back(std::move(made));
       known = std::prev(entries_.end());
       known->watch->configure(setup_);
@@ -286,8 +292,9 @@ bool cluster_watch::drop_left() {
   std::erase_if(entries_, [&](const entry& each) {
     if (!each.leaving || each.watch->of()->sessions.load(std::memory_order_relaxed) > 0 || each.told.id == 0)
       return false;
-    with_.log->write(log_level::info, "endpoint.removed", "",
-                     {{"upstream", std::string_view(cluster_->name())}, {"endpoint", std::string_view(each.name)}});
+    with_.log->write(
+        log_level::info, "endpoint.removed", "",
+        {{"upstream", std::string_view(cluster_->name())}, {"endpoint", std::string_view(each.name)}});
     return true;
   });
   return std::any_of(entries_.begin(), entries_.end(), [](const entry& each) { return each.leaving; });
@@ -333,8 +340,10 @@ std::shared_ptr<cluster_view> cluster_watch::make_view() {
   if (conflict != conflict_told_) {
     conflict_told_ = conflict;
     const std::string_view name = cluster_->name();
-    if (conflict.empty()) with_.log->write(log_level::info, "topology.conflict", "is over", {{"upstream", name}});
-    if (!conflict.empty()) with_.log->write(log_level::error, "topology.conflict", conflict, {{"upstream", name}});
+    if (conflict.empty())
+      with_.log->write(log_level::info, "topology.conflict", "is over", {{"upstream", name}});
+    if (!conflict.empty())
+      with_.log->write(log_level::error, "topology.conflict", conflict, {{"upstream", name}});
   }
   return view;
 }
@@ -372,12 +381,15 @@ void cluster_watch::tell_changes(const cluster_view& view) {
     endpoint& told = entries_[i].told;
     endpoint seen = view.known.endpoints[i];
     const bool is_new = told.id == 0;
-    const bool differs = is_new || told.state != seen.state || told.role != seen.role || told.leaving != seen.leaving;
+    const bool differs =
+        is_new || told.state != seen.state || told.role != seen.role || told.leaving != seen.leaving;
     seen.since = differs ? now : told.since;
-    seen.up_since = seen.state == endpoint_state::up && told.state != endpoint_state::up ? now : told.up_since;
+    seen.up_since =
+        seen.state == endpoint_state::up && told.state != endpoint_state::up ? now : told.up_since;
     if (is_new) {
-      with_.log->write(log_level::info, "endpoint.added", "",
-                       {{"upstream", std::string_view(cluster_->name())}, {"endpoint", std::string_view(seen.name)}});
+      with_.log->write(
+          log_level::info, "endpoint.added", "",
+          {{"upstream", std::string_view(cluster_->name())}, {"endpoint", std::string_view(seen.name)}});
     }
     if (differs) tell_endpoint(told, seen);
     const bool came_up = seen.state == endpoint_state::up && told.state == endpoint_state::down;
@@ -402,7 +414,8 @@ void cluster_watch::tell_endpoint(const endpoint& before, const endpoint& after)
     if (after.state == endpoint_state::foreign) write(log_level::error, "endpoint.foreign");
     if (after.state == endpoint_state::self) write(log_level::error, "endpoint.self");
   }
-  if (before.role != after.role && after.role != server_role::unknown) write(log_level::info, "endpoint.role");
+  if (before.role != after.role && after.role != server_role::unknown)
+    write(log_level::info, "endpoint.role");
   if (after.leaving && !before.leaving) write(log_level::info, "endpoint.leaving");
 }
 
@@ -417,7 +430,8 @@ void cluster_watch::tell_primary(const cluster_view& view) {
     primary_lost_ = now;
     hurry();
     const std::string known = routing::describe(view.known, now);
-    with_.log->write(log_level::warning, "topology.primary", "none is known: " + known, {{"upstream", upstream}});
+    with_.log->write(log_level::warning, "topology.primary", "none is known: " + known,
+                     {{"upstream", upstream}});
   } else {
     const auto gap = primary_lost_ ? now - *primary_lost_ : runtime::duration(0);
     if (primary_lost_) cluster_->tell_gap(std::chrono::duration_cast<std::chrono::microseconds>(gap));

@@ -56,7 +56,7 @@ class cluster_watch final : public endpoint_watch_owner, public cluster_listener
     std::unique_ptr<endpoint_watch> watch = {};
     routing::server_role learned = routing::server_role::unknown;  // from logins
     bool leaving = false;
-    bool closed = false;  // no new work: PAUSE, or SWITCHOVER away from it
+    bool closed = false;          // no new work: PAUSE, or SWITCHOVER away from it
     routing::endpoint told = {};  // as the log has it
     // What its sessions were told last.
     routing::server_role evicted_as = routing::server_role::unknown;
@@ -124,8 +124,8 @@ class cluster_watch final : public endpoint_watch_owner, public cluster_listener
   std::vector<entry> entries_;
   role_judge judge_;
   runtime::deferred dirty_;
-  runtime::timer sweep_;                  // sessions that are still where they should not be
-  runtime::timer hold_watch_;             // sessions that wait for a server
+  runtime::timer sweep_;       // sessions that are still where they should not be
+  runtime::timer hold_watch_;  // sessions that wait for a server
   runtime::signal operation_changed_;
   runtime::deferred operation_done_;
   runtime::task<result<std::string>> operation_;  // one at a time

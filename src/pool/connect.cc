@@ -81,7 +81,8 @@ runtime::task<std::expected<bool, connect_failure>> ask_for_tls(const attempt* w
   channel->write(request);
   while (channel->unread().empty() && with->goes_on())
     co_await channel->changed().wait();
-  if (channel->unread().empty()) co_return with->failure(kind::unreachable, "no answer to SSLRequest in time");
+  if (channel->unread().empty())
+    co_return with->failure(kind::unreachable, "no answer to SSLRequest in time");
   const char answer = static_cast<char>(channel->unread().front());
   channel->consume(1);
   if (answer != 'S' && answer != 'N') {
@@ -120,8 +121,8 @@ runtime::task<std::expected<const tls::tls_stream*, connect_failure>> negotiate_
 
 }  // namespace
 
-runtime::task<connected> connect_place(connect_request request, server_place place, runtime::duration patience,
-                                       net::channel* into) {
+runtime::task<connected> connect_place(connect_request request, server_place place,
+                                       runtime::duration patience, net::channel* into) {
   auto socket = net::make_socket(place.address);
   if (!socket) co_return std::unexpected(connect_failure{socket.error()});
   net::apply_options(socket->get(), request.options);

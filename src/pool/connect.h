@@ -1,5 +1,6 @@
-// A fresh connection to a known address of a Postgres server: connect, PROXY header, TLS (wire.md 1 and 2, server leg).
-// Owner: one loop thread; the coroutine's caller owns everything that `connect_request` points to.
+// A fresh connection to a known address of a Postgres server: connect, PROXY header, TLS (wire.md 1 and 2,
+// server leg). Owner: one loop thread; the coroutine's caller owns everything that `connect_request` points
+// to.
 #pragma once
 
 #include <memory>
@@ -41,7 +42,8 @@ struct connect_request {
 
 /// How a server was reached; enough to reach the same one again with a CancelRequest.
 struct server_place {
-  std::shared_ptr<const config::address> endpoint;  ///< as it is named; its host is what its certificate must have
+  std::shared_ptr<const config::address>
+      endpoint;  ///< as it is named; its host is what its certificate must have
   net::socket_address address;
 };
 

@@ -144,7 +144,8 @@ runtime::task<> endpoint_watch::go_on(endpoint_watch* self, std::shared_ptr<cons
     self->wanted_now_ = false;
     co_await ask(self, setup);
     const auto& asked = *setup->upstream().health;
-    const auto pause = self->owner_.in_a_hurry() ? std::min(asked.interval, limits::health_hurry) : asked.interval;
+    const auto pause =
+        self->owner_.in_a_hurry() ? std::min(asked.interval, limits::health_hurry) : asked.interval;
     co_await rest(self, jittered(pause));
   }
 }
@@ -229,9 +230,11 @@ runtime::task<endpoint_watch::outcome> endpoint_watch::log_in(endpoint_watch* se
     if (!answer) co_return std::unexpected(std::move(answer.error()));
     if (answer->type == 'R') co_return outcome();
     if (answer->type != 'E')
-      co_return std::unexpected(login_failure{login_failure::kind::violation, {.message = "it is no Postgres server"}});
+      co_return std::unexpected(
+          login_failure{login_failure::kind::violation, {.message = "it is no Postgres server"}});
     const protocol::notice_fields fields(answer->body);
-    login_failure why{login_failure::kind::refused, {.code = fields.code(), .message = std::string(fields.message())}};
+    login_failure why{login_failure::kind::refused,
+                      {.code = fields.code(), .message = std::string(fields.message())}};
     if (is_down(why)) co_return std::unexpected(std::move(why));
     co_return outcome();
   }
@@ -251,8 +254,8 @@ runtime::task<endpoint_watch::outcome> endpoint_watch::log_in(endpoint_watch* se
     const char type = message->type;
     if (type == 'E') {
       const protocol::notice_fields fields(message->body);
-      co_return std::unexpected(login_failure{login_failure::kind::refused,
-                                              {.code = fields.code(), .message = std::string(fields.message())}});
+      co_return std::unexpected(login_failure{
+          login_failure::kind::refused, {.code = fields.code(), .message = std::string(fields.message())}});
     }
     server->consume(message->size);
     if (type != 'Z') continue;
@@ -266,6 +269,7 @@ runtime::task<endpoint_watch::outcome> endpoint_watch::query(endpoint_watch* sel
   std::vector<std::byte> out;
   protocol::append_query(out, sql);
   server->write(out);
+  const auto asked_at = self->loop_.now();  // what it answers was so then, or later
   outcome done;
   for (;;) {
     auto message = co_await read_server_message(server);
@@ -273,14 +277,14 @@ runtime::task<endpoint_watch::outcome> endpoint_watch::query(endpoint_watch* sel
     const char type = message->type;
     if (type == 'E') {
       const protocol::notice_fields fields(message->body);
-      done = std::unexpected(login_failure{login_failure::kind::refused,
-                                           {.code = fields.code(), .message = std::string(fields.message())}});
+      done = std::unexpected(login_failure{
+          login_failure::kind::refused, {.code = fields.code(), .message = std::string(fields.message())}});
     }
     if (type == 'D') {
       const auto row = protocol::decode_data_row(message->body);
       if (auto answer = row ? read_health_row(*row) : std::nullopt) {
         self->report_.answer = answer;
-        self->report_.asked = self->loop_.now();
+        self->report_.asked = asked_at;
       }
     }
     server->consume(message->size);

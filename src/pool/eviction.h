@@ -11,7 +11,7 @@ namespace trunkline::pool {
 struct eviction {
   std::shared_ptr<const member> from;
   routing::server_role role = routing::server_role::unknown;  ///< what it is now
-  bool leaving = false;  ///< whatever it is: everybody
+  bool leaving = false;                                       ///< whatever it is: everybody
   bool at_once = false;  ///< also those in a transaction: what they would commit is lost
 };
 

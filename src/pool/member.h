@@ -16,7 +16,8 @@
 namespace trunkline::pool {
 
 struct member {
-  member(routing::endpoint_id its_id, std::string its_name, config::address its_address, std::size_t max_logins)
+  member(routing::endpoint_id its_id, std::string its_name, config::address its_address,
+         std::size_t max_logins)
       : id(its_id), name(std::move(its_name)), address(std::move(its_address)), line(max_logins) {}
 
   const routing::endpoint_id id;

@@ -8,8 +8,8 @@
 
 namespace trunkline::pool {
 
-name_watch::name_watch(runtime::loop& where, runtime::work_pool& work, question asked, void (*on_change)(void*),
-                       void* context)
+name_watch::name_watch(runtime::loop& where, runtime::work_pool& work, question asked,
+                       void (*on_change)(void*), void* context)
     : loop_(where),
       work_(work),
       asked_(std::move(asked)),

@@ -1,5 +1,6 @@
 // Looks one name up again and again, as its TTL says, and keeps the last good answer while the resolver
-// fails, or says that there is nothing: a name never takes the last server away. Owner: cluster_watch; one loop thread. The look-up itself runs in the work pool.
+// fails, or says that there is nothing: a name never takes the last server away. Owner: cluster_watch; one
+// loop thread. The look-up itself runs in the work pool.
 #pragma once
 
 #include <string>

@@ -149,10 +149,9 @@ void role_judge::judge_lag(endpoint& replica, const endpoint_report& report, con
   if (primary == nullptr || positions_.empty()) {
     // Nobody to compare with: by its own clock, as of what it was sent.
     using std::chrono::milliseconds;
-    replica.lag = report.answer->all_received_is_replayed
-                      ? milliseconds(0)
-                      : report.answer->behind_by_own_clock.value_or(milliseconds(0));
-    replica.fresh_as_of = replica.asked - *replica.lag;
+    replica.lag =
+        report.answer->all_received_is_replayed ? milliseconds(0) : report.answer->behind_by_own_clock;
+    if (replica.lag) replica.fresh_as_of = replica.asked - *replica.lag;
     return;
   }
   const auto after =

@@ -30,9 +30,11 @@ class role_judge {
   };
 
   void judge_identity(std::span<routing::endpoint> endpoints);
-  std::string judge_primaries(std::span<routing::endpoint> endpoints, std::span<const endpoint_report> reports);
+  std::string judge_primaries(std::span<routing::endpoint> endpoints,
+                              std::span<const endpoint_report> reports);
   void remember(const routing::endpoint& primary);
-  void judge_lag(routing::endpoint& replica, const endpoint_report& report, const routing::endpoint* primary) const;
+  void judge_lag(routing::endpoint& replica, const endpoint_report& report,
+                 const routing::endpoint* primary) const;
 
   std::uint64_t system_identifier_ = 0;  // of the cluster; 0: not known yet
   std::uint32_t timeline_ = 0;           // the highest that a primary was seen on

@@ -146,15 +146,17 @@ runtime::task<search::verdict> search::wait_for_any(search* self, const cluster_
   co_return verdict();
 }
 
-runtime::task<std::expected<login_line::turn, connect_failure>> search::wait_for_turn(search* self, member* at) {
+runtime::task<std::expected<login_line::turn, connect_failure>> search::wait_for_turn(search* self,
+                                                                                      member* at) {
   const auto began = self->now();
   login_line::place place(at->line, *self->request_.connect.where, self->into_->changed());
   login_line::turn turn = place.take();
   if (turn) co_return turn;
-  const auto patience = std::min<runtime::duration>(self->request_.connect.upstream->max_wait,
-                                                    self->request_.give_up - began);
+  const auto patience =
+      std::min<runtime::duration>(self->request_.connect.upstream->max_wait, self->request_.give_up - began);
   runtime::deadline deadline(*self->request_.connect.where, self->into_->changed(), patience);
-  while (!turn && !deadline.passed() && !self->abandoned() && !interest{self->request_.of, at->id}.is_lost()) {
+  while (!turn && !deadline.passed() && !self->abandoned() &&
+         !interest{self->request_.of, at->id}.is_lost()) {
     co_await self->into_->changed().wait();
     turn = place.take();
   }

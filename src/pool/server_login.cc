@@ -19,10 +19,9 @@ using step = std::expected<T, login_failure>;
 using failure = login_failure::kind;
 
 std::unexpected<login_failure> cannot_prove(std::string message, std::string hint) {
-  return std::unexpected(login_failure{failure::unprovable,
-                                       {.code = sqlstates::invalid_authorization,
-                                        .message = std::move(message),
-                                        .hint = std::move(hint)}});
+  return std::unexpected(login_failure{
+      failure::unprovable,
+      {.code = sqlstates::invalid_authorization, .message = std::move(message), .hint = std::move(hint)}});
 }
 
 std::unexpected<login_failure> unprovable(error why) {
@@ -190,10 +189,9 @@ runtime::task<step<server_login>> exchange::run(exchange* self) {
     server->consume(message->size);
     if (type == 'E') {
       const protocol::notice_fields fields(body);
-      co_return std::unexpected(login_failure{failure::refused,
-                                              {.source = error_source::server,
-                                               .code = fields.code(),
-                                               .message = std::string(fields.message())}});
+      co_return std::unexpected(login_failure{
+          failure::refused,
+          {.source = error_source::server, .code = fields.code(), .message = std::string(fields.message())}});
     }
     if (type == 'v') made.negotiated = body;
     if (type == 'v' || type == 'N') continue;

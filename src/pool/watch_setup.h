@@ -11,7 +11,7 @@ namespace trunkline::pool {
 
 struct watch_setup {
   config::snapshot settings;
-  std::size_t index = 0;                          ///< into settings->upstreams
+  std::size_t index = 0;                           ///< into settings->upstreams
   std::shared_ptr<const tls::client_context> tls;  ///< null where the upstream disables it
   net::socket_options options = {};
 

@@ -18,8 +18,9 @@ bool is_fresh(const topology& seen, const endpoint& one, moment now) {
 }
 
 bool may_take(const topology& seen, const endpoint& one, route_target target, moment now) {
-  if (one.leaving || one.closed || !one.resolved || one.state == endpoint_state::down || one.state == endpoint_state::foreign ||
-      one.state == endpoint_state::self || (seen.probed && one.state == endpoint_state::unknown))
+  if (one.leaving || one.closed || !one.resolved || one.state == endpoint_state::down ||
+      one.state == endpoint_state::foreign || one.state == endpoint_state::self ||
+      (seen.probed && one.state == endpoint_state::unknown))
     return false;
   return serves(one, target) && is_fresh(seen, one, now);
 }

@@ -37,17 +37,17 @@ struct endpoint {
   server_role role = server_role::unknown;
   std::uint64_t system_identifier = 0;  ///< 0: not known
   std::uint32_t timeline = 0;           ///< 0: not known
-  std::uint64_t position = 0;           ///< WAL written (primary) or replayed (replica), in bytes; 0: not known
+  std::uint64_t position = 0;  ///< WAL written (primary) or replayed (replica), in bytes; 0: not known
   std::optional<std::uint64_t> lag_bytes = {};
   /// How far a replica is behind; nothing: not known, or no replica.
   std::optional<std::chrono::milliseconds> lag = {};
   /// A replica has all that the primary had written by then, for certain; nothing: not known.
   std::optional<moment> fresh_as_of = {};
-  moment asked{};      ///< when the last answer came
-  moment since{};      ///< when state or role changed last
-  moment up_since{};   ///< for the slow start
-  int version = 0;     ///< server_version_num; 0: not known
-  std::string said = {};    ///< its last complaint, or what of it cannot be known and why; may be empty
+  moment asked{};         ///< when the last answer came
+  moment since{};         ///< when state or role changed last
+  moment up_since{};      ///< for the slow start
+  int version = 0;        ///< server_version_num; 0: not known
+  std::string said = {};  ///< its last complaint, or what of it cannot be known and why; may be empty
   bool resolved = false;  ///< its name has been looked up, or need not be
   bool leaving = false;   ///< discovery no longer names it: no new sessions
   bool closed = false;    ///< PAUSE or SWITCHOVER: no new sessions, those that there are wait
@@ -58,7 +58,7 @@ struct topology {
   std::vector<endpoint> endpoints;
   bool discovering = false;       ///< the first answer of discovery is still to come
   std::string discovery_problem;  ///< why its last answer did not come; empty while all is well
-  bool probed = false;  ///< every endpoint is asked whether it accepts
+  bool probed = false;            ///< every endpoint is asked whether it accepts
   /// And for its role: without it roles are learned from logins, and may be old.
   bool roles_are_watched = false;
   std::chrono::milliseconds most_lag{0};  ///< 0: any

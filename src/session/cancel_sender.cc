@@ -23,13 +23,15 @@ runtime::task<bool> deliver(runtime::loop* where, net::channel* server, std::uin
 
 }  // namespace
 
-runtime::task<bool> send_cancel(runtime::loop* where, std::shared_ptr<const cancel_target> target, net::channel* into) {
+runtime::task<bool> send_cancel(runtime::loop* where, std::shared_ptr<const cancel_target> target,
+                                net::channel* into) {
   const auto& upstream = target->setup->settings->upstreams[target->upstream];
   pool::connect_request request{.where = where,
                                 .upstream = &upstream,
                                 .tls = target->setup->upstream_tls[target->upstream].get(),
                                 .options = target->setup->socket_options};
-  auto connection = co_await pool::connect_place(std::move(request), target->place, upstream.connect_timeout, into);
+  auto connection =
+      co_await pool::connect_place(std::move(request), target->place, upstream.connect_timeout, into);
   if (!connection) co_return false;
   co_return co_await deliver(where, into, target->server_pid, target->server_key, upstream.connect_timeout);
 }

@@ -10,7 +10,8 @@ namespace trunkline::session {
 
 /// Done when the server has closed, which it does after it has sent the signal. False: it could not be
 /// reached.
-runtime::task<bool> send_cancel(runtime::loop* where, std::shared_ptr<const cancel_target> target, net::channel* into);
+runtime::task<bool> send_cancel(runtime::loop* where, std::shared_ptr<const cancel_target> target,
+                                net::channel* into);
 
 /// Passthrough: tries every upstream that the listener's routes lead to, one after the other.
 runtime::task<bool> offer_cancel(login_context* context, std::uint32_t pid, std::vector<std::byte> key);

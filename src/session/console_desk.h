@@ -36,7 +36,8 @@ struct console_statement {
   std::span<const console_column> columns = {};  ///< of static storage; empty: it returns no rows
   std::string_view tag = {};                     ///< for CommandComplete; of static storage
   console_effect effect = console_effect::none;
-  std::vector<std::string> words = {};  ///< of a command that does something: itself in capitals, what follows
+  std::vector<std::string> words =
+      {};  ///< of a command that does something: itself in capitals, what follows
 
   /// The desk must be asked: for rows, or to do it.
   bool needs_desk() const { return !columns.empty() || !words.empty(); }

@@ -36,8 +36,8 @@ struct deployment {
 /// The servers of an upstream, by its name.
 using cluster_source = std::function<std::shared_ptr<pool::cluster>(const std::string& upstream)>;
 
-/// Errors name the file, or the key of the configuration, and what is wrong. Without a source there is nothing
-/// to connect to: for checking only.
+/// Errors name the file, or the key of the configuration, and what is wrong. Without a source there is
+/// nothing to connect to: for checking only.
 result<std::shared_ptr<const deployment>> build_deployment(config::snapshot settings,
                                                            std::shared_ptr<const tls::ticket_keys> tickets,
                                                            const cluster_source& clusters = nullptr);

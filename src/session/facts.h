@@ -24,7 +24,7 @@ struct session_facts {
   std::uint32_t server_pid = 0;  ///< the server's process for this session; 0: not known
   std::shared_ptr<const deployment> setup;
   std::size_t listener_index = 0;
-  const config::route* route = nullptr;  ///< into `setup`; null before one was chosen
+  const config::route* route = nullptr;                         ///< into `setup`; null before one was chosen
   config::route_target target = config::route_target::primary;  ///< the route's, or the client's wish
   pool::lease lease;                                            ///< on the server that it is on
 

@@ -76,8 +76,8 @@ runtime::task<step<pool::server_secret>> authenticate_client(login_context* cont
     if (answer->finished) break;
   }
   co_return pool::server_secret{.user = std::string(context->startup.user),
-                          .password = std::move(user.password),
-                          .recovered = scram.recovered_keys()};
+                                .password = std::move(user.password),
+                                .recovered = scram.recovered_keys()};
 }
 
 namespace {
@@ -103,8 +103,10 @@ bool may_try_another(const login_context& context, const pool::login_failure& wh
   return why.what == pool::login_failure::kind::refused && another_may_do(context, why.why.code);
 }
 
-runtime::task<step<cancel_registry::ticket>> log_in_somewhere(login_context* context, pool::server_secret proved) {
-  if (auto found = co_await reach_server(context); !found) co_return std::unexpected(std::move(found.error()));
+runtime::task<step<cancel_registry::ticket>> log_in_somewhere(login_context* context,
+                                                              pool::server_secret proved) {
+  if (auto found = co_await reach_server(context); !found)
+    co_return std::unexpected(std::move(found.error()));
   const pool::server_connection& to = context->connection;
   pool::server_login_request request{.keys = context->deriver(), .server = &context->server, .tls = to.tls};
   request.cleartext_is_safe = may_send_cleartext(*context, to);

@@ -91,7 +91,8 @@ void note_server(login_context& context) {
 }
 
 runtime::task<step<cancel_registry::ticket>> pass_through(login_context* context) {
-  if (auto reached = co_await reach_server(context); !reached) co_return std::unexpected(std::move(reached.error()));
+  if (auto reached = co_await reach_server(context); !reached)
+    co_return std::unexpected(std::move(reached.error()));
   if (context->ssl_request_seen) {
     // The client asked with SSLRequest and has its S: the server is asked the same, and must agree.
     std::vector<std::byte> request;
@@ -114,7 +115,8 @@ runtime::task<step<cancel_registry::ticket>> pass_through(login_context* context
 /// heard nothing of it.
 runtime::task<step<cancel_registry::ticket>> server_login(login_context* context) {
   const auto began = context->loop->now();
-  if (auto found = co_await reach_server(context); !found) co_return std::unexpected(std::move(found.error()));
+  if (auto found = co_await reach_server(context); !found)
+    co_return std::unexpected(std::move(found.error()));
   note_server(*context);
   const auto reached = context->loop->now();
   context->time(telemetry::login_phase::server) = reached - began;

@@ -70,7 +70,7 @@ struct login_context {
   std::array<runtime::duration, telemetry::login_phase_count> times{};  ///< by telemetry::login_phase
 
   std::vector<std::byte> startup_packet;
-  protocol::startup_message startup;  ///< views into `startup_packet`
+  protocol::startup_message startup;   ///< views into `startup_packet`
   std::optional<pool::search> search;  ///< for the session's server
   pool::server_connection connection;
   pool::login_line::turn turn;  ///< at the server; given back when it has let the session in
@@ -85,9 +85,7 @@ struct login_context {
   }
   pool::cluster& cluster() const { return *facts->setup->clusters[facts->route->upstream_index]; }
   pool::interest interest() const { return {&cluster(), facts->lease.on()->id}; }
-  pool::key_deriver deriver() const {
-    return {.where = loop, .work = &shared->work, .cache = &shared->keys};
-  }
+  pool::key_deriver deriver() const { return {.where = loop, .work = &shared->work, .cache = &shared->keys}; }
   bool client_version_is_long() const;
   runtime::duration& time(telemetry::login_phase which) { return times[static_cast<std::size_t>(which)]; }
 };

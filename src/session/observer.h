@@ -74,15 +74,15 @@ struct endpoint_view {
   std::string name;
   std::string addresses;  ///< where the name leads, ", " between them
   std::string zone;
-  std::string state;  ///< unknown | up | down | foreign | self | leaving
-  std::string role;   ///< unknown | primary | replica | superseded
-  std::string said;   ///< why it is so; may be empty
+  std::string state;                    ///< unknown | up | down | foreign | self | leaving
+  std::string role;                     ///< unknown | primary | replica | superseded
+  std::string said;                     ///< why it is so; may be empty
   std::uint64_t system_identifier = 0;  ///< 0: not known
   std::uint32_t timeline = 0;           ///< 0: not known
   int version = 0;                      ///< server_version_num; 0: not known
   std::optional<double> lag_seconds;
   std::optional<std::uint64_t> lag_bytes;
-  double since_seconds = 0;           ///< how long state and role have been so
+  double since_seconds = 0;             ///< how long state and role have been so
   std::optional<double> asked_seconds;  ///< since its last answer; nothing: it never gave one
   double ejected_seconds = 0;           ///< how long it will still rest; 0: it does not
   std::uint64_t sessions = 0;
@@ -100,8 +100,8 @@ struct upstream_view {
   std::uint64_t held = 0;   ///< sessions that wait for a server now
   std::uint64_t holds = 0;  ///< that ever did, and how long in all
   double held_seconds = 0;
-  std::uint64_t failovers = 0;   ///< times that a primary was lost and one was found again
-  double last_gap_seconds = 0;   ///< how long there was none the last time
+  std::uint64_t failovers = 0;  ///< times that a primary was lost and one was found again
+  double last_gap_seconds = 0;  ///< how long there was none the last time
   std::vector<endpoint_view> endpoints;
 };
 

@@ -181,7 +181,8 @@ relay_actions relay_machine::server_finished(const relay_view& view) {
     actions.end = orderly_cause(view);
     return actions;
   }
-  if (view.client_boundary && !view.client_unsent && !view.fatal && !view.terminate_seen && !view.replication) {
+  if (view.client_boundary && !view.client_unsent && !view.fatal && !view.terminate_seen &&
+      !view.replication) {
     // It went without a word, as when its postmaster was killed.
     actions.tell_client = view.idle ? server_gone_error() : server_lost_error();
     actions.end = orderly_cause(view);

@@ -154,10 +154,11 @@ runtime::task<step<bool>> ask_for_recovery(login_context* context) {
     if (type == 'Z') break;
   }
   if (answer) co_return *answer;
-  co_return std::unexpected(refused({.source = error_source::server,
-                                     .reaction = error_reaction::retry,
-                                     .code = sqlstates::cannot_connect_now,
-                                     .message = "whether the server is in recovery cannot be known: " + problem}));
+  co_return std::unexpected(
+      refused({.source = error_source::server,
+               .reaction = error_reaction::retry,
+               .code = sqlstates::cannot_connect_now,
+               .message = "whether the server is in recovery cannot be known: " + problem}));
 }
 
 bool role_matters(const login_context& context) {
@@ -216,7 +217,8 @@ runtime::task<step<cancel_registry::ticket>> finish_login(login_context* context
     if (!answer) co_return std::unexpected(std::move(answer.error()));
     in_recovery = *answer;
   }
-  if (auto fits = check_role(*context, in_recovery); !fits) co_return std::unexpected(std::move(fits.error()));
+  if (auto fits = check_role(*context, in_recovery); !fits)
+    co_return std::unexpected(std::move(fits.error()));
   context->client.write(out);
   co_return messages.take_cancel_ticket();
 }

@@ -36,8 +36,8 @@ class server_messages {
 void append_frame(std::vector<std::byte>& out, const protocol::frame& message);
 
 /// After AuthenticationOk: up to ReadyForQuery, which is written to the client together with all before it,
-/// once it is certain that the server is what the route wants (product.md G9). `out` begins with what is still
-/// to be written; where the server will not do, the client has heard nothing of it.
+/// once it is certain that the server is what the route wants (product.md G9). `out` begins with what is
+/// still to be written; where the server will not do, the client has heard nothing of it.
 runtime::task<step<cancel_registry::ticket>> finish_login(login_context* context, std::vector<std::byte> out);
 
 /// A refusal that is about the server, not about who logs in, and there is another server to try, or time to

@@ -24,7 +24,8 @@ runtime::task<step<known_user>> from_password(login_context* context, secret_tex
                                               std::uint32_t iterations) {
   const std::string user(context->startup.user);
   const auto salt = auth::stable_salt(user, context->shared->fake_salt_secret);
-  auto keys = co_await pool::derive_keys(context->deriver(), &context->changed, user, password, salt, iterations);
+  auto keys =
+      co_await pool::derive_keys(context->deriver(), &context->changed, user, password, salt, iterations);
   if (!keys) {
     co_return std::unexpected(login_end{.cause = {cause::limit},
                                         .tell = error{.code = sqlstates::too_many_connections,

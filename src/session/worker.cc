@@ -131,7 +131,8 @@ void worker::evict(const pool::eviction& why) {
 }
 
 void worker::look_at_hold(std::shared_ptr<const pool::member> of) {
-  loop_->post([this, of = std::move(of)] { for_each_session([&](session& each) { each.look_at_hold(*of); }); });
+  loop_->post(
+      [this, of = std::move(of)] { for_each_session([&](session& each) { each.look_at_hold(*of); }); });
 }
 
 void worker::stop() {
