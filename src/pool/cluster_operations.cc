@@ -103,9 +103,32 @@ void cluster_watch::pause(answer done) {
   begin(wait_until_paused(this), std::move(done));
 }
 
+/// Where the primary stands once all is at rest: what a logical replica must have before a route may lead to
+/// it. Nothing where nobody asks the primary.
+runtime::task<std::string> cluster_watch::tell_position(cluster_watch* self) {
+  const auto* primary = self->cluster_->now()->known.primary();
+  if (primary == nullptr || !self->cluster_->now()->known.roles_are_watched) co_return std::string();
+  const auto id = primary->id;
+  const auto quiet = self->with_.loop->now();
+  const auto until = quiet + limits::command_wait / 2;
+  while (self->with_.loop->now() < until) {
+    entry* at = self->find(id);
+    if (at == nullptr) break;
+    const endpoint_report& report = at->watch->report();
+    if (report.answer && report.asked > quiet) {
+      const auto position = report.answer->position;
+      co_return fmt::format("{} is at rest at WAL position {:X}/{:X}", at->name, position >> 32,
+                            position & 0xffff'ffff);
+    }
+    at->watch->ask_now();
+    co_await wait_a_moment(self);
+  }
+  co_return std::string();
+}
+
 runtime::task<result<std::string>> cluster_watch::wait_until_paused(cluster_watch* self) {
   const bool rests = co_await wait_for_rest(self, self->with_.loop->now() + limits::pause_wait);
-  if (rests) co_return std::string();
+  if (rests) co_return co_await tell_position(self);
   co_return fail(refusal(object_in_use,
                          fmt::format("{} sessions of upstream \"{}\" are still in a transaction",
                                      self->at_work(), self->cluster_->name()),

@@ -105,6 +105,7 @@ class cluster_watch final : public endpoint_watch_owner, public cluster_listener
   void set_switching(routing::endpoint_id from, bool on);
   static runtime::task<> wait_a_moment(cluster_watch* self);
   static runtime::task<bool> wait_for_rest(cluster_watch* self, routing::moment until);
+  static runtime::task<std::string> tell_position(cluster_watch* self);
   static runtime::task<result<std::string>> wait_until_paused(cluster_watch* self);
   static runtime::task<result<std::string>> go_over(cluster_watch* self, routing::endpoint_id from,
                                                     routing::endpoint_id to, runtime::duration within);

@@ -134,7 +134,8 @@ runtime::task<connected> connect_place(connect_request request, server_place pla
   if (!ready) co_return std::unexpected(std::move(ready.error()));
   loop_guard::watched guarded;
   if (request.guard != nullptr)
-    guarded = request.guard->watch(net::socket_address::of_self(into->stream()->native_handle()));
+    guarded =
+        request.guard->watch(net::socket_address::of_self(into->stream()->native_handle()), place.address);
   send_proxy_header(request, *into);
   auto secured = co_await negotiate_tls(&with, place.endpoint.get());
   if (!secured) co_return std::unexpected(secured.error());

@@ -54,6 +54,7 @@ struct connect_failure {
     unavailable,  ///< none of the servers that are known will do (57P03)
     crowded,      ///< the turn did not come in time (53300)
     abandoned,    ///< whom it was for is gone
+    moved,        ///< its route leads elsewhere since a reload
   };
   error why;
   kind what = kind::unreachable;

@@ -23,11 +23,11 @@ constexpr std::string_view control_columns =
     " (SELECT greatest(c.timeline_id, n.min_recovery_end_timeline)"
     " FROM pg_catalog.pg_control_checkpoint() c, pg_catalog.pg_control_recovery() n)";
 constexpr std::string_view no_control_columns = ", NULL, NULL";
-constexpr std::string_view from = " FROM pg_catalog.pg_is_in_recovery() AS r";
+constexpr std::string_view from_clause = " FROM pg_catalog.pg_is_in_recovery() AS r";
 
 template <const auto& Last>
 const std::string& whole() {
-  static const std::string text = std::string(columns) + std::string(Last) + std::string(from);
+  static const std::string text = std::string(columns) + std::string(Last) + std::string(from_clause);
   return text;
 }
 

@@ -16,18 +16,26 @@ bool loop_guard::watched::looped() const {
   return at_->looped;
 }
 
-loop_guard::watched loop_guard::watch(const net::socket_address& from) {
-  if (from.is_unix() || from.port() == 0) return {};
-  std::lock_guard lock(mutex_);
-  return {this, legs_.insert(legs_.end(), {.from = from.text()})};
+namespace {
+
+std::string both(const net::socket_address& from, const net::socket_address& to) {
+  return from.text() + " " + to.text();
 }
 
-bool loop_guard::is_own(const net::socket_address& peer) {
+}  // namespace
+
+loop_guard::watched loop_guard::watch(const net::socket_address& from, const net::socket_address& to) {
+  if (from.is_unix() || from.port() == 0) return {};
+  std::lock_guard lock(mutex_);
+  return {this, legs_.insert(legs_.end(), {.ends = both(from, to)})};
+}
+
+bool loop_guard::is_own(const net::socket_address& peer, const net::socket_address& here) {
   if (peer.is_unix()) return false;
-  const std::string text = peer.text();
+  const std::string ends = both(peer, here);
   std::lock_guard lock(mutex_);
   for (leg& each : legs_) {
-    if (each.from != text) continue;
+    if (each.ends != ends) continue;
     each.looped = true;
     return true;
   }

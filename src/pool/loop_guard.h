@@ -15,7 +15,7 @@ namespace trunkline::pool {
 
 class loop_guard {
   struct leg {
-    std::string from;
+    std::string ends;  // both: an outgoing port may be in use towards several destinations
     bool looped = false;
   };
 
@@ -41,10 +41,9 @@ class loop_guard {
     std::list<leg>::iterator at_;
   };
 
-  /// `from`: this end of it.
-  watched watch(const net::socket_address& from);
-  /// Whether a connection from `peer` is one of these; it is told so.
-  bool is_own(const net::socket_address& peer);
+  watched watch(const net::socket_address& from, const net::socket_address& to);
+  /// Whether a connection that came in from `peer` at `here` is one of these; it is told so.
+  bool is_own(const net::socket_address& peer, const net::socket_address& here);
 
  private:
   std::mutex mutex_;

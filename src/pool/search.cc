@@ -137,11 +137,13 @@ runtime::task<search::verdict> search::wait_for_any(search* self, const cluster_
   cluster::held waiting(*self->request_.of, since);
   runtime::deadline deadline(*self->request_.connect.where, self->into_->changed(),
                              std::min<runtime::duration>(until - since, retry));
-  while (self->request_.of->now().get() == seen && !deadline.passed() && !self->abandoned())
+  while (self->request_.of->now().get() == seen && !deadline.passed() && !self->abandoned() && !self->moved())
     co_await self->into_->changed().wait();
   waiting.over(self->now());
   self->waited_ += self->now() - since;
   if (self->abandoned()) co_return std::unexpected(gone());
+  if (self->moved())
+    co_return std::unexpected(connect_failure{.why = {.message = "moved"}, .what = kind::moved});
   self->tried_.clear();
   co_return verdict();
 }

@@ -17,6 +17,9 @@ struct search_request {
   cluster* of = nullptr;
   config::route_target target = config::route_target::primary;
   std::string_view zone = {};
+  /// Set when the search is for the wrong servers meanwhile; it ends the next time it would wait. May be
+  /// null.
+  const bool* moved = nullptr;
   /// Whoever waits longer is ended by somebody else: the search says why before.
   runtime::time_point give_up = runtime::time_point::max();
 };
@@ -59,6 +62,7 @@ class search {
   connect_failure failure(const cluster_view* seen) const;
   runtime::time_point now() const { return request_.connect.where->now(); }
   bool abandoned() const;
+  bool moved() const { return request_.moved != nullptr && *request_.moved; }
 
   const search_request request_;
   net::channel* const into_;

@@ -23,6 +23,7 @@ struct session_facts {
   unsigned worker = 0;
   std::uint32_t server_pid = 0;  ///< the server's process for this session; 0: not known
   std::shared_ptr<const deployment> setup;
+  std::shared_ptr<const deployment> began_with;  ///< where that was another: its TLS is still in use
   std::size_t listener_index = 0;
   const config::route* route = nullptr;                         ///< into `setup`; null before one was chosen
   config::route_target target = config::route_target::primary;  ///< the route's, or the client's wish

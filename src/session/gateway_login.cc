@@ -130,12 +130,15 @@ runtime::task<step<cancel_registry::ticket>> log_in_somewhere(login_context* con
 runtime::task<step<cancel_registry::ticket>> gateway_login(login_context* context) {
   const auto began = context->loop->now();
   pool::server_secret proved{.user = std::string(context->startup.user)};
-  if (context->facts->route->auth.method == config::auth_method::scram) {
+  if (context->proved) {
+    proved = *context->proved;  // before the route led elsewhere
+  } else if (context->facts->route->auth.method == config::auth_method::scram) {
     auto user = co_await find_user(context);
     if (!user) co_return std::unexpected(std::move(user.error()));
     auto authenticated = co_await authenticate_client(context, std::move(*user));
     if (!authenticated) co_return std::unexpected(std::move(authenticated.error()));
     proved = std::move(*authenticated);
+    context->proved = proved;
   }
   const auto proved_at = context->loop->now();
   context->time(telemetry::login_phase::auth) = proved_at - began;

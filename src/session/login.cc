@@ -1,5 +1,6 @@
 #include "session/login.h"
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -82,6 +83,38 @@ step<> choose_target(login_context& context) {
   return {};
 }
 
+error moved_away() {
+  return {.reaction = error_reaction::retry,
+          .code = sqlstates::admin_shutdown,
+          .message = "the gateway's configuration has changed",
+          .hint = "Connect again."};
+}
+
+/// The route that the session waits on leads elsewhere since a reload: it goes there, as if it had come now.
+step<> begin_again(login_context& context, established& made) {
+  session_facts& facts = *context.facts;
+  const std::string listener = facts.listener().name;
+  const std::string route = facts.route->name;
+  facts.began_with = std::exchange(facts.setup, std::exchange(context.newer, nullptr));
+  context.moved = false;
+  context.search.reset();
+  context.turn = {};
+  facts.lease = {};
+  made.listener_place.give_back();
+  made.route_place.give_back();
+  const auto& listeners = facts.setup->settings->listeners;
+  const auto found = std::find_if(listeners.begin(), listeners.end(),
+                                  [&](const auto& each) { return each.name == listener; });
+  if (found == listeners.end()) return std::unexpected(refused(moved_away()));
+  facts.listener_index = static_cast<std::size_t>(found - listeners.begin());
+  if (auto chosen = choose_route(context); !chosen) return chosen;
+  // What the client has proved it has proved for this route.
+  const bool same = facts.route->name == route && facts.route->auth.method == config::auth_method::scram;
+  if (context.proved && !same) return std::unexpected(refused(moved_away()));
+  if (auto target = choose_target(context); !target) return target;
+  return take_places(context, made);
+}
+
 void note_server(login_context& context) {
   session_facts& facts = *context.facts;
   facts.endpoint = context.connection.place.address.text();
@@ -152,7 +185,9 @@ void login::start(std::unique_ptr<runtime::byte_stream> client, net::socket_addr
 }
 
 runtime::task<step<established>> login::run(login_context* context) {
-  const auto peer = context->client_address;  // of the connection, whatever a PROXY header says
+  // Of the connection, whatever a PROXY header says.
+  const auto peer = context->client_address;
+  const auto here = net::socket_address::of_self(context->client.stream()->native_handle());
   if (auto negotiated = co_await negotiate(context); !negotiated) {
     co_return std::unexpected(std::move(negotiated.error()));
   }
@@ -162,7 +197,7 @@ runtime::task<step<established>> login::run(login_context* context) {
                                                       .code = sqlstates::cannot_connect_now,
                                                       .message = "the gateway is shutting down"}});
   }
-  if (context->shared->loops.is_own(peer)) co_return std::unexpected(own_connection());
+  if (context->shared->loops.is_own(peer, here)) co_return std::unexpected(own_connection());
   established made;
   made.opaque = context->opaque;
   if (wants_console(*context)) {
@@ -178,6 +213,10 @@ runtime::task<step<established>> login::run(login_context* context) {
   if (auto target = choose_target(*context); !target) co_return std::unexpected(std::move(target.error()));
   if (auto taken = take_places(*context, made); !taken) co_return std::unexpected(std::move(taken.error()));
   auto ticket = co_await authenticate(context);
+  while (!ticket && ticket.error().moved) {
+    if (auto again = begin_again(*context, made); !again) co_return std::unexpected(std::move(again.error()));
+    ticket = co_await authenticate(context);
+  }
   if (!ticket) co_return std::unexpected(std::move(ticket.error()));
   context->turn.worked();
   context->facts->lease.on()->worked();
@@ -185,6 +224,12 @@ runtime::task<step<established>> login::run(login_context* context) {
   note_server(*context);
   made.cancel = std::move(*ticket);
   co_return made;
+}
+
+void login::configuration_changed(std::shared_ptr<const deployment> newer) {
+  context_.newer = std::move(newer);
+  context_.moved = true;
+  context_.changed.raise();
 }
 
 step<established> login::take_result() {

@@ -22,6 +22,8 @@ class login {
              void* context);
   /// Precondition: `on_done` was called.
   step<established> take_result();
+  /// Its route leads to other servers in this configuration: where it still waits for one, it goes there.
+  void configuration_changed(std::shared_ptr<const deployment> newer);
   /// Stops where it stands; the channels stay.
   void cancel() { task_ = {}; }
 

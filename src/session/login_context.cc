@@ -104,6 +104,7 @@ pool::search_request search_request_of(const login_context& context) {
                      .guard = &context.shared->loops};
   request.of = &context.cluster();
   request.target = context.facts->target;
+  request.moved = &context.moved;
   request.zone = context.settings().zone;
   request.give_up = context.facts->started + timeout - margin;
   return request;
@@ -116,6 +117,7 @@ bool may_send_cleartext(const login_context& context, const pool::server_connect
 login_end login_end_of(const net::channel& client, pool::connect_failure why) {
   using kind = pool::connect_failure::kind;
   if (why.what == kind::abandoned) return client_ended(client);
+  if (why.what == kind::moved) return {.cause = {cause::internal}, .detail = "moved", .moved = true};
   const auto what = why.what == kind::tls       ? cause::tls_server
                     : why.what == kind::crowded ? cause::limit
                                                 : cause::server_unreachable;

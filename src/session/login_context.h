@@ -30,6 +30,7 @@ struct login_end {
   std::string detail = {};
   std::optional<error> tell = {};  ///< for the client, where a sentence fits into its stream
   bool silent = false;             ///< no log line: a served CancelRequest, a port scan
+  bool moved = false;              ///< its route leads elsewhere since a reload: begin with the route again
   bool try_another = false;        ///< only this server will not do, and the client has heard nothing of it
 };
 
@@ -70,8 +71,12 @@ struct login_context {
   std::array<runtime::duration, telemetry::login_phase_count> times{};  ///< by telemetry::login_phase
 
   std::vector<std::byte> startup_packet;
-  protocol::startup_message startup;   ///< views into `startup_packet`
-  std::optional<pool::search> search;  ///< for the session's server
+  protocol::startup_message startup;  ///< views into `startup_packet`
+  /// A newer configuration under which the session's route leads to other servers.
+  std::shared_ptr<const deployment> newer;
+  bool moved = false;                         ///< there is one
+  std::optional<pool::server_secret> proved;  ///< what the client has proved, where the gateway asked it
+  std::optional<pool::search> search;         ///< for the session's server
   pool::server_connection connection;
   pool::login_line::turn turn;  ///< at the server; given back when it has let the session in
   /// The body of the server's NegotiateProtocolVersion, where it sent one.

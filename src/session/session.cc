@@ -181,6 +181,17 @@ void session::look_at_hold(const pool::member& of) {
   if (relay_ != nullptr && facts_.lease.on() == &of) relay_->look_at_hold();
 }
 
+void session::configuration_changed(const std::shared_ptr<const deployment>& newer) {
+  if (facts_.route == nullptr) return;
+  const auto& routes = newer->settings->routes;
+  const auto same = std::find_if(routes.begin(), routes.end(),
+                                 [&](const config::route& each) { return each.name == facts_.route->name; });
+  if (same != routes.end() && same->upstream == facts_.route->upstream) return;
+  if (login_ != nullptr) return login_->configuration_changed(newer);
+  const bool held = facts_.lease && facts_.lease.on()->held.load(std::memory_order_relaxed);
+  if (relay_ != nullptr && held) relay_->on_event(relay_event::leave);
+}
+
 void session::stop() {
   if (console_ != nullptr) return console_->stop();
   if (relay_ != nullptr) return relay_->on_event(relay_event::drain_over);

@@ -46,6 +46,9 @@ class session final : public relay_owner, public console_owner {
   bool told_to_drain() const { return facts_.told_to_drain; }
   /// Nothing under way and no transaction: a drain would end it at once.
   bool rests() const { return relay_ != nullptr && relay_->idle(); }
+  /// A reload: where it waits for a server, or is held at rest, and its route leads elsewhere now, it
+  /// follows.
+  void configuration_changed(const std::shared_ptr<const deployment>& newer);
   /// The grace time is over, or SIGINT.
   void stop();
 
@@ -94,7 +97,7 @@ class session final : public relay_owner, public console_owner {
 };
 
 // What an idle session is, beside two streams and its cancel target: 2 KiB of process memory, all in all.
-static_assert(sizeof(session) <= 688);
+static_assert(sizeof(session) <= 704);
 static_assert(sizeof(relay) <= 640);
 
 /// Writes `session.end`.

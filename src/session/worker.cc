@@ -76,6 +76,7 @@ void worker::configure(std::shared_ptr<const deployment> setup, std::vector<open
     acceptors_.clear();
     for (open_listener& each : listeners)
       acceptors_.push_back(std::make_unique<acceptor>(*this, std::move(each)));
+    for_each_session([&](session& each) { each.configuration_changed(setup_); });
   });
 }
 
