@@ -255,6 +255,7 @@ void gateway::stop() {
   for (auto& each : workers_)
     each->join();
   servers_.stop();
+  work_.stop();  // nothing reports to a loop any more
   const bool was_blocked = audit_.blocked();
   audit_.stop();
   watch_audit();

@@ -10,14 +10,19 @@ work_pool::work_pool(std::size_t threads, std::size_t queue_limit) : queue_limit
 }
 
 work_pool::~work_pool() {
+  stop();
+}
+
+void work_pool::stop() {
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
     waiting_.clear();
   }
   changed_.notify_all();
-  for (auto& each : threads_)
-    each.join();
+  for (auto& each : threads_) {
+    if (each.joinable()) each.join();
+  }
 }
 
 bool work_pool::submit(std::move_only_function<void()> work) {

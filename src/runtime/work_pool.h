@@ -24,8 +24,10 @@ class work_pool {
   work_pool(std::size_t threads, std::size_t queue_limit);
   work_pool(const work_pool&) = delete;
   work_pool& operator=(const work_pool&) = delete;
-  /// Waits for the jobs that run, drops those that wait.
   ~work_pool();
+  /// Waits for the jobs that run, drops those that wait and those to come; before the loops go that they
+  /// report to.
+  void stop();
 
   /// Any thread. False: the queue is full, `work` will not run.
   bool submit(std::move_only_function<void()> work);
