@@ -160,6 +160,7 @@ runtime::task<> endpoint_watch::rest(endpoint_watch* self, runtime::duration tim
 
 runtime::task<> endpoint_watch::ask(endpoint_watch* self, std::shared_ptr<const watch_setup> setup) {
   const config::health& asked = *setup->upstream().health;
+  const auto began = self->loop_.now();
   asking within(*self, asked.timeout);
   outcome done;
   if (!self->is_open()) done = co_await open(self, setup.get());
@@ -177,6 +178,11 @@ runtime::task<> endpoint_watch::ask(endpoint_watch* self, std::shared_ptr<const 
       self->full_query_ = false;
       done = co_await query(self, std::string(health_query(false)));
     }
+  }
+  if (within.too_late() && self->report_.state == endpoint_state::up && self->member_->worked_at() >= began) {
+    // A server that lets sessions in meanwhile is not down but busy.
+    self->shut();
+    co_return self->report(endpoint_state::up, timed_out(asked).error().why.message + ", but logins work");
   }
   if (within.too_late()) done = timed_out(asked);
   if (asked.user.empty() || !done) self->shut();

@@ -30,13 +30,19 @@ struct member {
   login_line line;
 
   /// A login worked: what failed before is forgotten.
-  void worked() {
+  void worked(routing::moment now) {
     std::lock_guard lock(mutex_);
+    worked_at_ = now;
     failures_ = ejections_ = 0;
     ejected_until_ = {};
   }
   /// A login failed, the server's fault. `jitter` is from 0 to 1. True: it now rests for a while.
   bool failed(routing::moment now, double jitter);
+  /// When a login worked last.
+  routing::moment worked_at() const {
+    std::lock_guard lock(mutex_);
+    return worked_at_;
+  }
   routing::moment ejected_until() const {
     std::lock_guard lock(mutex_);
     return ejected_until_;
@@ -47,6 +53,7 @@ struct member {
   int failures_ = 0;   // in a row
   int ejections_ = 0;  // since a login worked
   routing::moment ejected_until_{};
+  routing::moment worked_at_{};
 };
 
 /// A session's place on a server: counted for balancing, and how it is found when the server must be left.

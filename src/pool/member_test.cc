@@ -29,7 +29,7 @@ TEST_F(Member, RestsAfterSomeFailuresInARow) {
   EXPECT_EQ(one.ejected_until(), moment{});
   EXPECT_FALSE(one.failed(now, 0.5));
   EXPECT_FALSE(one.failed(now, 0.5));
-  one.worked();
+  one.worked({});
   EXPECT_FALSE(one.failed(now, 0.5));
   EXPECT_FALSE(one.failed(now, 0.5));
   EXPECT_EQ(one.ejected_until(), moment{});
@@ -54,7 +54,7 @@ TEST_F(Member, ALoginThatWorksMakesUpForAll) {
   (void)rest(0.5);
   (void)rest(0.5);
   EXPECT_FALSE(one.failed(now, 0.5));
-  one.worked();
+  one.worked({});
   EXPECT_EQ(one.ejected_until(), moment{});
   EXPECT_EQ(rest(0.5), 1s);
 }

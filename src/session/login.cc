@@ -219,7 +219,7 @@ runtime::task<step<established>> login::run(login_context* context) {
   }
   if (!ticket) co_return std::unexpected(std::move(ticket.error()));
   context->turn.worked();
-  context->facts->lease.on()->worked();
+  context->facts->lease.on()->worked(context->loop->now());
   context->time(telemetry::login_phase::lease) = context->search->waited();
   note_server(*context);
   made.cancel = std::move(*ticket);
