@@ -63,7 +63,11 @@ void role_judge::judge_identity(std::span<endpoint> endpoints) {
     if (each.system_identifier != 0 && !each.leaving) ++votes[each.system_identifier];
   }
   if (votes.empty()) return;
-  if (!votes.contains(system_identifier_)) {
+  // As long as some have not been asked the first to answer are no majority yet.
+  const bool all_asked = std::none_of(endpoints.begin(), endpoints.end(), [](const endpoint& each) {
+    return !each.leaving && each.state == endpoint_state::unknown;
+  });
+  if (!identity_settled_ || !votes.contains(system_identifier_)) {
     const auto most = std::max_element(votes.begin(), votes.end(),
                                        [](const auto& a, const auto& b) { return a.second < b.second; });
     const int best = most->second;
@@ -71,8 +75,10 @@ void role_judge::judge_identity(std::span<endpoint> endpoints) {
     const auto first = std::find_if(endpoints.begin(), endpoints.end(), [&](const endpoint& each) {
       return each.system_identifier != 0 && !each.leaving && votes[each.system_identifier] == best;
     });
-    forget();
-    system_identifier_ = first->system_identifier;
+    const auto identifier = first->system_identifier;
+    if (identifier != system_identifier_) forget();
+    system_identifier_ = identifier;
+    identity_settled_ = all_asked;
   }
   for (endpoint& each : endpoints) {
     if (each.system_identifier == 0 || each.system_identifier == system_identifier_) continue;

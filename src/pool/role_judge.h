@@ -37,6 +37,7 @@ class role_judge {
                  const routing::endpoint* primary) const;
 
   std::uint64_t system_identifier_ = 0;  // of the cluster; 0: not known yet
+  bool identity_settled_ = false;        // everybody had been asked when it was decided
   std::uint32_t timeline_ = 0;           // the highest that a primary was seen on
   std::uint32_t primary_ = 0;            // the endpoint that was the primary last
   std::deque<position> positions_;       // of the primary, ascending

@@ -227,6 +227,8 @@ TEST_F(RoleJudge, OfEqualVotesTheFirstInTheListCounts) {
 
 TEST_F(RoleJudge, OnceKnownTheClusterStaysAsLongAsOneOfItIsThere) {
   primary(0);
+  down(1);
+  down(2);
   (void)look();
   cluster = 7002;
   primary(1);
