@@ -93,6 +93,8 @@ inline constexpr std::chrono::seconds dns_retry = 1s;
 inline constexpr std::chrono::milliseconds dns_timeout = 5s;
 /// Endpoints of one upstream, however many its name has.
 inline constexpr std::size_t endpoints_per_upstream = 256;
+/// Of what a server said last, as it is shown and told.
+inline constexpr std::size_t endpoint_said_bytes = 512;
 /// Where the primary was when, to tell how old what a replica has is.
 inline constexpr std::size_t wal_positions = 512;
 /// No two of them are nearer.

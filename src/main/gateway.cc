@@ -18,6 +18,7 @@ namespace trunkline::main {
 namespace {
 
 constexpr std::size_t waiting_jobs = 4'096;
+constexpr std::size_t lookup_threads = 4;  // they only wait
 constexpr std::uint16_t replica_number = 1;
 
 /// Cores this process may use: its affinity mask, and a container's CPU quota (cgroup v2) where that is
@@ -59,9 +60,11 @@ gateway::gateway(telemetry::logger& log, inheritance& inherited)
       tickets_(std::make_shared<tls::ticket_keys>()),
       tickets_rotated_(std::chrono::steady_clock::now()),
       work_(std::clamp(usable_cores(), 1u, 4u), waiting_jobs),
+      lookups_(lookup_threads, waiting_jobs),
       own_tap_(audit_.add_worker()),
       servers_(std::make_unique<runtime::epoll_loop>(),
                {.keys = {.work = &work_, .cache = &keys_},
+                .lookups = &lookups_,
                 .log = &log_,
                 .loops = &loops_,
                 .evict = [this](const pool::eviction& why) { evict(why); },
@@ -255,6 +258,7 @@ void gateway::stop() {
   for (auto& each : workers_)
     each->join();
   servers_.stop();
+  lookups_.stop();
   work_.stop();  // nothing reports to a loop any more
   const bool was_blocked = audit_.blocked();
   audit_.stop();

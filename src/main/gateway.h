@@ -96,6 +96,7 @@ class gateway {
   std::shared_ptr<tls::ticket_keys> tickets_;
   runtime::time_point tickets_rotated_;
   runtime::work_pool work_;
+  runtime::work_pool lookups_;
   audit::pipeline audit_;
   audit::audit_state audit_told_;  // as the log has it
   audit::tap& own_tap_;            // for what this thread has to tell

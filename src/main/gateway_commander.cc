@@ -4,22 +4,11 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "pool/refusal.h"
 
 namespace trunkline::main {
 
-namespace {
-
-constexpr sqlstate undefined_object{"42704"};
-
-error refusal(sqlstate code, std::string message, std::string hint = "") {
-  return {.source = error_source::client,
-          .reaction = error_reaction::reject,
-          .code = code,
-          .message = std::move(message),
-          .hint = std::move(hint)};
-}
-
-}  // namespace
+using pool::refusal;
 
 result<std::string> gateway_commander::on_one(const std::string& upstream, std::chrono::milliseconds at_most,
                                               const act& what) {
@@ -29,8 +18,8 @@ result<std::string> gateway_commander::on_one(const std::string& upstream, std::
     what(watch, [done](result<std::string> answer) { done->set_value(std::move(answer)); });
   });
   if (!known)
-    return fail(
-        refusal(undefined_object, "there is no upstream \"" + upstream + "\"", "SHOW UPSTREAMS lists them."));
+    return fail(refusal(pool::undefined_object, "there is no upstream \"" + upstream + "\"",
+                        "SHOW UPSTREAMS lists them."));
   if (future.wait_for(at_most + limits::command_wait) != std::future_status::ready)
     return fail(refusal(sqlstates::internal_error, "no answer for upstream \"" + upstream + "\" in time"));
   try {

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/seconds.h"
 #include "pool/cluster_watch.h"
+#include "pool/refusal.h"
 #include "runtime/deadline.h"
 
 namespace trunkline::pool {
@@ -19,18 +20,9 @@ namespace {
 
 constexpr sqlstate object_in_use{"55006"};
 constexpr sqlstate not_in_prerequisite_state{"55000"};
-constexpr sqlstate undefined_object{"42704"};
 constexpr std::string_view promote = "SELECT pg_catalog.pg_promote(false)";
 /// How often what is waited for is looked at.
 constexpr std::chrono::milliseconds look{5};
-
-error refusal(sqlstate code, std::string message, std::string hint = "") {
-  return {.source = error_source::client,
-          .reaction = error_reaction::reject,
-          .code = code,
-          .message = std::move(message),
-          .hint = std::move(hint)};
-}
 
 }  // namespace
 

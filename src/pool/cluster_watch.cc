@@ -173,7 +173,7 @@ name_watch& cluster_watch::names_of(name_watch::question asked) {
     if (each->asked() == asked) return *each;
   }
   names_.push_back(std::make_unique<name_watch>(
-      *with_.loop, *with_.keys.work, std::move(asked),
+      *with_.loop, *with_.lookups, std::move(asked),
       [](void* self) { static_cast<cluster_watch*>(self)->dirty_.schedule(); }, this));
   return *names_.back();
 }

@@ -20,6 +20,8 @@ namespace trunkline::pool {
 struct watch_services {
   runtime::loop* loop = nullptr;
   key_deriver keys = {};
+  /// For look-ups: a resolver that is silent must not keep logins waiting for their PBKDF2.
+  runtime::work_pool* lookups = nullptr;
   telemetry::logger* log = nullptr;
   loop_guard* loops = nullptr;
   // Called on the loop's thread:

@@ -11,6 +11,7 @@
 #include "protocol/row_messages.h"
 #include "protocol/startup_message.h"
 #include "runtime/random.h"
+#include "telemetry/utf8.h"
 
 namespace trunkline::pool {
 
@@ -135,7 +136,9 @@ void endpoint_watch::shut() {
 
 void endpoint_watch::report(endpoint_state state, std::string said) {
   report_.state = state;
-  report_.said = std::move(said);
+  report_.said = said.size() <= limits::endpoint_said_bytes
+                     ? std::move(said)
+                     : telemetry::valid_utf8(said.substr(0, limits::endpoint_said_bytes)) + "...";
   owner_.endpoint_changed(*this);
 }
 

@@ -11,11 +11,21 @@ struct interest {
   routing::endpoint_id endpoint = 0;
 
   bool is_lost() const {
-    if (of == nullptr) return false;
+    return of != nullptr && check([](const routing::endpoint& its) {
+             return its.state == routing::endpoint_state::down || its.closed || its.leaving;
+           });
+  }
+  /// By PAUSE or SWITCHOVER: no fault of the server's, and no reason not to come back.
+  bool is_closed() const {
+    return of != nullptr && check([](const routing::endpoint& its) { return its.closed; });
+  }
+
+ private:
+  template <class Test>
+  bool check(Test test) const {
     const auto seen = of->now();
     for (const auto& each : seen->known.endpoints) {
-      if (each.id == endpoint)
-        return each.state == routing::endpoint_state::down || each.closed || each.leaving;
+      if (each.id == endpoint) return test(each);
     }
     return true;
   }

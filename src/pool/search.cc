@@ -72,7 +72,8 @@ bool search::is_alone(routing::endpoint_id which) const {
 }
 
 bool search::can_go_on(const pool::lease& without) const {
-  return request_.connect.upstream->hold.count() > 0 || !is_alone(without.on()->id);
+  return request_.of->now()->paused || request_.connect.upstream->hold.count() > 0 ||
+         !is_alone(without.on()->id);
 }
 
 void search::note(const std::string& name, const connect_failure& one) {
@@ -219,6 +220,7 @@ runtime::task<search::found> search::next(search* self) {
     auto made = co_await connect(self, &*choice);
     if (made) co_return found_server{std::move(*made), std::move(choice->lease), std::move(*turn)};
     if (made.error().what == kind::abandoned) co_return std::unexpected(std::move(made.error()));
+    if (interest{self->request_.of, at->id}.is_closed()) continue;  // it waits with the others
     turn->failed();
     at->failed(self->now(), std::to_integer<int>(runtime::random_bytes<1>()[0]) / 255.0);
     self->request_.of->suspect(at->id);

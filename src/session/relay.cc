@@ -260,10 +260,17 @@ void relay::look_at_hold() {
   const bool held = facts_.lease.on()->held.load(std::memory_order_relaxed);
   if (held && !opaque_) watching_rest_ = true;  // looked at after each chunk of the server from now on
   if (held && !resting_ && idle()) rest(true);
-  if (!held && resting_) {
+  if (held) return;
+  if (resting_) {
     rest(false);
     resume_client();
   }
+  watching_rest_ = must_watch_rest();
+}
+
+/// After each chunk of the server; most sessions need not.
+bool relay::must_watch_rest() const {
+  return !opaque_ && (machine_.draining() || facts_.route->limits.transaction_timeout.count() > 0);
 }
 
 void relay::rest(bool resting) {

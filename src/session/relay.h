@@ -123,6 +123,7 @@ class relay final : private audit_gate::waiter {
                                                   void (relay::*carry)(runtime::buffer));
   void gate_changed(bool open) override;
   void rest(bool resting);
+  bool must_watch_rest() const;
   void look_at_pipeline();
   void look_at_stalls();
   /// True: the peer no longer answers.

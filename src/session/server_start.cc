@@ -229,10 +229,14 @@ void leave_server(login_context& context, const login_end& why) {
     protocol::append_terminate(goodbye);
     context.server.write(goodbye);
   }
-  context.turn.failed();
-  context.facts->lease.on()->failed(context.loop->now(), 0.5);
-  context.cluster().suspect(context.facts->lease.on()->id);
-  context.search->reject(context.facts->lease, why.detail);
+  if (context.interest().is_closed()) {  // no fault of the server's
+    context.turn = {};
+  } else {
+    context.turn.failed();
+    context.facts->lease.on()->failed(context.loop->now(), 0.5);
+    context.cluster().suspect(context.facts->lease.on()->id);
+    context.search->reject(context.facts->lease, why.detail);
+  }
   context.facts->lease = {};
 }
 

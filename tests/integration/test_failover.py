@@ -365,6 +365,18 @@ def test_pause_and_resume(cluster, front, command):
         assert not shown.upstream()["paused"]
 
 
+def test_a_pause_is_nobodys_failure(cluster, front):
+    """Who is caught by it in the middle of a login waits with the others, with no hold, and no endpoint is the worse for it."""
+    shown = front(cluster).wait_roles(cluster)
+    with Visitors(shown, count=6) as visitors, shown.console() as console:
+        for _ in range(8):
+            visitors.wait(10, time.monotonic() - 0.5)
+            console.execute("pause db")
+            console.execute("resume db")
+    assert len(visitors.visits) > 30 and not visitors.failed, visitors.failed[:3]
+    assert not any(known["ejectedSeconds"] for known in shown.endpoints().values())
+
+
 def test_reconnect(cluster, front):
     """Sessions end when it hurts nobody: idle ones now, others after their transaction."""
     shown = front(cluster).wait_roles(cluster)
