@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from harness import island as islands
 from harness import partition as network
 from harness import roads
 from harness.certs import Authority
@@ -209,6 +210,15 @@ def _making_clusters(templates, place, pytestconfig):
         cluster.close()
         if not os.environ.get("TRUNKLINE_KEEP"):
             shutil.rmtree(cluster.folder, ignore_errors=True)
+
+
+@pytest.fixture
+def island():
+    """A network of its own for one server; see harness/island.py."""
+    if not islands.available():
+        pytest.skip("needs root, ip and iptables")
+    with islands.Island() as island:
+        yield island
 
 
 @pytest.fixture

@@ -120,6 +120,28 @@ def test_a_primary_that_hangs(cluster, front, partition, how):
     assert {visit.endpoint for visit in visitors.visits} == {second.endpoint}, visitors.failed[:3]
 
 
+@pytest.mark.parametrize("how", ["drop", "unplug"])
+def test_a_primary_whose_node_is_cut_off(make_cluster, front, island, how):
+    """The network between is gone, in a namespace of its own: no packet comes back, or nobody has that address. Those
+    who sit idle on it are told so too, once another is the primary."""
+    cluster = make_cluster(replicas=1, island=island)
+    first, second = cluster.members
+    shown = front(cluster, health=HEALTH | {"timeout": "500ms"}, hold=HOLD).wait_roles(cluster)
+    with shown.login() as old:
+        assert endpoint_of(old) == first.endpoint
+        getattr(island, how)()
+        shown.wait_endpoint(first, state="down")
+        waiting = background(5, lambda: timed_login(shown))
+        promoted = promote(second)
+        served = [call.result(20) for call in waiting]
+        assert {where for _, where in served} == {second.endpoint}
+        assert min(when for when, _ in served) - promoted <= 0.25 * PATIENCE
+        assert old.read_error()["C"] == "57P01"
+    island.heal()
+    shown.wait_endpoint(first, role="superseded")
+    assert shown.served_by() == second.endpoint
+
+
 def test_a_login_that_is_caught_by_a_hang(cluster, front):
     """It has sent its start-up packet to a server that does not answer any more, and nobody knows that yet."""
     first, second, _third = cluster.members

@@ -13,6 +13,7 @@ import signal
 from pathlib import Path
 
 from harness.certs import Certificate
+from harness.island import Island
 from harness.postgres import DATABASE, SUPERUSER, Server
 from harness.system import free_port, give_to_unprivileged, port_answers, run, wait_until
 
@@ -46,11 +47,12 @@ class Template(Server):
 class Member(Server):
     """One server of a cluster. It may have been any of primary, replica and gone, and become any of them again."""
 
-    def __init__(self, cluster: "Cluster", name: str, host: str, port: int):
+    def __init__(self, cluster: "Cluster", name: str, host: str, port: int, island: Island | None = None):
         template = cluster.template
         super().__init__(template.version, cluster.folder / name, template.certificate, template.client_ca)
         self.cluster, self.name, self.host, self.port = cluster, name, host, port
         self.settings = cluster.settings | {"listen_addresses": host, "cluster_name": name}
+        self._prefix = island.prefix if island else []
         self._frozen: list[int] = []
 
     def lay(self, primary: "Member | None" = None) -> None:
@@ -171,10 +173,11 @@ class Member(Server):
 
 class Cluster:
     """`addresses="distinct"`: every member has its own loopback address and all have one port, as a name with several
-    addresses in the DNS needs it. Otherwise all are at 127.0.0.1 with ports of their own."""
+    addresses in the DNS needs it. Otherwise all are at 127.0.0.1 with ports of their own, and the first, where it is
+    given an island, there; it is followed over its unix socket, so that the cluster itself is never cut."""
 
     def __init__(self, template: Template, folder: Path, *, replicas: int = 2, addresses: str = "one",
-                 settings: dict | None = None):
+                 settings: dict | None = None, island: Island | None = None):
         self.template = template
         self.folder = folder
         self.settings = settings or {}
@@ -182,7 +185,7 @@ class Cluster:
         self._port = 0
         folder.mkdir(parents=True, exist_ok=True)
         give_to_unprivileged(folder)
-        self.primary = self._new_member()
+        self.primary = self._new_member(island)
         self.members = [self.primary]
         for _ in range(replicas):
             self.members.append(self._new_member())
@@ -197,10 +200,10 @@ class Cluster:
         self.wait_streaming()
         return self
 
-    def _new_member(self) -> Member:
+    def _new_member(self, island: Island | None = None) -> Member:
         number = len(getattr(self, "members", [])) + 1
         if not self._net:
-            return Member(self, f"m{number}", "127.0.0.1", free_port())
+            return Member(self, f"m{number}", island.address if island else "127.0.0.1", free_port(), island)
         while not self._port or port_answers(self._port, f"{self._net}.{number}"):
             self._port = free_port()
         return Member(self, f"m{number}", f"{self._net}.{number}", self._port)

@@ -69,6 +69,7 @@ class Server:
         self._client_ca = client_ca
         self._settings = _SETTINGS | (settings or {})
         self._process: subprocess.Popen | None = None
+        self._prefix: list[str] = []  # what starts it somewhere else
 
     def create(self) -> "Server":
         """initdb, the settings, the roles. Ends with the server running."""
@@ -108,7 +109,8 @@ class Server:
     def begin(self) -> None:
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
-                as_unprivileged([self.bin / "postgres", "-D", self.data, "-p", self.port, "-k", self.socket_folder]),
+                self._prefix + as_unprivileged([self.bin / "postgres", "-D", self.data, "-p", self.port,
+                                                "-k", self.socket_folder]),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True)
 
     def wait_started(self) -> None:
