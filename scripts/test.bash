@@ -115,8 +115,9 @@ run_stage() {
     fuzz) fuzz_smoke ;;
     tidy) pytest_stage tidy tests/tidy ;;
     integration) integration_tests dev "${short[@]}" ;;
-    integration-asan) integration_tests asan --quick --servers 18 ;;
-    integration-tsan) integration_tests tsan --quick --servers 15 ;;
+    # Memory is the same in every mode that ends TLS, and threads are the same in all.
+    integration-asan) integration_tests asan --quick --servers 18 --modes tls-scram,passthrough ;;
+    integration-tsan) integration_tests tsan --quick --servers 15 --modes plain,tls-scram ;;
   esac
 }
 

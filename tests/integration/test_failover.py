@@ -255,6 +255,7 @@ async def _log_in(port: int, packet: bytes) -> str:
             kind, size = struct.unpack("!ci", await reader.readexactly(5))
             body = await reader.readexactly(size - 4)
             if kind == b"Z":
+                _served.append(time.monotonic())
                 return ""
             if kind == b"E":
                 return body.decode(errors="replace")
@@ -263,6 +264,7 @@ async def _log_in(port: int, packet: bytes) -> str:
 
 
 _open: list[asyncio.StreamWriter] = []  # or they would close
+_served: list[float] = []  # when each had its ReadyForQuery
 
 
 async def crowd(port: int, count: int, arrived) -> list[str]:
@@ -273,8 +275,16 @@ async def crowd(port: int, count: int, arrived) -> list[str]:
         while len(_open) < count and not all(each.done() for each in logins):
             await asyncio.sleep(0.01)
         await asyncio.to_thread(arrived)
-        return await asyncio.wait_for(asyncio.gather(*logins), 200)
+        released = time.monotonic()
+        said = await asyncio.wait_for(asyncio.gather(*logins), 200)
+        waits = sorted(when - released for when in _served)
+        if waits:
+            print(f"\n{len(waits)} logins, s after the new primary: " + ", ".join(
+                f"{name} {waits[int((len(waits) - 1) * part)]:.3f}"
+                for name, part in (("first", 0), ("p50", 0.5), ("p99", 0.99), ("last", 1))))
+        return said
     finally:
+        _served.clear()
         for writer in _open:
             writer.close()
         _open.clear()
