@@ -12,19 +12,6 @@ namespace {
 /// Receiving pauses while this much waits to be read: one whole message of a login, and what came with it.
 constexpr std::size_t unread_limit = 2 * limits::login_message_bytes;
 
-std::vector<runtime::buffer> copy_to_buffers(runtime::loop& loop, byte_span bytes) {
-  std::vector<runtime::buffer> parts;
-  while (!bytes.empty()) {
-    const bool small = bytes.size() <= limits::buffer_bytes_small;
-    parts.push_back(loop.buffers().lend(small ? runtime::buffer_size::small : runtime::buffer_size::large));
-    const std::size_t count = std::min(bytes.size(), parts.back().room().size());
-    std::memcpy(parts.back().room().data(), bytes.data(), count);
-    parts.back().commit(count);
-    bytes = bytes.subspan(count);
-  }
-  return parts;
-}
-
 }  // namespace
 
 channel::~channel() {
@@ -111,7 +98,7 @@ std::vector<std::byte> channel::take_unread() {
 }
 
 std::vector<runtime::buffer> channel::take_unread_buffers() {
-  std::vector<runtime::buffer> taken = copy_to_buffers(*loop_, unread());
+  std::vector<runtime::buffer> taken = loop_->buffers().copies(unread());
   unread_ = {};
   start_ = 0;
   return taken;
@@ -119,7 +106,7 @@ std::vector<runtime::buffer> channel::take_unread_buffers() {
 
 void channel::write(byte_span bytes) {
   written_ += bytes.size();
-  for (runtime::buffer& part : copy_to_buffers(*loop_, bytes)) {
+  for (runtime::buffer& part : loop_->buffers().copies(bytes)) {
     if (broken() || stream_->send(std::move(part)) == runtime::sending::broken) return;
   }
 }

@@ -1,5 +1,7 @@
 #include "runtime/buffer.h"
 
+#include <algorithm>
+#include <cstring>
 #include <new>
 
 #include "base/limits.h"
@@ -24,6 +26,19 @@ buffer_pool::~buffer_pool() {
       ::operator delete(block);
     }
   }
+}
+
+std::vector<buffer> buffer_pool::copies(byte_span bytes) {
+  std::vector<buffer> parts;
+  while (!bytes.empty()) {
+    const bool small = bytes.size() <= limits::buffer_bytes_small;
+    parts.push_back(lend(small ? buffer_size::small : buffer_size::large));
+    const std::size_t count = std::min(bytes.size(), parts.back().room().size());
+    std::memcpy(parts.back().room().data(), bytes.data(), count);
+    parts.back().commit(count);
+    bytes = bytes.subspan(count);
+  }
+  return parts;
 }
 
 buffer buffer_pool::lend(buffer_size size) {

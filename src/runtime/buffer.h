@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <utility>
+#include <vector>
 
 #include "base/bytes.h"
 
@@ -76,6 +77,8 @@ class buffer_pool {
   ~buffer_pool();
 
   buffer lend(buffer_size size);
+  /// As many as it takes to hold a copy.
+  std::vector<buffer> copies(byte_span bytes);
   std::size_t lent() const { return lent_; }
 
  private:

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "runtime/buffer.h"
 
@@ -46,6 +47,18 @@ class stream_handler {
 /// `on_end` says why.
 enum class sending : std::uint8_t { done, held, broken };
 
+class byte_stream;
+class loop;
+
+/// A stream on its way from one loop to another. Owner: one thread at a time; destroying it closes the
+/// connection.
+class parked_stream {
+ public:
+  virtual ~parked_stream() = default;
+  /// On the thread of that loop: the stream again, paused, without a handler. Once.
+  virtual std::unique_ptr<byte_stream> unpark(loop& where) = 0;
+};
+
 class byte_stream {
  public:
   byte_stream() = default;
@@ -65,6 +78,9 @@ class byte_stream {
   virtual std::size_t unsent() = 0;
   /// FIN, once everything sent before has gone.
   virtual void finish_sending() = 0;
+  /// Takes the connection out of its loop: the stream is closed for whoever holds it. Null: it cannot now
+  /// (bytes are on their way, or it is broken), and goes on.
+  virtual std::unique_ptr<parked_stream> park() { return nullptr; }
   /// Ends both directions now and discards what is unsent. No callback comes afterwards.
   virtual void close() = 0;
   /// As `close`, but the peer sees a reset.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "runtime/unique_fd.h"
 
 namespace trunkline::runtime {
 namespace {
@@ -26,6 +27,16 @@ stream_end end_of(int code) {
       return {stream_end::kind::failed, code};
   }
 }
+
+/// What is unread stays with the kernel, which tells the next loop of it.
+class parked_socket final : public parked_stream {
+ public:
+  explicit parked_socket(unique_fd socket) : socket_(std::move(socket)) {}
+  std::unique_ptr<byte_stream> unpark(loop& where) override { return where.adopt(socket_.release()); }
+
+ private:
+  unique_fd socket_;
+};
 
 int pending_error(int fd) {
   int code = 0;
@@ -216,6 +227,15 @@ void epoll_stream::fail_later(int code) {
   broken_ = true;
   failure_ = code;
   queue();
+}
+
+std::unique_ptr<parked_stream> epoll_stream::park() {
+  if (fd_ < 0 || connecting_ || broken_ || ended_ || finish_ || unsent() > 0) return nullptr;
+  loop_->remove(fd_, this);
+  if (queued_) loop_->forget_unfinished(this);
+  receiving_ = false;
+  ended_ = true;
+  return std::make_unique<parked_socket>(unique_fd(std::exchange(fd_, -1)));
 }
 
 void epoll_stream::close() {

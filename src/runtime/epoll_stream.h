@@ -19,6 +19,7 @@ class epoll_stream final : public byte_stream, public epoll_target, private batc
   sending send(buffer data) override;
   std::size_t unsent() override;
   void finish_sending() override;
+  std::unique_ptr<parked_stream> park() override;
   void close() override;
   void reset() override;
   int native_handle() const override { return fd_; }

@@ -196,6 +196,35 @@ void tls_stream::on_end(stream_end end) {
   process();
 }
 
+namespace {
+
+/// What TLS keeps between two records goes along.
+class parked_tls final : public runtime::parked_stream {
+ public:
+  parked_tls(std::unique_ptr<runtime::parked_stream> lower, engine session)
+      : lower_(std::move(lower)), engine_(std::move(session)) {}
+  std::unique_ptr<runtime::byte_stream> unpark(runtime::loop& where) override {
+    return std::make_unique<tls_stream>(where, lower_->unpark(where), std::move(engine_));
+  }
+
+ private:
+  std::unique_ptr<runtime::parked_stream> lower_;
+  engine engine_;
+};
+
+}  // namespace
+
+std::unique_ptr<runtime::parked_stream> tls_stream::park() {
+  const bool at_rest = engine_.established() && cipher_.empty() && behind_.empty() &&
+                       !engine_.has_plaintext() && engine_.pending_output() == 0;
+  if (closed_ || lower_ended_ || end_told_ || processing_ || !at_rest) return nullptr;
+  auto below = lower_->park();
+  if (below == nullptr) return nullptr;
+  closed_ = true;
+  later_.cancel();
+  return std::make_unique<parked_tls>(std::move(below), std::move(engine_));
+}
+
 void tls_stream::close() {
   if (closed_) return;
   closed_ = true;

@@ -30,6 +30,7 @@ class tls_stream final : public runtime::byte_stream, private runtime::stream_ha
   runtime::sending send(runtime::buffer data) override;
   std::size_t unsent() override { return lower_->unsent(); }
   void finish_sending() override;
+  std::unique_ptr<runtime::parked_stream> park() override;
   void close() override;
   void reset() override;
   int native_handle() const override { return lower_->native_handle(); }
