@@ -1,0 +1,117 @@
+#include "sql/effects_cache.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <string>
+
+namespace trunkline::sql {
+namespace {
+
+constexpr std::array<std::byte, 16> secret{std::byte{1}, std::byte{2}, std::byte{3}};
+
+TEST(EffectsCache, TextsThatDifferInConstantsAreOneEntry) {
+  effects_cache cache(secret);
+  EXPECT_TRUE(cache.look("select * from t where a = 1 and b = 'x'").clean());
+  EXPECT_TRUE(cache.look("SELECT * from t /* y */ where a = 22 and b = 'it''s'").clean());
+  EXPECT_TRUE(cache.look("select f('a')").has(effect::inspect));
+  EXPECT_TRUE(cache.look("select f('b')").has(effect::inspect));
+  EXPECT_EQ(cache.misses(), 2U);
+  EXPECT_EQ(cache.hits(), 2U);
+}
+
+TEST(EffectsCache, WhereConstantsDecideTheWholeTextCounts) {
+  effects_cache cache(secret);
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_THAT(cache.look("select set_config('a', 'x', false)").settings, testing::ElementsAre("a"));
+    EXPECT_THAT(cache.look("select set_config('b', 'x', false)").settings, testing::ElementsAre("b"));
+    EXPECT_TRUE(cache.look("select set_config('b', 'x', true)").clean());
+    EXPECT_FALSE(cache.look("select E'\\001'").has(effect::inspect));
+    EXPECT_TRUE(cache.look("select E'\\000'").has(effect::inspect)) << "the grammar refuses it";
+    EXPECT_FALSE(cache.look("select 1::float(1)").has(effect::inspect));
+    EXPECT_TRUE(cache.look("select 1::float(0)").has(effect::inspect));
+  }
+  EXPECT_EQ(cache.misses(), 7U);
+  EXPECT_EQ(cache.hits(), 7U);
+}
+
+TEST(EffectsCache, WhatCannotBeJudgedIsNoEntry) {
+  effects_cache cache(secret);
+  const std::string large(limits::sql_text_bytes + 1, ' ');
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(cache.look(large), unknown_effects());
+    EXPECT_EQ(cache.look("select '\\'", {.standard_conforming_strings = false}), unknown_effects());
+  }
+  EXPECT_EQ(cache.refused(), 6U);
+  EXPECT_EQ(cache.misses() + cache.hits(), 0U);
+  EXPECT_TRUE(cache.look("select '\\'").clean());
+}
+
+TEST(EffectsCache, ForgetsWhatWasNotAskedForAndStaysRight) {
+  effects_cache cache(secret, 8);
+  const auto text = [](int number) { return "set a" + std::to_string(number) + " = 1"; };
+  for (int i = 0; i < 200; ++i) {
+    EXPECT_EQ(cache.look(text(i)).settings.front(), "a" + std::to_string(i));
+    EXPECT_EQ(cache.look(text(0)).settings.front(), "a0") << "asked for all the time";
+  }
+  EXPECT_EQ(cache.misses(), 200U);
+  EXPECT_EQ(cache.look(text(1)).settings.front(), "a1");
+  EXPECT_EQ(cache.misses(), 201U) << "forgotten, and found again";
+}
+
+TEST(EffectsCache, HoldsWhatItIsToldTo) {
+  effects_cache cache(secret, 1024);
+  for (int round = 0; round < 2; ++round)
+    for (int i = 0; i < 256; ++i)
+      cache.look("select a" + std::to_string(i));
+  EXPECT_GE(cache.hits(), 250U) << "a quarter full: few groups have more than eight";
+}
+
+// Statements made of pieces, with other constants each time: the cache says what the grammar says.
+
+rc::Gen<std::string> constant() {
+  return rc::gen::oneOf(
+      rc::gen::element<std::string>("1", "0", "22", "2147483647", "2147483648", "1.5", ".5e3", "'a'", "''",
+                                    "'it''s'", "'--'", "';'", "'\\'", "E'\\''", "E'\\n'", "E'\\000'",
+                                    "E'\\x41'", "U&'\\0041'", "U&'\\zzzz'", "B'01'", "B'1''0'", "X'1f'",
+                                    "N'a'", "$$a$$", "$x$'$$;$x$", "'a'\n'b'", "'pg_temp'", "'search_path'",
+                                    "'role'", "true", "false", "null", "0x1f", "1a"),
+      rc::gen::map(rc::gen::inRange(0, 1'000'000'000), [](int value) { return std::to_string(value); }));
+}
+
+rc::Gen<std::string> filled(const std::string& pattern) {
+  return rc::gen::exec([pattern] {
+    std::string text;
+    for (const char c : pattern)
+      text += c == '?' ? *constant() : std::string(1, c);
+    return text;
+  });
+}
+
+rc::Gen<std::string> statement() {
+  return rc::gen::mapcat(
+      rc::gen::element<std::string>(
+          "select ?", "select * from t where a = ? and b in (?, ?)", "insert into t values (?, ?), (?, ?)",
+          "update t set a = ? where b = ?", "delete from t where a = ?", "select set_config(?, ?, ?)",
+          "select f(?)", "select pg_advisory_lock(?)", "select cast(? as float(?))",
+          "select a from t limit ? offset ?", "set a.b = ?", "set local search_path = ?", "set time zone ?",
+          "explain (analyze ?) select ?", "fetch ? from c", "select ? from t where ? union select ?",
+          "select interval ? day, ?::numeric(?, ?)", "select date ?",
+          "declare c cursor with hold for select ?", "copy t to stdout (format ?)", "prepare transaction ?",
+          "select ? uescape ?", "select a[?] from t", "begin; select ?; commit", "select ?; set x = ?",
+          "select ? ? from t", "alter table t alter column ? set statistics ?", "notify a, ?", "load ?",
+          "comment on table t is ?", "select xmlparse(document ?), ? is distinct from ?",
+          "select ? /* ? */ -- ?\n"),
+      filled);
+}
+
+RC_GTEST_PROP(EffectsCache, SaysWhatTheGrammarSays, ()) {
+  static effects_cache cache(secret, 64);
+  const std::string text = *statement();
+  RC_ASSERT(cache.look(text) == find_effects(text));
+  RC_ASSERT(cache.look(text) == find_effects(text));
+}
+
+}  // namespace
+}  // namespace trunkline::sql
