@@ -57,6 +57,38 @@ inline constexpr std::chrono::milliseconds drain_grace = 30s;
 /// Connections to one endpoint that are being opened; the rest wait in order.
 inline constexpr std::size_t logins_per_endpoint = 16;
 inline constexpr std::chrono::milliseconds login_wait = 30s;
+/// Pooled server connections (docs/pooling.md): of one pool, how old they get, and how long unused.
+inline constexpr std::size_t pool_size = 20;
+inline constexpr std::chrono::milliseconds pool_lifetime = 1h;
+inline constexpr std::chrono::milliseconds pool_idle = 10min;
+/// From the connect of a pooled server connection to its ReadyForQuery.
+inline constexpr std::chrono::milliseconds link_login = 30s;
+/// For the statements that remove a client's traces.
+inline constexpr std::chrono::milliseconds link_reset = 10s;
+/// Who waits at another worker gets a connection first where the wait there is a quarter longer, and this.
+inline constexpr std::chrono::milliseconds pool_unfairness = 1ms;
+/// After a failed attempt to add a connection to a pool that has others.
+inline constexpr std::chrono::milliseconds pool_retry = 100ms;
+inline constexpr std::chrono::milliseconds pool_retry_most = 2s;
+/// Idle connections are looked at no more often.
+inline constexpr std::chrono::milliseconds pool_care = 100ms;
+/// Different start-up settings of clients whose greeting is remembered, for each pool.
+inline constexpr std::size_t pool_welcomes = 256;
+/// Statements that one server connection has prepared; the one unused for longest is closed.
+inline constexpr std::size_t prepared_per_link = 500;
+/// Named statements of one client: how many, and of what size in all. More ends it with 53400.
+inline constexpr std::size_t prepared_per_session = 20000;
+inline constexpr std::size_t prepared_bytes_per_session = 32 * 1024 * 1024;
+/// Of a client's message that must be whole before it can be passed on (transaction pooling).
+inline constexpr std::size_t pooled_message = 1024 * 1024;
+/// Of a larger one: what holds its names.
+inline constexpr std::size_t pooled_message_head = 1024;
+/// An unnamed statement that is larger cannot be used again in a later transaction.
+inline constexpr std::size_t unnamed_statement = 8 * 1024;
+/// How long a cancel request waits for the pooled session that it is for.
+inline constexpr std::chrono::milliseconds cancel_patience = 30s;
+/// Names and values of settings that one client has changed. More pins it.
+inline constexpr std::size_t session_settings = 64 * 1024;
 /// A new endpoint that does not answer is left for another one after this, if there is another.
 inline constexpr std::chrono::milliseconds connect_patience = 1s;
 /// All that a server says between the start-up packet and its first ReadyForQuery.
@@ -193,6 +225,16 @@ inline constexpr std::size_t audit_index_statements = 100'000;
 inline constexpr std::size_t audit_index_text_bytes = 4 * 1024;
 /// A longer line is not one of ours.
 inline constexpr std::size_t audit_line_bytes = 256 * 1024 * 1024;
+
+// What a statement's text tells of its session (src/sql/).
+/// A longer text is not shown to the grammar, nor one nested more deeply.
+inline constexpr std::size_t sql_text_bytes = 16 * 1024;
+inline constexpr std::size_t sql_depth = 1'000;
+/// Settings that one text is said to touch, and of each name.
+inline constexpr std::size_t sql_settings = 16;
+inline constexpr std::size_t sql_setting_bytes = 128;
+/// Texts whose effects a worker remembers, by their normal form.
+inline constexpr std::size_t sql_cache_entries = 4'096;
 
 // Observation.
 /// Exchanges whose requests wait behind each other in one session; further ones are told as one.

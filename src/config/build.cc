@@ -94,7 +94,8 @@ route build_route(section& from) {
   made.upstream = from.text("upstream");
   made.target = from.choice("target", route_targets);
   made.database = from.text("database");
-  from.choice_word("pooling");
+  made.pooling = from.choice("pooling", pooling_modes);
+  made.on_unsafe = from.choice("onUnsafe", unsafe_policies);
   made.auth = build_auth(from.child("auth"));
   made.login = build_credentials(from.child("credentials"));
   made.parameters = from.parameters("settings");
@@ -159,6 +160,10 @@ upstream build_upstream(section& from) {
   section pool = from.child("pool");
   made.max_logins = static_cast<std::size_t>(pool.integer("maxLogins"));
   made.max_wait = pool.duration("maxWait");
+  made.pool.size = static_cast<std::size_t>(pool.integer("size"));
+  made.pool.min_idle = static_cast<std::size_t>(pool.integer("minIdle"));
+  made.pool.max_lifetime = pool.duration("maxLifetime");
+  made.pool.idle_timeout = pool.duration("idleTimeout");
   made.hold = from.child("failover").duration("hold");
   made.tls = build_upstream_tls(from.child("tls"), made.endpoints, made.found);
   made.connect_timeout = from.duration("connectTimeout");

@@ -61,6 +61,8 @@ void check_passthrough(const joined_route& route, const listener& from) {
   refuse(!route.self.database.empty(), "database", "another database cannot be asked for",
          "to be left out" + elsewhere);
   refuse(!route.self.parameters.empty(), "settings", "settings cannot be sent", "to be left out" + elsewhere);
+  refuse(route.self.pooling != pooling_mode::off, "pooling", "server connections cannot be shared",
+         "off" + elsewhere);
   refuse(route.self.limits.transaction_timeout.count() != 0, "limits.transactionTimeout",
          "transactions cannot be seen", "0" + elsewhere);
   const bool has_socket = std::any_of(route.to.endpoints.begin(), route.to.endpoints.end(),
@@ -229,6 +231,33 @@ bool all_sound(const check_input& in, const std::string& parent,
                      [&](std::string_view leaf) { return in.state.sound(parent + std::string(leaf)); });
 }
 
+/// A shared server connection was logged in for nobody in particular.
+void check_pooling(const joined_route& route) {
+  const auto& self = route.self;
+  if (self.pooling == pooling_mode::off) {
+    if (self.on_unsafe == unsafe_policy::refuse)
+      route.in.problem(route.key("onUnsafe"), "has no use without pooling", "pooling: transaction");
+    return;
+  }
+  const auto mode = name_of(pooling_modes, self.pooling);
+  if (self.auth.method == auth_method::server) {
+    route.in.problem(
+        route.key("pooling"),
+        fmt::format("`{}` needs the gateway to authenticate clients: a server asks each client for a "
+                    "proof of its own",
+                    mode),
+        "auth: {method: scram}, or off");
+  }
+  if (route.to.proxy_protocol != proxy_header::off) {
+    route.in.problem(
+        route.key("pooling"),
+        fmt::format("`{}` does not go with upstreams[{}].proxyProtocol, which names one client to the "
+                    "server for each connection",
+                    mode, self.upstream_index),
+        "off, or an upstream without proxyProtocol");
+  }
+}
+
 }  // namespace
 
 void check_route(const check_input& in, std::size_t index) {
@@ -247,6 +276,7 @@ void check_route(const check_input& in, std::size_t index) {
     if (known && may_come_from(self.match, in.value.listeners[i])) route.listeners.push_back(i);
   }
   check_auth_keys(route);
+  if (all_sound(in, key, {".pooling", ".onUnsafe"})) check_pooling(route);
   if (self.auth.method == auth_method::server) check_server_auth(route);
   if (self.auth.method == auth_method::scram) check_scram_auth(route);
   if (self.auth.method == auth_method::trust) check_trust_auth(route);

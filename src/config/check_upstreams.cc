@@ -102,6 +102,9 @@ void check_upstreams(const check_input& in) {
     if (in.state.sound(key + ".endpoints") && in.state.sound(key + ".discovery"))
       check_discovery(in, one, key);
     if (in.state.sound(key + ".health")) check_health(in, one, key);
+    if (in.state.sound(key + ".pool") && one.pool.min_idle > one.pool.size)
+      in.problem(key + ".pool.minIdle", fmt::format("is more than the pool's size, {}", one.pool.size),
+                 "at most as many");
     const bool joined = in.state.sound("listeners") && in.state.sound("routes");
     if (joined && !one.health && stands(in.root, key + ".tls") && tls_passes_through(in.value, one)) {
       in.warn(key + ".tls", "has no effect: all its clients' TLS passes through from end to end",

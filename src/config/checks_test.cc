@@ -253,6 +253,9 @@ TEST(Checks, LoginsMayAllWaitButSomeMustGo) {
     return with_upstream("{name: db, endpoints: ['db:1'], pool: {" + pool + "}}");
   };
   EXPECT_THAT(with("maxLogins: 1, maxWait: 1ms"), IsEmpty());
+  EXPECT_THAT(with("size: 2, minIdle: 3"),
+              ElementsAre(HasSubstr("upstreams[0].pool.minIdle: is more than the pool's size, 2")));
+  EXPECT_THAT(with("size: 0"), ElementsAre(HasSubstr("upstreams[0].pool.size: `0` is out of range")));
   EXPECT_THAT(with("maxLogins: 0"),
               ElementsAre(HasSubstr("upstreams[0].pool.maxLogins: `0` is out of range")));
   EXPECT_THAT(with("maxWait: 0"), ElementsAre(HasSubstr("upstreams[0].pool.maxWait: `0` is out of range")));
@@ -319,7 +322,15 @@ TEST(Checks, AuthKeysBelongToTheirMethod) {
           "trust)"));
   EXPECT_THAT(
       with_route("{name: app, upstream: db, pooling: transaction}"),
-      ElementsAre("4:38: routes[0].pooling: `transaction` is not supported by this version (expected off)"));
+      ElementsAre(
+          "4:38: routes[0].pooling: `transaction` needs the gateway to authenticate clients: a server asks "
+          "each client for a proof of its own (expected auth: {method: scram}, or off)"));
+  EXPECT_THAT(
+      with_route("{name: app, upstream: db, onUnsafe: refuse}"),
+      ElementsAre("4:39: routes[0].onUnsafe: has no use without pooling (expected pooling: transaction)"));
+  EXPECT_THAT(
+      with_route("{name: app, upstream: db, pooling: session, auth: {method: scram, verifierFile: v}}"),
+      IsEmpty());
 }
 
 TEST(Checks, TrustIsForThisMachineOnly) {

@@ -31,6 +31,12 @@ inline constexpr std::array<enum_name<route_target>, 4> route_targets{
      {"replica", route_target::replica},
      {"preferReplica", route_target::prefer_replica},
      {"any", route_target::any}}};
+inline constexpr std::array<enum_name<pooling_mode>, 3> pooling_modes{
+    {{"off", pooling_mode::off},
+     {"session", pooling_mode::session},
+     {"transaction", pooling_mode::transaction}}};
+inline constexpr std::array<enum_name<unsafe_policy>, 2> unsafe_policies{
+    {{"pin", unsafe_policy::pin}, {"refuse", unsafe_policy::refuse}}};
 inline constexpr std::array<enum_name<auth_method>, 3> auth_methods{
     {{"server", auth_method::server}, {"scram", auth_method::scram}, {"trust", auth_method::trust}}};
 inline constexpr std::array<enum_name<upstream_tls_mode>, 5> upstream_tls_modes{

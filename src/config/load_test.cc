@@ -39,9 +39,6 @@ TEST(Load, KeysAreKnownOrRefused) {
   EXPECT_THAT(with_rest("access: {}\n"),
               ElementsAre("7:1: access: not supported by this version (expected to be left out)"));
   EXPECT_THAT(
-      with_upstream("{name: db, endpoints: ['db:5432'], pool: {size: 20}}"),
-      ElementsAre("6:45: upstreams[0].pool.size: not supported by this version (expected to be left out)"));
-  EXPECT_THAT(
       with_upstream("{name: db, discovery: {kubernetes: {}}}"),
       ElementsAre("6:26: upstreams[0].discovery.kubernetes: not supported by this version (expected to be "
                   "left out)"));

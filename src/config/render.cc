@@ -173,7 +173,8 @@ void write_route(writer& out, const route& one) {
   out.text("upstream", one.upstream);
   out.line("target", name_of(route_targets, one.target));
   out.text_if("database", one.database);
-  out.line("pooling", "off");
+  out.line("pooling", name_of(pooling_modes, one.pooling));
+  out.line("onUnsafe", name_of(unsafe_policies, one.on_unsafe));
   write_auth(out, one.auth);
   if (one.login) {
     out.mapping("credentials", [&] {
@@ -231,6 +232,10 @@ void write_upstream(writer& out, const upstream& one, bool tls_is_used) {
     out.texts_if("endpoints", each.endpoints);
   });
   out.mapping("pool", [&] {
+    out.number("size", one.pool.size);
+    out.number("minIdle", one.pool.min_idle);
+    out.time("maxLifetime", one.pool.max_lifetime);
+    out.time("idleTimeout", one.pool.idle_timeout);
     out.number("maxLogins", one.max_logins);
     out.time("maxWait", one.max_wait);
   });

@@ -32,7 +32,8 @@ routes:
   upstream: far
   target: preferReplica
   database: app_main
-  pooling: off
+  pooling: transaction
+  onUnsafe: refuse
   auth: {method: scram, query: {sql: 'SELECT f($1)', user: asker, passwordFile: /c/pw, database: app}}
   credentials: {user: app, passwordFile: /c/app}
   settings: {statement_timeout: 30s, app.name: "a \"quoted\" ${LITERAL} name", empty: ''}
@@ -46,14 +47,14 @@ upstreams:
   zones:
   - {name: a, endpoints: ['10.0.1.*', db-0.*]}
   - {name: b, endpoints: '[2001:db8:*'}
-  pool: {maxLogins: 5, maxWait: 6s}
+  pool: {size: 7, minIdle: 2, maxLifetime: 2h, idleTimeout: 5m, maxLogins: 5, maxWait: 6s}
   failover: {hold: 45s}
   tls: {mode: verify-ca, caFile: /c/ca, certFile: /c/crt, keyFile: /c/key, direct: true, sameCertificate: true}
   connectTimeout: 3s
-  proxyProtocol: v2
+  proxyProtocol: off
   allowCleartextPassword: true
 - {name: near, endpoints: ['unix:/run/pg/.s.PGSQL.5432'], discovery: {resolver: '10.0.0.10:53'}, health: {}}
-- {name: found, discovery: {srv: {name: _postgresql._tcp.example.org}}}
+- {name: found, discovery: {srv: {name: _postgresql._tcp.example.org}}, proxyProtocol: v2}
 keepalive: {idle: 1m, interval: 20s, probes: 5, userTimeout: 45s}
 workers: 3
 zone: a
@@ -100,7 +101,7 @@ TEST(Render, SaysTheSameInJson) {
        R"("discovery":{"dns":{"name":"db.example.org","port":5434},"resolver":"[::1]:5353"})",
        R"("health":{"interval":"3s","timeout":"500ms","user":"watch","passwordFile":"/c/health",)",
        R"("zones":[{"name":"a","endpoints":["10.0.1.*","db-0.*"]},)",
-       R"("pool":{"maxLogins":5,"maxWait":"6s"},"failover":{"hold":"45s"})",
+       R"("pool":{"size":7,"minIdle":2,"maxLifetime":"2h","idleTimeout":"5m","maxLogins":5,"maxWait":"6s"},"failover":{"hold":"45s"})",
        R"({"name":"found","discovery":{"srv":{"name":"_postgresql._tcp.example.org"}},"pool")",
        R"("admin":{"address":"[::]:9631",)"}) {
     EXPECT_THAT(json, testing::HasSubstr(part));

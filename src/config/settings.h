@@ -123,6 +123,11 @@ struct route_limits {
   bool operator==(const route_limits&) const = default;
 };
 
+/// Who has a server connection, and for how long.
+enum class pooling_mode : std::uint8_t { off, session, transaction };
+/// What cannot be carried to another server connection: keep the client on this one, or an error.
+enum class unsafe_policy : std::uint8_t { pin, refuse };
+
 struct route {
   std::string name;
   route_match match;
@@ -130,6 +135,8 @@ struct route {
   std::size_t upstream_index = 0;  ///< into settings::upstreams
   route_target target = route_target::primary;
   std::string database;  ///< the database at the server; empty: the one that the client asks for
+  pooling_mode pooling = pooling_mode::off;
+  unsafe_policy on_unsafe = unsafe_policy::pin;
   route_auth auth;
   std::optional<config::credentials> login;                     ///< key `credentials`
   std::vector<std::pair<std::string, std::string>> parameters;  ///< key `settings`: sent at start-up
@@ -186,6 +193,15 @@ struct zone {
   bool operator==(const zone&) const = default;
 };
 
+/// Of server connections that clients share.
+struct pool_limits {
+  std::size_t size = limits::pool_size;
+  std::size_t min_idle = 0;
+  milliseconds max_lifetime = limits::pool_lifetime;  ///< 0: no end
+  milliseconds idle_timeout = limits::pool_idle;      ///< 0: no end
+  bool operator==(const pool_limits&) const = default;
+};
+
 struct upstream {
   std::string name;
   std::vector<address> endpoints;  ///< at least one, unless there is `found`
@@ -194,7 +210,8 @@ struct upstream {
   std::vector<zone> zones;
   std::size_t max_logins =
       limits::logins_per_endpoint;             ///< key `pool.maxLogins`: at a time, for each endpoint
-  milliseconds max_wait = limits::login_wait;  ///< key `pool.maxWait`: for one's turn
+  milliseconds max_wait = limits::login_wait;  ///< key `pool.maxWait`: for one's turn, or a pooled connection
+  pool_limits pool;                            ///< of each pool of server connections
   milliseconds hold{0};                        ///< key `failover.hold`; 0: fail at once
   upstream_tls tls;
   milliseconds connect_timeout = limits::connect_timeout;

@@ -102,6 +102,11 @@ result<> gateway::start(const config::snapshot& settings) {
     workers_.push_back(
         std::make_unique<session::worker>(i, std::make_unique<runtime::epoll_loop>(), *services_));
   }
+  std::vector<runtime::loop*> loops;
+  for (auto& each : workers_)
+    loops.push_back(&each->where());
+  pools_ = std::make_unique<pool::link_pools>(std::move(loops));
+  services_->pools = pools_.get();
   for (auto& each : workers_) {
     each->set_peers(workers_);
     each->audit_into(audit_.add_worker(), audit_);

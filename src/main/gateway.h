@@ -103,6 +103,7 @@ class gateway {
   pool::watch_room servers_;       // before the workers: sessions tell it what they see
   gateway_commander commander_;
   std::unique_ptr<session::services> services_;
+  std::unique_ptr<pool::link_pools> pools_;  ///< its shelves are emptied by the workers
   std::unique_ptr<session::observer> for_console_;
   std::unique_ptr<console::desk> console_;
   sockets sockets_;

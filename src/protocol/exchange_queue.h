@@ -63,11 +63,15 @@ class exchange_queue {
   /// The request that the server is answering; 0 where there is none.
   std::uint64_t current() const { return has_current_ ? number_ : 0; }
   request_kind current_kind() const { return current_; }
+  /// The number of the newest request; 0: there was none.
+  std::uint64_t newest() const { return asked_; }
   /// The server reads CopyData, and the client has sent nothing behind the statement that ends this, neither
   /// CopyDone or CopyFail nor, against the rules, another request.
   bool waits_for_copy_data() const {
     return has_current_ && stage_ == stage::copy_in && !copy_ended_ && dropped_by_copy_ == behind_.size();
   }
+  /// Extended messages were sent, and no Sync behind them: the server may keep its answers.
+  bool batch_open() const { return batch_open_; }
   /// An error in the open batch: the server waits for Sync.
   bool skipping() const { return skipping_; }
   std::size_t pipelined() const { return behind_.size(); }

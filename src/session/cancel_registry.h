@@ -15,9 +15,12 @@
 
 namespace trunkline::session {
 
+class pooled_door;
+
 /// How to cancel a session's statement: the server it is on and the key that server gave.
 struct cancel_target {
   std::uint64_t session = 0;
+  std::shared_ptr<pooled_door> door = nullptr;  ///< a pooled session: it knows what it is on; null: this one
   std::shared_ptr<const deployment> setup;
   std::size_t upstream = 0;
   pool::server_place place;

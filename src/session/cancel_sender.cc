@@ -79,11 +79,13 @@ runtime::task<bool> ask_elder(login_context* context, std::uint32_t pid, std::ve
   co_return !context->server.unread().empty();
 }
 
-cancel_errand::cancel_errand(runtime::loop& where, std::shared_ptr<const cancel_target> target)
+cancel_errand::cancel_errand(runtime::loop& where, std::shared_ptr<const cancel_target> target,
+                             std::move_only_function<void(bool)> after)
     : changed_(where),
       server_(where, changed_),
       done_(where, &tell, this),
-      task_(send_cancel(&where, std::move(target), &server_)) {}
+      task_(send_cancel(&where, std::move(target), &server_)),
+      after_(std::move(after)) {}
 
 void cancel_errand::start(void (*on_done)(void*, cancel_errand*), void* context) {
   on_done_ = on_done;
@@ -97,6 +99,7 @@ void cancel_errand::finished(void* self) {
 
 void cancel_errand::tell(void* self) {
   auto* errand = static_cast<cancel_errand*>(self);
+  if (errand->after_) errand->after_(errand->task_.take());
   errand->on_done_(errand->context_, errand);
 }
 

@@ -1,6 +1,7 @@
 // Sends CancelRequests to servers (wire.md 5), over TLS where the upstream wants it. Owner: one loop thread.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -23,7 +24,9 @@ runtime::task<bool> ask_elder(login_context* context, std::uint32_t pid, std::ve
 class cancel_errand {
  public:
   /// `on_done` is called on the loop; the errand may be disposed of then.
-  cancel_errand(runtime::loop& where, std::shared_ptr<const cancel_target> target);
+  /// `after` is called before that, with whether the server has heard; may be empty.
+  cancel_errand(runtime::loop& where, std::shared_ptr<const cancel_target> target,
+                std::move_only_function<void(bool)> after);
   void start(void (*on_done)(void* context, cancel_errand* which), void* context);
 
  private:
@@ -34,6 +37,7 @@ class cancel_errand {
   net::channel server_;
   runtime::deferred done_;
   runtime::task<bool> task_;
+  std::move_only_function<void(bool)> after_;
   void (*on_done_)(void*, cancel_errand*) = nullptr;
   void* context_ = nullptr;
 };

@@ -28,16 +28,6 @@ bool may_enter(const login_context& context) {
                      [&](const std::string& each) { return config::glob_match(each, context.startup.user); });
 }
 
-/// As PostgreSQL: told where the client asks for more than there is.
-void append_negotiation(const login_context& context, std::vector<std::byte>& out) {
-  const auto& startup = context.startup;
-  if (startup.version <= newest_version && startup.protocol_options.empty()) return;
-  std::vector<std::string_view> unknown;
-  for (const auto& each : startup.protocol_options)
-    unknown.push_back(each.name);
-  protocol::append_negotiate_protocol_version(out, std::min(startup.version, newest_version), unknown);
-}
-
 /// A key that belongs to no session (cancel_key.h: replica 0 does not exist): to cancel a console's statement
 /// does nothing.
 void append_key(const login_context& context, std::vector<std::byte>& out) {
@@ -94,7 +84,7 @@ runtime::task<step<established>> console_login(login_context* context) {
   if (!made.route_place) co_return std::unexpected(over_limit("at the console"));
 
   std::vector<std::byte> out;
-  append_negotiation(*context, out);
+  append_version_negotiation(*context, out);
   protocol::append_authentication_ok(out);
   append_parameters(*context, out);
   append_key(*context, out);

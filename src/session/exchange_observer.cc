@@ -227,6 +227,10 @@ void exchange_observer::server_drained() {
   hook_.schedule();
 }
 
+void exchange_observer::lease_waited() {
+  if (flight_ != nullptr) flight_->timer.lease_taken(loop_.now());
+}
+
 void exchange_observer::look_at_path(runtime::duration interval) {
   if (loop_.now() - path_looked_at_ < interval) return;
   path_looked_at_ = loop_.now();

@@ -31,6 +31,7 @@ class exchange_observer {
   void client_held() { stall(true); }
   void client_drained();
   void server_held() { stall(false); }
+  void lease_waited();
   void server_drained();
   /// The session ended. `code`: of the server's FATAL.
   void ended(std::optional<sqlstate> code, char status);

@@ -75,6 +75,12 @@ void exchange_timer::server_takes(time_point now) {
   newest().server_stall += stall;
 }
 
+void exchange_timer::lease_taken(time_point now) {
+  if (server_stalled_ == never) return;
+  const nanoseconds wait = positive(now - std::exchange(server_stalled_, never));
+  if (requests_ != 0) newest().lease_wait += wait;
+}
+
 void exchange_timer::answer_bytes(time_point arrived, time_point read, std::size_t bytes) {
   if (requests_ == 0) return;
   if (answer_first_ == never) answer_first_ = arrived;
@@ -119,11 +125,13 @@ void exchange_timer::settle(nanoseconds rtt) {
   const time_point sent = front_.sent == never ? std::min(answer, front_.last) : front_.sent;
   const nanoseconds waited = positive(answer - std::max(sent, previous_answer_));
   const nanoseconds network = sent < previous_answer_ ? nanoseconds(0) : std::min(rtt, waited);
-  cost(phase::gateway) += positive(sent - front_.last - front_.server_stall) + answer_late_;
+  cost(phase::gateway) +=
+      positive(sent - front_.last - front_.server_stall - front_.lease_wait) + answer_late_;
+  cost(phase::wait) += front_.lease_wait;
   cost(phase::network) += network;
   cost(phase::server) += waited - network + front_.server_stall + front_.stalled_before;
   cost(phase::transfer) += positive(answer_last_ - answer);
-  front_.server_stall = front_.stalled_before = answer_late_ = nanoseconds(0);
+  front_.server_stall = front_.stalled_before = front_.lease_wait = answer_late_ = nanoseconds(0);
   previous_answer_ = answer_last_;
   answer_first_ = never;
 }

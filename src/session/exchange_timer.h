@@ -52,6 +52,8 @@ class exchange_timer {
   void sent(time_point now);
   void server_stalls(time_point since) { server_stalled_ = since; }
   void server_takes(time_point now);
+  /// What looked like a stall was the wait for a server connection.
+  void lease_taken(time_point now);
 
   // ---- the server leg ----
 
@@ -86,6 +88,7 @@ class exchange_timer {
     nanoseconds upload{0};          ///< in which the client had not sent all of it
     nanoseconds server_stall{0};    ///< in which the server's socket took nothing of it, since `last`,
     nanoseconds stalled_before{0};  ///< and before
+    nanoseconds lease_wait{0};      ///< in which there was no server for it
     std::uint64_t last_request = 0;
     std::uint64_t bytes = 0;
     telemetry::exchange_kind kind = telemetry::exchange_kind::simple;

@@ -80,16 +80,25 @@ runtime::task<step<pool::server_secret>> authenticate_client(login_context* cont
                                 .recovered = scram.recovered_keys()};
 }
 
-namespace {
+runtime::task<step<pool::server_secret>> prove_client(login_context* context) {
+  if (context->proved) co_return *context->proved;  // before the route led elsewhere
+  if (context->facts->route->auth.method != config::auth_method::scram)
+    co_return pool::server_secret{.user = std::string(context->startup.user)};
+  auto user = co_await find_user(context);
+  if (!user) co_return std::unexpected(std::move(user.error()));
+  auto authenticated = co_await authenticate_client(context, std::move(*user));
+  if (authenticated) context->proved = *authenticated;
+  co_return authenticated;
+}
 
-/// `credentials` win; then a password that the file holds, which fits whatever salt the server has; then the
-/// keys.
 pool::server_secret secret_for_server(const login_context& context, pool::server_secret proved) {
   const config::route& route = *context.facts->route;
   if (route.login) return {.user = route.login->user, .password = route.login->password};
   if (!proved.password.empty()) proved.recovered.reset();
   return proved;
 }
+
+namespace {
 
 std::vector<std::byte> authenticated_messages(const login_context& context) {
   std::vector<std::byte> out;
@@ -129,21 +138,12 @@ runtime::task<step<cancel_registry::ticket>> log_in_somewhere(login_context* con
 
 runtime::task<step<cancel_registry::ticket>> gateway_login(login_context* context) {
   const auto began = context->loop->now();
-  pool::server_secret proved{.user = std::string(context->startup.user)};
-  if (context->proved) {
-    proved = *context->proved;  // before the route led elsewhere
-  } else if (context->facts->route->auth.method == config::auth_method::scram) {
-    auto user = co_await find_user(context);
-    if (!user) co_return std::unexpected(std::move(user.error()));
-    auto authenticated = co_await authenticate_client(context, std::move(*user));
-    if (!authenticated) co_return std::unexpected(std::move(authenticated.error()));
-    proved = std::move(*authenticated);
-    context->proved = proved;
-  }
+  auto proved = co_await prove_client(context);
+  if (!proved) co_return std::unexpected(std::move(proved.error()));
   const auto proved_at = context->loop->now();
   context->time(telemetry::login_phase::auth) = proved_at - began;
   for (;;) {
-    auto ticket = co_await log_in_somewhere(context, proved);
+    auto ticket = co_await log_in_somewhere(context, *proved);
     context->time(telemetry::login_phase::server) = context->loop->now() - proved_at;
     if (ticket || !ticket.error().try_another) co_return ticket;
     leave_server(*context, ticket.error());

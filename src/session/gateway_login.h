@@ -8,6 +8,12 @@
 
 namespace trunkline::session {
 
+/// As the route asks: SCRAM, or nothing. What the client has proved.
+runtime::task<step<pool::server_secret>> prove_client(login_context* context);
+/// `credentials` win; then a password that the file holds, which fits whatever salt the server has; then the
+/// keys.
+pool::server_secret secret_for_server(const login_context& context, pool::server_secret proved);
+
 /// Connects to the server once the client is authenticated. Returns at the first ReadyForQuery.
 runtime::task<step<cancel_registry::ticket>> gateway_login(login_context* context);
 

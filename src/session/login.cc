@@ -10,6 +10,7 @@
 #include "session/forward_login.h"
 #include "session/gateway_login.h"
 #include "session/negotiate.h"
+#include "session/pooled_login.h"
 #include "session/server_start.h"
 #include "session/session_events.h"
 
@@ -159,8 +160,9 @@ runtime::task<step<cancel_registry::ticket>> server_login(login_context* context
   co_return ticket;
 }
 
-runtime::task<step<cancel_registry::ticket>> authenticate(login_context* context) {
+runtime::task<step<cancel_registry::ticket>> authenticate(login_context* context, established* made) {
   if (context->opaque) co_return co_await pass_through(context);
+  if (is_pooled(*context)) co_return co_await pooled_login(context, made);
   if (context->facts->route->auth.method != config::auth_method::server)
     co_return co_await gateway_login(context);
   for (;;) {
@@ -212,17 +214,18 @@ runtime::task<step<established>> login::run(login_context* context) {
   if (!chosen) co_return std::unexpected(std::move(chosen.error()));
   if (auto target = choose_target(*context); !target) co_return std::unexpected(std::move(target.error()));
   if (auto taken = take_places(*context, made); !taken) co_return std::unexpected(std::move(taken.error()));
-  auto ticket = co_await authenticate(context);
+  auto ticket = co_await authenticate(context, &made);
   while (!ticket && ticket.error().moved) {
     if (auto again = begin_again(*context, made); !again) co_return std::unexpected(std::move(again.error()));
-    ticket = co_await authenticate(context);
+    ticket = co_await authenticate(context, &made);
   }
   if (!ticket) co_return std::unexpected(std::move(ticket.error()));
+  made.cancel = std::move(*ticket);
+  if (made.pooled != nullptr) co_return made;
   context->turn.worked();
   context->facts->lease.on()->worked(context->loop->now());
   context->time(telemetry::login_phase::lease) = context->search->waited();
   note_server(*context);
-  made.cancel = std::move(*ticket);
   co_return made;
 }
 

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "protocol/session_start.h"
+#include "session/pooled_server.h"
 
 namespace trunkline::session {
 
@@ -108,6 +109,21 @@ pool::search_request search_request_of(const login_context& context) {
   request.zone = context.settings().zone;
   request.give_up = context.facts->started + timeout - margin;
   return request;
+}
+
+established::established() = default;
+established::established(established&&) noexcept = default;
+established& established::operator=(established&&) noexcept = default;
+established::~established() = default;
+
+void append_version_negotiation(const login_context& context, std::vector<std::byte>& out) {
+  constexpr protocol::protocol_version newest{3, 2};
+  const auto& startup = context.startup;
+  if (startup.version <= newest && startup.protocol_options.empty()) return;
+  std::vector<std::string_view> unknown;
+  for (const auto& each : startup.protocol_options)
+    unknown.push_back(each.name);
+  protocol::append_negotiate_protocol_version(out, std::min(startup.version, newest), unknown);
 }
 
 bool may_send_cleartext(const login_context& context, const pool::server_connection& to) {

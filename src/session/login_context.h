@@ -24,6 +24,9 @@
 
 namespace trunkline::session {
 
+class pooled_server;
+class pooled_door;
+
 /// The login is over and there will be no session.
 struct login_end {
   telemetry::close_cause cause;
@@ -39,8 +42,15 @@ using step = std::expected<T, login_end>;
 
 /// Both legs are ready; bytes may flow.
 struct established {
-  bool opaque = false;   ///< passthrough: the bytes cannot be read
-  bool console = false;  ///< there is no server leg: the gateway itself answers
+  established();
+  established(established&&) noexcept;
+  established& operator=(established&&) noexcept;
+  ~established();
+
+  std::unique_ptr<pooled_server> pooled;  ///< the server leg of a pooled session; null: it is not one
+  std::shared_ptr<pooled_door> door;      ///< its own, for cancel requests
+  bool opaque = false;                    ///< passthrough: the bytes cannot be read
+  bool console = false;                   ///< there is no server leg: the gateway itself answers
   cancel_registry::ticket cancel;
   admission::place listener_place;
   admission::place route_place;
@@ -78,7 +88,8 @@ struct login_context {
   std::optional<pool::server_secret> proved;  ///< what the client has proved, where the gateway asked it
   std::optional<pool::search> search;         ///< for the session's server
   pool::server_connection connection;
-  pool::login_line::turn turn;  ///< at the server; given back when it has let the session in
+  pool::link_shelf* pool_shelf = nullptr;  ///< of its route's pool; null: it has none
+  pool::login_line::turn turn;             ///< at the server; given back when it has let the session in
   /// The body of the server's NegotiateProtocolVersion, where it sent one.
   std::optional<std::vector<std::byte>> negotiated;
 
@@ -113,6 +124,9 @@ pool::search_request search_request_of(const login_context& context);
 /// Connects the session to a server of the route's upstream, or to the next one where this has been called
 /// before.
 runtime::task<step<>> reach_server(login_context* context);
+
+/// As PostgreSQL: told where the client asks for more than the gateway speaks.
+void append_version_negotiation(const login_context& context, std::vector<std::byte>& out);
 
 /// A password may go as cleartext: TLS, a leg that stays on this machine, or the operator says so.
 bool may_send_cleartext(const login_context& context, const pool::server_connection& to);

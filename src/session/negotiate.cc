@@ -1,11 +1,15 @@
 #include "session/negotiate.h"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 #include <variant>
 
 #include "protocol/first_packet.h"
+#include "runtime/deadline.h"
+#include "runtime/remote_wake.h"
 #include "session/cancel_sender.h"
+#include "session/pooled_door.h"
 #include "tls/client_hello.h"
 #include "tls/upgrade.h"
 
@@ -178,6 +182,21 @@ void note_cancel(login_context& context, std::uint64_t session, bool known, bool
   context.gate->write(std::move(event));
 }
 
+/// Only the session knows what it is on now; it is asked on its own loop.
+runtime::task<bool> ask_pooled_session(login_context* context, std::shared_ptr<const cancel_target> target) {
+  enum : int { unknown, failed, done };
+  auto answer = std::make_shared<std::atomic<int>>(unknown);
+  runtime::remote_wake here(*context->loop, context->changed);
+  target->door->knock([answer, caller = here.handle()](bool cancelled) {
+    answer->store(cancelled ? done : failed);
+    caller.wake();
+  });
+  runtime::deadline deadline(*context->loop, context->changed, limits::cancel_patience);
+  while (answer->load() == unknown && !deadline.passed())
+    co_await context->changed.wait();
+  co_return answer->load() == done;
+}
+
 /// Serves the request to its end, as the server would: no answer, closed when the server has closed.
 runtime::task<step<>> serve_cancel(login_context* context, std::uint32_t pid, std::vector<std::byte> key) {
   login_end over{.cause = {cause::client_eof}, .detail = "cancel request", .silent = true};
@@ -187,7 +206,11 @@ runtime::task<step<>> serve_cancel(login_context* context, std::uint32_t pid, st
   bool sent = false;
   if (known) {
     if (context->facts->passed_on) context->client.write(as_bytes(cancel_known));
-    sent = co_await send_cancel(context->loop, std::move(target), &context->server);
+    if (target->door != nullptr) {
+      sent = co_await ask_pooled_session(context, std::move(target));
+    } else {
+      sent = co_await send_cancel(context->loop, std::move(target), &context->server);
+    }
   } else if (co_await ask_elder(context, pid, key)) {
     // It knows the session, and has it on record.
     context->shared->cancel_requests.forwarded.fetch_add(1, std::memory_order_relaxed);

@@ -322,6 +322,10 @@ void relay::on_event(relay_event event) {
   if (event == relay_event::drain || event == relay_event::leave) watching_rest_ = !opaque_;
 }
 
+void relay::fail(telemetry::cause what, error why) {
+  if (!ended_) perform(machine_.fail(view(), what, std::move(why)));
+}
+
 void relay::perform(relay_actions actions) {
   if (actions.cancel_statement) owner_.cancel_statement();
   if (actions.end) return end(std::move(actions));

@@ -45,6 +45,12 @@ class relay final : private audit_gate::waiter {
 
   void start(early from_client, early from_server);
   void on_event(relay_event event);
+  /// There is no server for it any more.
+  void fail(telemetry::cause what, error why);
+  /// A wait for a server connection is over.
+  void lease_waited() {
+    if (observer_) observer_->lease_waited();
+  }
   /// The server's `held` has changed: while it is set the client is not read between two transactions.
   void look_at_hold();
   /// For the session once the relay has ended, or to end it.

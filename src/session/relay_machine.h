@@ -61,6 +61,10 @@ struct relay_actions {
 class relay_machine {
  public:
   relay_actions on(relay_event event, const relay_view& view);
+  /// It ends for a reason that only the caller knows.
+  relay_actions fail(const relay_view& view, telemetry::cause cause, error why) {
+    return end_by_gateway(view, cause, std::move(why));
+  }
   bool draining() const { return draining_; }
   bool client_finished() const { return client_fin_; }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "auth/key_cache.h"
+#include "pool/link_pool.h"
 #include "pool/loop_guard.h"
 #include "runtime/work_pool.h"
 #include "session/admission.h"
@@ -24,6 +25,7 @@ struct services {
   cancel_registry& cancels;
   admission& admissions;
   pool::loop_guard& loops;
+  pool::link_pools* pools = nullptr;  ///< set before the workers start
   /// Makes the salts of users that do not exist stable and unguessable.
   const std::array<std::byte, 32>& fake_salt_secret;
   std::atomic<std::uint64_t> next_session{1};

@@ -49,7 +49,9 @@ session::session(session_host& host, session_facts facts)
           },
           this) {}
 
-session::~session() = default;
+session::~session() {
+  if (door_ != nullptr) door_->shut();
+}
 
 void session::start(int socket, const net::socket_address& peer, half_open_places half_open) {
   facts_.started = facts_.last_bytes = facts_.bytes_before = host_.where().now();
@@ -127,6 +129,13 @@ void session::begin_relay(established made) {
   relay::early from_client = early_of(context.client);
   relay::early from_server = early_of(context.server);
   relay::legs legs{.client = context.client.release(), .server = context.server.release()};
+  if (made.pooled != nullptr) {
+    pooled_ = made.pooled.get();
+    pooled_->set_owner(this);
+    door_ = std::move(made.door);
+    door_->open(*this);
+    legs.server = std::move(made.pooled);
+  }
   login_.reset();
   relay_ = std::make_unique<relay>(host_.where(), host_.observe(), gate_, facts_, *this, std::move(legs),
                                    made.opaque);
@@ -171,13 +180,27 @@ void session::drain() {
 }
 
 void session::leave_server(const pool::eviction& why) {
+  if (pooled_ != nullptr) return leave_pooled_server(why);
   if (relay_ == nullptr || facts_.lease.on() != why.from.get()) return;
   const routing::endpoint now{.role = why.role};
   if (!why.leaving && routing::serves(now, facts_.target)) return;
   relay_->on_event(why.at_once ? relay_event::leave_now : relay_event::leave);
 }
 
+void session::leave_pooled_server(const pool::eviction& why) {
+  const pool::link* on = pooled_->link();
+  if (on == nullptr || on->lease.on() != why.from.get()) return;
+  if (!why.leaving && routing::serves(routing::endpoint{.role = why.role}, facts_.target)) return;
+  const bool carried = pooled_->leave();
+  if (why.at_once) return relay_->on_event(relay_event::leave_now);
+  if (!carried) relay_->on_event(relay_event::leave);
+}
+
 void session::look_at_hold(const pool::member& of) {
+  if (pooled_ != nullptr) {
+    if (pooled_->link() != nullptr && pooled_->link()->lease.on() == &of) pooled_->look_at_hold();
+    return;
+  }
   if (relay_ != nullptr && facts_.lease.on() == &of) relay_->look_at_hold();
 }
 
@@ -204,7 +227,43 @@ void session::stop() {
 }
 
 void session::cancel_statement() {
-  if (cancel_) host_.run_cancel(cancel_.target());
+  if (pooled_ != nullptr) return send_pooled_cancel({});
+  if (cancel_) host_.run_cancel(cancel_.target(), {});
+}
+
+/// The connection stays the session's until the server has heard of it.
+void session::send_pooled_cancel(cancel_taker::answer done) {
+  auto target = pooled_ == nullptr ? nullptr : pooled_->begin_cancel();
+  if (target == nullptr) {
+    if (done) done(true);  // nothing runs: as at a server, that is no failure
+    return;
+  }
+  target->session = facts_.id;
+  target->setup = facts_.setup;
+  target->upstream = facts_.route->upstream_index;
+  host_.run_cancel(std::move(target), [door = door_, done = std::move(done)](bool sent) mutable {
+    if (door->who() != nullptr) door->who()->cancel_over();
+    if (done) done(sent);
+  });
+}
+
+void session::abandoned(std::shared_ptr<cancel_target> target) {
+  target->session = facts_.id;
+  target->setup = facts_.setup;
+  target->upstream = facts_.route->upstream_index;
+  host_.run_cancel(std::move(target), {});
+}
+
+void session::cancel_over() {
+  if (pooled_ != nullptr) pooled_->cancelled();
+}
+
+void session::lease_waited() {
+  if (relay_ != nullptr) relay_->lease_waited();
+}
+
+void session::pool_failed(telemetry::cause what, error why) {
+  if (relay_ != nullptr) relay_->fail(what, std::move(why));
 }
 
 void session::relay_ended(telemetry::close_cause why, std::vector<std::byte> last_word, bool reset_client) {
@@ -228,6 +287,7 @@ void session::relay_ended(telemetry::close_cause why, std::vector<std::byte> las
     end.likely = telemetry::explain(how);
   }
   ended(std::move(end));
+  if (door_ != nullptr) door_->shut();
   leave(relay_->take_client(), relay_->client_finished(), std::move(last_word),
         reset_client ? farewell::ending::reset : farewell::ending::orderly);
 }

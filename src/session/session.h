@@ -2,6 +2,7 @@
 // line at its end. Owner: a worker; one loop thread.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "pool/eviction.h"
@@ -11,6 +12,8 @@
 #include "session/farewell.h"
 #include "session/login.h"
 #include "session/observer.h"
+#include "session/pooled_door.h"
+#include "session/pooled_server.h"
 #include "session/relay.h"
 #include "session/services.h"
 
@@ -26,12 +29,16 @@ class session_host {
   virtual services& shared() = 0;
   virtual observation& observe() = 0;
   /// Runs a CancelRequest that outlives the session.
-  virtual void run_cancel(std::shared_ptr<const cancel_target> target) = 0;
+  /// `after` is called on the loop when the server has heard of it, or cannot; may be empty.
+  virtual void run_cancel(std::shared_ptr<const cancel_target> target,
+                          std::move_only_function<void(bool)> after) = 0;
+  /// Of statements, for pooled sessions.
+  virtual sql::effects_cache& effects() = 0;
   /// The session is over; the host destroys it, not inside this call.
   virtual void session_over(session& which) = 0;
 };
 
-class session final : public relay_owner, public console_owner {
+class session final : public relay_owner, public console_owner, private pooled_owner, private cancel_taker {
  public:
   session(session_host& host, session_facts facts);
   ~session() override;
@@ -65,6 +72,7 @@ class session final : public relay_owner, public console_owner {
   static void farewell_done(void* self);
 
   void finish_login();
+  void leave_pooled_server(const pool::eviction& why);
   telemetry::route_metrics& metrics();
   void tell(std::unique_ptr<audit::rare_event> event);
   void ended(session_end end);
@@ -77,6 +85,13 @@ class session final : public relay_owner, public console_owner {
   std::optional<runtime::time_point> next_limit(relay_event& which) const;
 
   void cancel_statement() override;
+  void send_pooled_cancel(cancel_taker::answer done);
+  void take_cancel(cancel_taker::answer done) override { send_pooled_cancel(std::move(done)); }
+  void cancel_over() override;
+  void lease_waited() override;
+  void pool_failed(telemetry::cause what, error why) override;
+  void abandoned(std::shared_ptr<cancel_target> target) override;
+  sql::effects_cache& effects() override { return host_.effects(); }
   void relay_ended(telemetry::close_cause cause, std::vector<std::byte> last_word,
                    bool reset_client) override;
   void console_ended(telemetry::close_cause cause, std::string detail,
@@ -90,6 +105,8 @@ class session final : public relay_owner, public console_owner {
   cancel_registry::ticket cancel_;
   std::unique_ptr<login> login_;
   std::unique_ptr<relay> relay_;
+  pooled_server* pooled_ = nullptr;  ///< the relay's server leg, where that is a pool's
+  std::shared_ptr<pooled_door> door_;
   std::unique_ptr<console_session> console_;
   std::unique_ptr<farewell> farewell_;
   runtime::timer timer_;  ///< the login's deadline, then the route's limits
@@ -97,7 +114,7 @@ class session final : public relay_owner, public console_owner {
 };
 
 // What an idle session is, beside two streams and its cancel target: 2 KiB of process memory, all in all.
-static_assert(sizeof(session) <= 704);
+static_assert(sizeof(session) <= 752);
 static_assert(sizeof(relay) <= 640);
 
 /// Writes `session.end`.

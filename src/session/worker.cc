@@ -56,6 +56,7 @@ worker::~worker() {
     first_ = dead->next;
     delete dead;
   }
+  if (shared_.pools != nullptr) shared_.pools->close_shelves(number_);
 }
 
 void worker::start() {
@@ -128,12 +129,21 @@ void worker::drain_next() {
 }
 
 void worker::evict(const pool::eviction& why) {
-  loop_->post([this, why] { for_each_session([&](session& each) { each.leave_server(why); }); });
+  loop_->post([this, why] {
+    if (shared_.pools != nullptr) {
+      shared_.pools->evict(number_,
+                           [&](const pool::link& each) { return each.lease.on() == why.from.get(); });
+    }
+    for_each_session([&](session& each) { each.leave_server(why); });
+  });
 }
 
 void worker::look_at_hold(std::shared_ptr<const pool::member> of) {
-  loop_->post(
-      [this, of = std::move(of)] { for_each_session([&](session& each) { each.look_at_hold(*of); }); });
+  loop_->post([this, of = std::move(of)] {
+    if (shared_.pools != nullptr && of->held.load(std::memory_order_relaxed))
+      shared_.pools->evict(number_, [&](const pool::link& each) { return each.lease.on() == of.get(); });
+    for_each_session([&](session& each) { each.look_at_hold(*of); });
+  });
 }
 
 void worker::stop() {
@@ -157,6 +167,11 @@ void worker::for_each_session(Visit&& visit) {
     visit(*each);
     each = following;
   }
+}
+
+sql::effects_cache& worker::effects() {
+  if (effects_ == nullptr) effects_ = std::make_unique<sql::effects_cache>(runtime::random_bytes<16>());
+  return *effects_;
 }
 
 bool worker::accept_one(acceptor& from) {
@@ -276,8 +291,9 @@ void worker::session_over(session& which) {
   stop_when_empty();
 }
 
-void worker::run_cancel(std::shared_ptr<const cancel_target> target) {
-  auto errand = std::make_unique<cancel_errand>(*loop_, std::move(target));
+void worker::run_cancel(std::shared_ptr<const cancel_target> target,
+                        std::move_only_function<void(bool)> after) {
+  auto errand = std::make_unique<cancel_errand>(*loop_, std::move(target), std::move(after));
   errand->start(
       [](void* self, cancel_errand* which) {
         auto* owner = static_cast<worker*>(self);

@@ -35,6 +35,7 @@ class worker final : session_host {
   void set_peers(std::span<const std::unique_ptr<worker>> peers) { peers_ = peers; }
   void start();
   void join();
+  runtime::loop& where() override { return *loop_; }
 
   // Any thread:
   /// New connections begin with `setup`; `listeners` are those to watch from now on.
@@ -73,10 +74,11 @@ class worker final : session_host {
     runtime::timer retry_;
   };
 
-  runtime::loop& where() override { return *loop_; }
   services& shared() override { return shared_; }
   observation& observe() override { return observation_; }
-  void run_cancel(std::shared_ptr<const cancel_target> target) override;
+  void run_cancel(std::shared_ptr<const cancel_target> target,
+                  std::move_only_function<void(bool)> after) override;
+  sql::effects_cache& effects() override;
   void session_over(session& which) override;
 
   bool accept_one(acceptor& from);
@@ -98,6 +100,7 @@ class worker final : session_host {
   std::unique_ptr<runtime::loop> loop_;
   services& shared_;
   observation observation_;
+  std::unique_ptr<sql::effects_cache> effects_;  ///< once a session is pooled
   runtime::timer pulse_;
   runtime::duration busy_told_{0};
   std::span<const std::unique_ptr<worker>> peers_;

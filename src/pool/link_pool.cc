@@ -1,0 +1,147 @@
+#include "pool/link_pool.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/limits.h"
+
+namespace trunkline::pool {
+
+link_pool::link_pool(pool_identity who, const std::vector<runtime::loop*>& workers) : who_(std::move(who)) {
+  for (unsigned i = 0; i < workers.size(); ++i)
+    shelves_.push_back(std::make_unique<link_shelf>(*this, *workers[i], i));
+}
+
+void link_pool::set_source(std::shared_ptr<const link_source> newest) {
+  size_.store(newest->upstream->pool.size, std::memory_order_relaxed);
+  std::lock_guard lock(mutex_);
+  source_ = std::move(newest);
+}
+
+std::shared_ptr<const link_source> link_pool::source() const {
+  std::lock_guard lock(mutex_);
+  return source_;
+}
+
+std::shared_ptr<const welcome> link_pool::find_welcome(const std::string& settings) const {
+  std::lock_guard lock(mutex_);
+  const auto at = welcomes_.find(settings);
+  return at == welcomes_.end() ? nullptr : at->second;
+}
+
+void link_pool::keep_welcome(const std::string& settings, std::shared_ptr<const welcome> made) {
+  std::lock_guard lock(mutex_);
+  if (welcomes_.size() >= limits::pool_welcomes) welcomes_.clear();
+  welcomes_[settings] = std::move(made);
+}
+
+bool link_pool::enter() {
+  std::size_t now = open_.load();
+  while (now < size())
+    if (open_.compare_exchange_weak(now, now + 1)) return true;
+  return false;
+}
+
+link_shelf* link_pool::waits_longest(const link_shelf& but) {
+  link_shelf* longest = nullptr;
+  std::optional<runtime::time_point> since;
+  for (const auto& each : shelves_) {
+    if (each.get() == &but) continue;
+    const auto theirs = each->first_since();
+    if (!theirs || (since && *since <= *theirs)) continue;
+    since = theirs;
+    longest = each.get();
+  }
+  return longest;
+}
+
+void link_pool::tell_of_room(const link_shelf& from) {
+  link_shelf* const other = waits_longest(from);
+  if (other == nullptr) return;
+  other->where().post([self = shared_from_this(), other] { other->find_more(); });
+}
+
+void link_pool::ask_others(const link_shelf& who) {
+  link_shelf* most = nullptr;
+  for (const auto& each : shelves_) {
+    if (each.get() == &who || each->idle() == 0) continue;
+    if (most == nullptr || each->idle() > most->idle()) most = each.get();
+  }
+  if (most == nullptr) return;
+  most->where().post(
+      [self = shared_from_this(), most, to = who.worker()] { most->lend_to(*self->shelves_[to]); });
+}
+
+namespace {
+
+/// A connection on its way to another worker, which may have ended meanwhile.
+struct passage {
+  passage(std::shared_ptr<link_pool> of, std::unique_ptr<link> which,
+          std::unique_ptr<runtime::parked_stream> stream)
+      : pool(std::move(of)), moved(std::move(which)), parked(std::move(stream)) {}
+  passage(passage&&) = default;
+  passage& operator=(passage&&) = delete;
+  ~passage() {
+    if (moved != nullptr) pool->leave(1);
+  }
+  std::shared_ptr<link_pool> pool;
+  std::unique_ptr<link> moved;
+  std::unique_ptr<runtime::parked_stream> parked;
+};
+
+}  // namespace
+
+bool link_pool::send(std::unique_ptr<link>& which, link_shelf& from, link_shelf& to) {
+  auto parked = which->stream->park();
+  if (parked == nullptr) return false;
+  from.where().dispose(std::move(which->stream));
+  to.where().post([way = passage{shared_from_this(), std::move(which), std::move(parked)}, &to]() mutable {
+    auto moved = std::move(way.moved);
+    moved->stream = way.parked->unpark(to.where());
+    to.arrived(std::move(moved));
+  });
+  return true;
+}
+
+pool_figures link_pool::figures() const {
+  pool_figures seen{.size = size(), .open = open()};
+  const auto now = std::chrono::steady_clock::now();
+  for (const auto& each : shelves_) {
+    seen.idle += each->idle();
+    seen.opening += each->opening();
+    seen.waiting += each->waiting();
+    seen.waits += each->waits();
+    seen.waited_us += each->waited_us();
+    if (const auto since = each->first_since()) {
+      const auto us = std::chrono::duration_cast<std::chrono::microseconds>(now - *since).count();
+      seen.longest_wait_us =
+          std::max(seen.longest_wait_us, static_cast<std::uint64_t>(std::max<std::int64_t>(us, 0)));
+    }
+  }
+  return seen;
+}
+
+std::shared_ptr<link_pool> link_pools::find_or_make(const pool_identity& who) {
+  std::lock_guard lock(mutex_);
+  for (const auto& each : pools_)
+    if (each->who() == who) return each;
+  pools_.push_back(std::make_shared<link_pool>(who, workers_));
+  return pools_.back();
+}
+
+std::vector<std::shared_ptr<link_pool>> link_pools::all() const {
+  std::lock_guard lock(mutex_);
+  return pools_;
+}
+
+void link_pools::close_shelves(unsigned worker) {
+  for (const auto& each : all())
+    each->shelf(worker).close();
+}
+
+void link_pools::evict(unsigned worker, const std::function<bool(const link&)>& which) {
+  for (const auto& each : all())
+    each->shelf(worker).evict(which);
+}
+
+}  // namespace trunkline::pool

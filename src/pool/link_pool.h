@@ -1,0 +1,127 @@
+// The server connections that clients of one kind share: one pool for each upstream, target, database, user
+// and set of start-up settings. Its limit counts over all workers; each worker has a shelf of its own, where
+// its sessions find a connection without a lock. Any thread, but for the shelves.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "pool/link_shelf.h"
+#include "pool/link_source.h"
+#include "pool/parameter_list.h"
+#include "pool/setting_map.h"
+
+namespace trunkline::pool {
+
+/// What clients must have in common to share connections.
+struct pool_identity {
+  std::string upstream;
+  config::route_target target = config::route_target::primary;
+  std::string database;
+  std::string user;      ///< at the server
+  std::string settings;  ///< that the route sends at start-up, in any form that tells them apart
+  bool operator==(const pool_identity&) const = default;
+};
+
+/// What a client is told at its login, and what its session's settings are then.
+struct welcome {
+  parameter_list parameters;
+  setting_map settings;
+};
+
+/// What a pool is at a moment.
+struct pool_figures {
+  std::size_t size = 0;  ///< at most so many connections
+  std::size_t open = 0;  ///< there are, or are being opened
+  std::size_t idle = 0;
+  std::size_t opening = 0;
+  std::size_t waiting = 0;  ///< clients that wait for one
+  std::uint64_t waits = 0;  ///< that ever did, and how long in all
+  std::uint64_t waited_us = 0;
+  std::uint64_t longest_wait_us = 0;  ///< of those who wait now
+};
+
+class link_pool : public std::enable_shared_from_this<link_pool> {
+ public:
+  link_pool(pool_identity who, const std::vector<runtime::loop*>& workers);
+  link_pool(const link_pool&) = delete;
+  link_pool& operator=(const link_pool&) = delete;
+
+  const pool_identity& who() const { return who_; }
+  /// Only on the thread of that worker.
+  link_shelf& shelf(unsigned worker) { return *shelves_[worker]; }
+  std::size_t shelves() const { return shelves_.size(); }
+
+  /// The newest configuration, and the secret of whoever logged in last.
+  void set_source(std::shared_ptr<const link_source> newest);
+  std::shared_ptr<const link_source> source() const;
+
+  /// What clients with these start-up settings are told; nothing: it is not known yet.
+  std::shared_ptr<const welcome> find_welcome(const std::string& settings) const;
+  void keep_welcome(const std::string& settings, std::shared_ptr<const welcome> made);
+
+  pool_figures figures() const;
+  /// Statements that were prepared before a change of the schema may not fit any more: one more with each.
+  std::uint64_t epoch() const { return epoch_.load(std::memory_order_relaxed); }
+  void schema_changed() { epoch_.fetch_add(1, std::memory_order_relaxed); }
+  /// Connections made before are not used again (RECONNECT).
+  std::uint64_t generation() const { return generation_.load(std::memory_order_relaxed); }
+  void reconnect() { generation_.fetch_add(1, std::memory_order_relaxed); }
+
+  // ---- for the shelves ----
+
+  /// A place for one more connection; false: the pool is full.
+  bool enter();
+  void leave(std::size_t how_many) { open_.fetch_sub(how_many); }
+  std::size_t size() const { return size_.load(std::memory_order_relaxed); }
+  std::size_t open() const { return open_.load(std::memory_order_relaxed); }
+  /// The other shelf whose first client has waited for longest; null: none waits.
+  link_shelf* waits_longest(const link_shelf& but);
+  /// Asks the others for an idle connection for that shelf.
+  void ask_others(const link_shelf& who);
+  /// There is a place for one more connection: whoever waits elsewhere may open one.
+  void tell_of_room(const link_shelf& from);
+  /// On its way to another worker. False: the connection cannot be moved now, and stays in `which`.
+  bool send(std::unique_ptr<link>& which, link_shelf& from, link_shelf& to);
+
+ private:
+  const pool_identity who_;
+  std::atomic<std::size_t> size_{1};
+  std::atomic<std::size_t> open_{0};
+  std::atomic<std::uint64_t> epoch_{0};
+  std::atomic<std::uint64_t> generation_{0};
+  std::vector<std::unique_ptr<link_shelf>> shelves_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<const link_source> source_;
+  std::unordered_map<std::string, std::shared_ptr<const welcome>> welcomes_;
+};
+
+/// All pools of the process. Any thread.
+class link_pools {
+ public:
+  explicit link_pools(std::vector<runtime::loop*> workers) : workers_(std::move(workers)) {}
+
+  std::shared_ptr<link_pool> find_or_make(const pool_identity& who);
+  std::vector<std::shared_ptr<link_pool>> all() const;
+  /// On the worker's thread, or when it has ended: its shelves close what they have.
+  void close_shelves(unsigned worker);
+  /// On the worker's thread: idle connections to that server close, if `which` says so.
+  void evict(unsigned worker, const std::function<bool(const link&)>& which);
+
+  statement_book& statements() { return statements_; }
+
+ private:
+  const std::vector<runtime::loop*> workers_;
+  statement_book statements_;
+  mutable std::mutex mutex_;
+  std::vector<std::shared_ptr<link_pool>> pools_;
+};
+
+}  // namespace trunkline::pool

@@ -1,0 +1,212 @@
+// What the servers of a pooled session say, on its way to the client.
+#include <algorithm>
+#include <utility>
+
+#include "base/limits.h"
+#include "protocol/session_start.h"
+#include "session/pooled_server.h"
+
+namespace trunkline::session {
+
+using protocol::request_kind;
+using runtime::buffer;
+using runtime::stream_end;
+
+namespace {
+
+/// The server's own facts: no client can set them, and every server has its own.
+bool is_fact(std::string_view name) {
+  return name == "server_version" || name == "server_encoding" || name == "is_superuser" ||
+         name == "session_authorization" || name == "integer_datetimes" || name == "in_hot_standby";
+}
+
+/// An error in it is all that the server says of it; the batch goes on with the next message.
+bool ends_by_itself(request_kind kind) {
+  return kind == request_kind::query || kind == request_kind::function_call || kind == request_kind::sync;
+}
+
+}  // namespace
+
+void pooled_server::on_received(buffer data) {
+  if (doing_ == doing::errand) {
+    if (errand_->take(data.bytes())) errand_over();
+    return;
+  }
+  chunk_editor out(data, loop().buffers());
+  if (!edits_.empty()) put_in_due(out);
+  while (!out.rest().empty())
+    answer_step(out);
+  out.finish([this](buffer each) {
+    if (!closed_) handler_->on_received(std::move(each));
+  });
+  if (!closed_) look_at_rest();
+}
+
+void pooled_server::on_held() {
+  held_ = true;
+  handler_->on_held();
+}
+
+void pooled_server::on_drained() {
+  held_ = false;
+  if (pending_.empty() && doing_ == doing::flow) handler_->on_drained();
+}
+
+void pooled_server::on_end(stream_end end) {
+  const bool nothing_lost = doing_ == doing::errand;
+  setup_.pool->source()->of->suspect(link_->lease.on()->id);
+  if (doing_ == doing::rest) link_->lease.on()->resting.fetch_sub(1, std::memory_order_relaxed);
+  if (nothing_lost && carries()) {
+    // What was asked was the gateway's own question: the client's work goes to another server.
+    errand_.reset();
+    doing_ = doing::flow;
+    shelf_.discard(std::move(link_));
+    return process_pending();
+  }
+  handler_->on_end(end);
+}
+
+void pooled_server::answer_step(chunk_editor& out) {
+  const byte_span rest = out.rest();
+  if (answer_left_ > 0) {
+    const auto here = std::min<std::size_t>(answer_left_, rest.size());
+    answer_left_ -= static_cast<std::uint32_t>(here);
+    if (answer_kept_)
+      answer_.insert(answer_.end(), rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(here));
+    answer_hidden_ ? out.replace(here, {}) : out.keep(here);
+    if (answer_left_ == 0) answer_over(out);
+    return;
+  }
+  if (!answer_.empty() || rest.size() < header_bytes) {
+    const auto here = std::min(header_bytes - answer_.size(), rest.size());
+    answer_.insert(answer_.end(), rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(here));
+    out.replace(here, {});
+    if (answer_.size() < header_bytes) return;
+    const auto header = std::exchange(answer_, {});
+    begin_answer(static_cast<char>(header[0]), load_u32(header.data() + 1));
+    if (!answer_hidden_) out.insert(header);
+  } else {
+    begin_answer(static_cast<char>(rest[0]), load_u32(rest.data() + 1));
+    answer_hidden_ ? out.replace(header_bytes, {}) : out.keep(header_bytes);
+  }
+  if (answer_left_ == 0) answer_over(out);
+}
+
+void pooled_server::begin_answer(char type, std::uint32_t length) {
+  answer_type_ = type;
+  answer_left_ = length - static_cast<std::uint32_t>(limits::message_length_min);
+  answer_hidden_ = (type == '1' || type == '3') && edits_.swallows(queue_.current());
+  answer_kept_ = type == 'Z' || type == 'S' || type == 'E' || (type == 'C' && watch_tags_);
+  if (answer_kept_ && answer_left_ > limits::pooled_message) answer_kept_ = false;
+  if (type != 'D' && type != 'd' && type != 'Z' && type != 'E') (void)queue_.server_message(type);
+}
+
+void pooled_server::answer_over(chunk_editor& out) {
+  if (answer_type_ == 'D' || answer_type_ == 'd') return;
+  if (answer_type_ == 'Z') {
+    status_ = answer_.empty() ? '?' : static_cast<char>(answer_[0]);
+    (void)queue_.ready_for_query();
+    if (statements_ != nullptr && queue_.at_rest()) statements_->settle();
+  } else if (answer_type_ == 'E') {
+    take_error();
+  } else if (answer_type_ == 'S') {
+    take_parameter();
+  } else if (answer_type_ == '1') {
+    std::erase_if(preparing_, [&](const preparing& each) {
+      return queue_.current() == 0 || each.request < queue_.current();
+    });
+  } else if (answer_type_ == 'C' && answer_kept_) {
+    take_tag();
+  }
+  answer_.clear();
+  if (!edits_.empty()) put_in_due(out);
+}
+
+void pooled_server::put_in_due(chunk_editor& out) {
+  if (const auto due = edits_.take_due(queue_.current()); !due.empty()) out.insert(due);
+}
+
+void pooled_server::take_error() {
+  error_ = {};
+  error_.feed(answer_);
+  const std::uint64_t failed = queue_.current();
+  const request_kind kind = queue_.current_kind();
+  (void)queue_.error_response({.fatal = error_.fatal(), .copy = error_.progress_of_copy()});
+  if (error_.fatal()) link_->unfit = true;
+  // "cached plan must not change result type": somebody has changed the schema past us.
+  if (error_.code() == sqlstates::feature_not_supported) setup_.pool->schema_changed();
+  if (failed == 0 || ends_by_itself(kind)) return;
+  const std::uint64_t sync = queue_.current();
+  edits_.fail(failed, sync);
+  if (statements_ != nullptr) statements_->take_back(failed, sync);
+  std::erase_if(preparing_, [&](const preparing& each) {
+    const bool skipped = each.request >= failed && (sync == 0 || each.request < sync);
+    if (skipped) link_->prepared.remove(each.id);
+    return skipped;
+  });
+}
+
+void pooled_server::take_parameter() {
+  const auto status = protocol::decode_parameter_status(answer_);
+  if (!status || is_fact(status->name)) return;
+  const std::string name = pool::folded(status->name);
+  if (name == "standard_conforming_strings") rules_.standard_conforming_strings = status->value != "off";
+  if (name == "client_encoding") rules_.ascii_superset = sql::is_ascii_superset(status->value);
+  const std::string* after_login = link_->login_parameters->find(status->name);
+  for (pool::setting_map* each : {&settings_, &link_->settings}) {
+    if (after_login != nullptr && *after_login == status->value) {
+      each->erase(name);
+    } else {
+      each->set(name, status->value);
+    }
+  }
+}
+
+void pooled_server::take_tag() {
+  const std::string_view tag = as_text(answer_).substr(0, as_text(answer_).find('\0'));
+  if (tag != "DISCARD ALL" && tag != "DEALLOCATE ALL") return;
+  link_->prepared.clear();
+  if (statements_ != nullptr) statements_->clear();
+  if (tag == "DEALLOCATE ALL") return;
+  unnamed_.clear();
+  link_->settings.clear();
+  settings_ = setup_.settings;
+  settings_seen_ = false;
+  misled_ = true;
+}
+
+/// What the gateway answers itself, where the server owes nothing before it.
+void pooled_server::deliver_due() {
+  const auto due = edits_.take_due(queue_.current());
+  for (buffer& part : loop().buffers().copies(due)) {
+    if (!closed_) handler_->on_received(std::move(part));
+  }
+}
+
+void pooled_server::look_at_rest() {
+  if (finishing_ && nothing_will_come()) return fin_.schedule();
+  if (doing_ != doing::flow || !link_at_rest_or_none()) return;
+  if (link_ == nullptr || status_ != 'I') return;
+  if (setup_.mode == config::pooling_mode::transaction) transaction_over();
+  if (link_ != nullptr && link_->lease.on()->held.load(std::memory_order_relaxed)) look_at_hold();
+}
+
+/// The client has said its last word, and there is no answer to wait for: its last message is half a one, or
+/// the server waits for more.
+bool pooled_server::nothing_will_come() const {
+  if (doing_ == doing::wait || !pending_.empty()) return false;
+  return link_at_rest_or_none() || passing_ > 0 || !gathered_.empty() || queue_.batch_open() ||
+         queue_.waits_for_copy_data();
+}
+
+void pooled_server::transaction_over() {
+  traces_.transaction_over();
+  unnamed_noted_ = false;
+  if (traces_.must_inspect()) {
+    watch_tags_ = false;
+    return begin_errand(side_errand::purpose::inspection, traces_.inspection(setup_.pool->who().user));
+  }
+  if (cancels_ == 0 && carries()) release();
+}
+
+}  // namespace trunkline::session

@@ -1,0 +1,262 @@
+#include "session/pooled_server.h"
+
+#include <utility>
+
+#include "base/limits.h"
+#include "protocol/query_messages.h"
+#include "protocol/session_start.h"
+
+namespace trunkline::session {
+
+using runtime::buffer;
+using runtime::sending;
+using runtime::stream_end;
+using telemetry::cause;
+
+pooled_server::pooled_server(pooled_setup setup)
+    : setup_(std::move(setup)),
+      shelf_(setup_.pool->shelf(setup_.worker)),
+      fin_(
+          shelf_.where(),
+          [](void* self) { static_cast<pooled_server*>(self)->handler_->on_end({stream_end::kind::fin, 0}); },
+          this),
+      due_(
+          shelf_.where(), [](void* self) { static_cast<pooled_server*>(self)->deliver_due(); }, this),
+      failing_(
+          shelf_.where(),
+          [](void* opaque) {
+            auto* self = static_cast<pooled_server*>(opaque);
+            const auto why = std::move(self->failure_);
+            self->owner_->pool_failed(why->first, std::move(why->second));
+          },
+          this),
+      settings_(setup_.settings) {}
+
+pooled_server::~pooled_server() {
+  close();
+}
+
+// ---- as a stream ----
+
+void pooled_server::resume_receiving() {
+  receiving_ = true;
+  if (link_ != nullptr) link_->stream->resume_receiving();
+}
+
+void pooled_server::pause_receiving() {
+  receiving_ = false;
+  // What the gateway itself asked is read whatever the client takes.
+  if (link_ != nullptr && doing_ != doing::errand) link_->stream->pause_receiving();
+}
+
+sending pooled_server::send(buffer data) {
+  if (closed_) return sending::broken;
+  if (failure_ != nullptr) return sending::held;
+  if (pending_.empty() && doing_ == doing::flow) process(data);
+  if (closed_) return sending::broken;
+  if (data.empty()) return stalled_ || (link_ != nullptr && held_) ? sending::held : sending::done;
+  pending_.push_back(std::move(data));
+  return sending::held;
+}
+
+std::size_t pooled_server::unsent() {
+  std::size_t total = link_ == nullptr ? 0 : link_->stream->unsent();
+  for (const buffer& each : pending_)
+    total += each.size();
+  return total;
+}
+
+void pooled_server::finish_sending() {
+  // Without a Terminate before it the client has vanished, whatever runs for it: others wait for the
+  // connection.
+  if (!finishing_) return fin_.schedule();
+  look_at_rest();
+}
+
+int pooled_server::native_handle() const {
+  return link_ == nullptr ? -1 : link_->stream->native_handle();
+}
+
+void pooled_server::close() {
+  if (closed_) return;
+  closed_ = true;
+  fin_.cancel();
+  due_.cancel();
+  failing_.cancel();
+  pending_.clear();
+  if (claim::waits()) shelf_.give_up(*this);
+  if (link_ != nullptr) dispose_of_link();
+}
+
+// ---- the connection ----
+
+namespace {
+
+std::shared_ptr<cancel_target> cancel_target_of(const pool::link& which) {
+  auto target = std::make_shared<cancel_target>();
+  target->place = which.place;
+  target->server_pid = which.server_pid;
+  target->server_key = which.server_key;
+  return target;
+}
+
+}  // namespace
+
+/// Nothing under way on it, in either direction.
+bool pooled_server::link_at_rest() const {
+  return doing_ != doing::errand && queue_.at_rest() && queue_.certain() && passing_ == 0 &&
+         answer_left_ == 0 && answer_.empty();
+}
+
+/// The client is gone: the next one gets the connection as if nobody had had it, or not at all.
+void pooled_server::dispose_of_link() {
+  auto used = std::move(link_);
+  if (!link_at_rest() || cancels_ > 0) {
+    if (doing_ == doing::flow && cancels_ == 0 && queue_.awaits_answer())
+      owner_->abandoned(cancel_target_of(*used));
+    return shelf_.discard(std::move(used));
+  }
+  const bool open = status_ != 'I';
+  if (!carries() || traces_.must_inspect() || traces_.tainted())
+    return shelf_.recycle(std::move(used), open, "DISCARD ALL");
+  if (open) return shelf_.recycle(std::move(used), true, "");
+  shelf_.give_back(std::move(used));
+}
+
+void pooled_server::adopt(std::unique_ptr<pool::link> made) {
+  link_ = std::move(made);
+  held_ = false;
+  settings_seen_ = false;
+  if (link_->sequences_of != setup_.session)
+    link_->sequences_of = link_->sequences_of == 0 ? setup_.session : pool::many_sessions;
+  link_->stream->set_handler(this);
+  if (receiving_) link_->stream->resume_receiving();
+}
+
+void pooled_server::release() {
+  link_->tainted_by = traces_.tainted() ? setup_.session : 0;
+  traces_.connection_left();
+  link_->stream->pause_receiving();
+  status_ = 'I';
+  shelf_.give_back(std::move(link_));
+}
+
+void pooled_server::granted(std::unique_ptr<pool::link> made) {
+  adopt(std::move(made));
+  doing_ = doing::flow;
+  owner_->lease_waited();
+  process_pending();
+}
+
+void pooled_server::refused(const pool::connect_failure& why) {
+  doing_ = doing::flow;
+  using kind = pool::connect_failure::kind;
+  fail(why.what == kind::crowded ? cause::limit
+       : why.what == kind::tls   ? cause::tls_server
+                                 : cause::server_unreachable,
+       why.why);
+}
+
+void pooled_server::fail(cause what, error why) {
+  if (link_ != nullptr) link_->unfit = true;
+  if (failure_ != nullptr) return;
+  failure_ = std::make_unique<std::pair<cause, error>>(what, std::move(why));
+  failing_.schedule();
+}
+
+bool pooled_server::leave() {
+  if (link_ == nullptr) return true;
+  link_->unfit = true;
+  return carries();
+}
+
+void pooled_server::look_at_hold() {
+  const bool held = link_ != nullptr && link_->lease.on()->held.load(std::memory_order_relaxed);
+  if (held && doing_ == doing::flow && link_at_rest() && status_ == 'I') {
+    doing_ = doing::rest;
+    link_->lease.on()->resting.fetch_add(1, std::memory_order_relaxed);
+  } else if (!held && doing_ == doing::rest) {
+    doing_ = doing::flow;
+    if (link_ != nullptr) link_->lease.on()->resting.fetch_sub(1, std::memory_order_relaxed);
+    process_pending();
+  }
+}
+
+std::shared_ptr<cancel_target> pooled_server::begin_cancel() {
+  if (link_ == nullptr || doing_ != doing::flow || link_at_rest()) return nullptr;
+  ++cancels_;
+  return cancel_target_of(*link_);
+}
+
+void pooled_server::cancelled() {
+  if (--cancels_ == 0 && !closed_) look_at_rest();
+}
+
+// ---- what the gateway asks on its own ----
+
+void pooled_server::begin_sync() {
+  settings_seen_ = true;
+  std::string query;
+  if (link_->tainted_by != 0 && link_->tainted_by != setup_.session) {
+    query = "RESET ALL;RESET role;";
+    link_->settings.clear();
+  }
+  if (link_->tainted_by == setup_.session) traces_.taint();
+  link_->tainted_by = 0;
+  query += pool::settings_query(link_->settings, settings_);
+  if (query.empty()) return;
+  begin_errand(side_errand::purpose::settings, query);
+}
+
+void pooled_server::begin_errand(side_errand::purpose what, std::string_view query) {
+  doing_ = doing::errand;
+  errand_ = std::make_unique<side_errand>(what);
+  std::vector<std::byte> out;
+  protocol::append_query(out, query);
+  for (buffer& part : loop().buffers().copies(out))
+    link_->stream->send(std::move(part));
+  link_->stream->resume_receiving();
+}
+
+void pooled_server::errand_over() {
+  const auto done = std::move(errand_);
+  doing_ = doing::flow;
+  if (!receiving_) link_->stream->pause_receiving();
+  for (buffer& part : loop().buffers().copies(done->notifications()))
+    handler_->on_received(std::move(part));
+  if (closed_) return;
+  if (done->what() == side_errand::purpose::settings) {
+    if (done->failed()) {
+      error why = done->problem();
+      why.message = "the session's settings cannot be set on another server connection: " + why.message;
+      return fail(cause::internal, std::move(why));
+    }
+    link_->settings = settings_;
+    if (std::exchange(misled_, false)) tell_parameters(done->parameters());
+    if (closed_) return;
+  } else if (done->what() == side_errand::purpose::inspection) {
+    take_inspection(*done);
+  }
+  // After an inspection the transaction is over; after the other errands the client's work begins.
+  if (!closed_ && done->what() == side_errand::purpose::inspection) look_at_rest();
+  if (!closed_) process_pending();
+  if (!closed_) look_at_rest();
+}
+
+void pooled_server::take_inspection(const side_errand& done) {
+  if (done.failed()) return traces_.not_known();
+  traces_.take(done.rows(), settings_, link_->settings, setup_.settings);
+  settings_seen_ = settings_ == link_->settings;
+  misled_ = misled_ || traces_.take_restored();
+}
+
+void pooled_server::tell_parameters(const pool::parameter_list& changed) {
+  std::vector<std::byte> out;
+  for (const auto& [name, value] : changed.entries())
+    protocol::append_parameter_status(out, name, value);
+  for (buffer& part : loop().buffers().copies(out)) {
+    if (!closed_) handler_->on_received(std::move(part));
+  }
+}
+
+}  // namespace trunkline::session

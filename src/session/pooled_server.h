@@ -1,0 +1,219 @@
+// The server leg of a pooled session (wire.md 6): to the relay it is a server like any other, and behind it
+// are the connections of a pool, one for each session or one for each transaction. It borrows a connection
+// when the client begins something, gives it the session's settings, translates the names of prepared
+// statements, and gives it back when the server says that no transaction is open. What a client leaves behind
+// that cannot be carried keeps it on its connection. Owner: the relay; one loop thread.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pool/link_pool.h"
+#include "protocol/error_scan.h"
+#include "protocol/exchange_queue.h"
+#include "runtime/byte_stream.h"
+#include "session/answer_edits.h"
+#include "session/cancel_registry.h"
+#include "session/chunk_editor.h"
+#include "session/client_statements.h"
+#include "session/session_traces.h"
+#include "session/side_errand.h"
+#include "sql/effects_cache.h"
+#include "telemetry/close_cause.h"
+
+namespace trunkline::session {
+
+/// Whoever owns the session. Called on the loop.
+class pooled_owner {
+ public:
+  virtual ~pooled_owner() = default;
+  /// The wait for a server connection is over.
+  virtual void lease_waited() = 0;
+  /// There is none, or it cannot be made the session's: the session ends.
+  virtual void pool_failed(telemetry::cause what, error why) = 0;
+  /// It ends while a statement runs.
+  virtual void abandoned(std::shared_ptr<cancel_target> target) = 0;
+  /// Of its worker.
+  virtual sql::effects_cache& effects() = 0;
+};
+
+struct pooled_setup {
+  std::shared_ptr<pool::link_pool> pool;
+  unsigned worker = 0;
+  pool::statement_book* statements = nullptr;
+  config::pooling_mode mode = config::pooling_mode::transaction;
+  config::unsafe_policy on_unsafe = config::unsafe_policy::pin;
+  std::uint64_t session = 0;
+  pool::setting_map settings;  ///< as the client asked for them at start-up
+};
+
+class pooled_server final : public runtime::byte_stream,
+                            private runtime::stream_handler,
+                            private pool::claim {
+ public:
+  explicit pooled_server(pooled_setup setup);
+  ~pooled_server() override;
+
+  /// Before the first byte.
+  void set_owner(pooled_owner* owner) { owner_ = owner; }
+
+  // ---- as a stream ----
+
+  void resume_receiving() override;
+  void pause_receiving() override;
+  runtime::sending send(runtime::buffer data) override;
+  std::size_t unsent() override;
+  void finish_sending() override;
+  void close() override;
+  void reset() override { close(); }
+  int native_handle() const override;
+
+  // ---- what a session does with its server ----
+
+  /// The connection that it has now; null: none.
+  const pool::link* link() const { return link_.get(); }
+  /// Why it keeps its connection between two transactions; null: it does not.
+  const char* pinned() const { return traces_.pinned(); }
+  bool waits() const { return claim::waits(); }
+  /// Its connection's server is no longer what it was: it is given up as soon as it can be. False: the
+  /// session cannot go on without it.
+  bool leave();
+  /// Its server's `held` has changed: while it is set nothing new begins there.
+  void look_at_hold();
+  /// A cancel for what runs now; null: nothing runs. Until `cancelled` nobody else gets the connection.
+  std::shared_ptr<cancel_target> begin_cancel();
+  void cancelled();
+
+ private:
+  static constexpr std::size_t header_bytes = 5;
+  enum class doing : std::uint8_t { flow, wait, errand, rest };
+  struct rename_at {
+    std::size_t before_name;
+    std::size_t name_size;
+  };
+
+  // From the client.
+  void process(runtime::buffer& data);
+  void process_pending();
+  bool step(chunk_editor& out);
+  bool step_gathered(chunk_editor& out);
+  bool gather(chunk_editor& out, std::size_t wanted);
+  bool begin_passing(chunk_editor& out, byte_span known, bool in_chunk);
+  // False: it cannot go on now, and is to be tried again. `in_chunk`: its size, where the chunk holds it.
+  bool take_whole(chunk_editor& out, byte_span message, std::size_t in_chunk);
+  bool take_query(chunk_editor& out, byte_span message, std::size_t in_chunk);
+  bool take_unclean_query(chunk_editor& out, byte_span message, std::size_t in_chunk, const sql::effects& of,
+                          std::string_view text);
+  void pass_query(chunk_editor& out, byte_span message, std::size_t in_chunk);
+  bool take_parse(chunk_editor& out, byte_span message, std::size_t in_chunk);
+  bool take_bind(chunk_editor& out, byte_span message, std::size_t in_chunk);
+  bool take_target(chunk_editor& out, byte_span message, std::size_t in_chunk);
+  bool take_large(chunk_editor& out);
+  void take_named_parse(chunk_editor& out, std::string_view name, byte_span content);
+  void pass(chunk_editor& out, byte_span message, std::size_t in_chunk);
+  void pass_renamed(chunk_editor& out, byte_span message, std::size_t in_chunk, rename_at where,
+                    std::string_view name);
+  std::uint64_t send_parse(chunk_editor& out, std::string_view name, byte_span content);
+  void send_close(chunk_editor& out, std::string_view name);
+  void prepare(chunk_editor& out, const pool::statement& which, bool for_client);
+  const pool::statement* use_statement(chunk_editor& out, std::string_view name);
+  void restore_unnamed(chunk_editor& out);
+  void note(const sql::effects& of, std::string_view text);
+  void note_uses(const pool::statement& which);
+  void note_unnamed();
+  bool must_forget_sequences(const sql::effects& of);
+  bool deallocates_own(const sql::effects& of) const;
+  std::string execute_own(chunk_editor& out, const sql::effects& of, std::string_view text);
+  bool refuses(const sql::effects& of) const;
+  void refuse_parse(chunk_editor& out, std::size_t in_chunk, const char* reason);
+  bool ready_for_work();
+  void adopt(std::unique_ptr<pool::link> made);
+  void forward(runtime::buffer data);
+
+  // From the server.
+  void on_received(runtime::buffer data) override;
+  void on_held() override;
+  void on_drained() override;
+  void on_end(runtime::stream_end end) override;
+  void answer_step(chunk_editor& out);
+  void begin_answer(char type, std::uint32_t length);
+  void answer_over(chunk_editor& out);
+  void take_error();
+  void take_parameter();
+  void take_tag();
+  void put_in_due(chunk_editor& out);
+  void deliver_due();
+  void look_at_rest();
+  bool nothing_will_come() const;
+  void transaction_over();
+
+  // The connection.
+  void granted(std::unique_ptr<pool::link> made) override;
+  void refused(const pool::connect_failure& why) override;
+  void release();
+  void dispose_of_link();
+  bool link_at_rest() const;
+  bool link_at_rest_or_none() const { return link_ == nullptr || link_at_rest(); }
+  void begin_sync();
+  void begin_errand(side_errand::purpose what, std::string_view query);
+  bool carries() const { return setup_.mode == config::pooling_mode::transaction && pinned() == nullptr; }
+  void take_inspection(const side_errand& done);
+  void tell_parameters(const pool::parameter_list& changed);
+  void errand_over();
+  void fail(telemetry::cause what, error why);
+  runtime::loop& loop() const { return shelf_.where(); }
+
+  pooled_setup setup_;
+  pool::link_shelf& shelf_;
+  pooled_owner* owner_ = nullptr;
+  std::unique_ptr<pool::link> link_;
+  doing doing_ = doing::flow;
+  bool receiving_ = false;
+  bool closed_ = false;
+  bool held_ = false;           ///< the connection takes nothing at the moment
+  bool stalled_ = false;        ///< a message has been gathered, and cannot go on
+  bool finishing_ = false;      ///< the client has said Terminate
+  bool settings_seen_ = false;  ///< the connection has this session's settings
+  bool watch_tags_ = false;
+  bool unnamed_noted_ = false;  ///< its effects are, in this transaction
+  bool misled_ = false;         ///< the client has been told of settings that are not the session's
+  char status_ = 'I';
+  unsigned cancels_ = 0;  ///< under way for the connection
+  std::deque<runtime::buffer> pending_;
+  runtime::deferred fin_;
+  runtime::deferred due_;      ///< answers of the gateway's own wait to be told
+  runtime::deferred failing_;  ///< so does the session's end
+  std::unique_ptr<std::pair<telemetry::cause, error>> failure_;
+
+  // The client's message in hand.
+  std::vector<std::byte> gathered_;  ///< its beginning, where it came in pieces
+  std::uint32_t passing_ = 0;        ///< bytes of it that still go on, unlooked at,
+  bool dropping_ = false;            ///< or are dropped
+
+  // The server's.
+  std::vector<std::byte> answer_;  ///< header, or body, in pieces
+  std::uint32_t answer_left_ = 0;
+  char answer_type_ = 0;
+  bool answer_hidden_ = false;
+  bool answer_kept_ = false;  ///< its body is gathered
+
+  protocol::exchange_queue queue_;
+  protocol::error_scan error_;
+  answer_edits edits_;
+  pool::setting_map settings_;
+  session_traces traces_;
+  sql::lexical_rules rules_;
+  std::unique_ptr<client_statements> statements_;
+  std::string unnamed_;  ///< the content of the client's unnamed statement; empty: none, or too large to keep
+  struct preparing {
+    std::uint64_t request;
+    std::uint64_t id;
+  };
+  std::vector<preparing> preparing_;
+  std::unique_ptr<side_errand> errand_;
+};
+
+}  // namespace trunkline::session

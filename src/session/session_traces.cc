@@ -1,0 +1,179 @@
+#include "session/session_traces.h"
+
+#include <algorithm>
+
+#include "base/limits.h"
+
+namespace trunkline::session {
+
+using sql::effect;
+
+namespace {
+
+struct reason {
+  effect bit;
+  const char* name;
+};
+
+/// As SHOW PINNED and the metric call them.
+constexpr reason objects[] = {
+    {effect::prepare, "prepare"},
+    {effect::temporary, "temporary"},
+    {effect::hold_cursor, "hold_cursor"},
+    {effect::advisory_lock, "advisory_lock"},
+    {effect::listen, "listen"},
+    {effect::sequence_read, "sequence"},
+    {effect::load, "load"},
+    {effect::seed, "seed"},
+    {effect::connection, "connection"},
+    {effect::session_bound, "session_bound"},
+};
+/// No question to the server finds these.
+constexpr reason invisible[] = {
+    {effect::sequence_read, "sequence"},
+    {effect::load, "load"},
+    {effect::seed, "seed"},
+    {effect::connection, "connection"},
+    {effect::session_bound, "session_bound"},
+};
+
+constexpr std::uint32_t bit(effect of) {
+  return static_cast<std::uint32_t>(of);
+}
+/// Nothing stays of these by themselves.
+constexpr std::uint32_t harmless = bit(effect::close_cursor) | bit(effect::creates) | bit(effect::path);
+
+bool contains_word(std::string_view text, std::string_view lower) {
+  const auto found = std::search(text.begin(), text.end(), lower.begin(), lower.end(), [](char a, char b) {
+    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
+  });
+  return found != text.end();
+}
+
+std::string array_of(const std::vector<std::string>& names) {
+  std::string out = "ARRAY[";
+  for (const auto& each : names)
+    out += (out.size() > 6 ? "," : "") + pool::quote_literal(each);
+  return out + "]::pg_catalog.text[]";
+}
+
+/// Kind, name, value, and whether it is what RESET makes of it.
+constexpr std::string_view all_settings =
+    " UNION ALL SELECT 's', pg_catalog.lower(p.name), p.setting, CASE WHEN p.setting IS NOT DISTINCT FROM "
+    "p.reset_val THEN 'd' ELSE '' END FROM pg_catalog.pg_settings p WHERE p.source = 'session'";
+constexpr std::string_view objects_query =
+    " UNION ALL SELECT 'o', 'prepare', '', '' WHERE EXISTS (SELECT FROM pg_catalog.pg_prepared_statements s "
+    "WHERE s.from_sql)"
+    " UNION ALL SELECT 'o', 'temporary', '', '' WHERE pg_catalog.pg_my_temp_schema() <> 0 AND (EXISTS "
+    "(SELECT FROM "
+    "pg_catalog.pg_class c WHERE c.relnamespace = pg_catalog.pg_my_temp_schema()) OR EXISTS (SELECT FROM "
+    "pg_catalog.pg_proc f WHERE f.pronamespace = pg_catalog.pg_my_temp_schema()) OR EXISTS (SELECT FROM "
+    "pg_catalog.pg_type t WHERE t.typnamespace = pg_catalog.pg_my_temp_schema()))"
+    " UNION ALL SELECT 'o', 'hold_cursor', '', '' WHERE EXISTS (SELECT FROM pg_catalog.pg_cursors)"
+    " UNION ALL SELECT 'o', 'listen', '', '' WHERE EXISTS (SELECT FROM pg_catalog.pg_listening_channels())"
+    " UNION ALL SELECT 'o', 'advisory_lock', '', '' WHERE EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE "
+    "l.locktype = 'advisory' AND l.pid = pg_catalog.pg_backend_pid())"
+    " UNION ALL SELECT 'o', 'session_authorization', '', '' WHERE session_user <> ";
+
+}  // namespace
+
+const char* session_traces::unsafe_reason(const sql::effects& of) {
+  for (const auto& each : objects)
+    if (each.bit != effect::sequence_read && of.has(each.bit)) return each.name;
+  return nullptr;
+}
+
+void session_traces::note_kind(const sql::effects& of) {
+  using kind = sql::statement_kind;
+  wrote_ = wrote_ || (of.kind != kind::read_only && of.kind != kind::begins && of.kind != kind::empty) ||
+           of.statements > 1;
+}
+
+void session_traces::note(const sql::effects& of, std::string_view text) {
+  bits_ |= of.bits & ~harmless;
+  for (const auto& each : of.settings)
+    if (std::find(names_.begin(), names_.end(), each) == names_.end()) names_.push_back(each);
+  to_default_ = to_default_ || contains_word(text, "reset") || contains_word(text, "default");
+  for (const auto& each : invisible)
+    if (of.has(each.bit)) sticky_ = each.name;
+  // No list shows a setting with a name of the user's own.
+  if (of.has(effect::all_settings) && of.has(effect::inspect)) sticky_ = "settings";
+  reset_all_ = reset_all_ || (of.has(effect::all_settings) && !of.has(effect::inspect));
+}
+
+/// RESET ALL or DISCARD ALL; a setting of unknown name comes with `inspect`.
+bool session_traces::resets_all() const {
+  const bool all = (bits_ & bit(effect::all_settings)) != 0 && (bits_ & bit(effect::inspect)) == 0;
+  return all || reset_all_ || (bits_ & bit(effect::discard_all)) != 0;
+}
+
+std::string session_traces::inspection(std::string_view user) const {
+  auto names = names_;
+  if (bits_ != 0) names.emplace_back("role");  // which no list shows
+  std::string query =
+      "SELECT 'n', n, pg_catalog.current_setting(n, true), CASE WHEN pg_catalog.current_setting(n, true) IS "
+      "NULL OR "
+      "EXISTS (SELECT FROM pg_catalog.pg_settings p WHERE pg_catalog.lower(p.name) = n AND p.setting IS NOT "
+      "DISTINCT "
+      "FROM p.reset_val) THEN 'd' ELSE '' END FROM pg_catalog.unnest(" +
+      array_of(names) + ") n";
+  if (bits_ != 0) query.append(all_settings).append(objects_query).append(pool::quote_literal(user));
+  return query;
+}
+
+void session_traces::take(const std::vector<side_errand::row>& rows, pool::setting_map& settings,
+                          pool::setting_map& of_link, const pool::setting_map& at_start) {
+  // Functions that nobody has looked into may have set what no list shows.
+  tainted_ = tainted_ || (bits_ & bit(effect::inspect)) != 0;
+  const bool all = bits_ != 0;
+  if (all) {
+    pinned_ = nullptr;
+    // What can be listed is listed; names that only the client's texts tell are kept beside that.
+    pool::setting_map custom;
+    for (const auto& [name, value] : settings.entries())
+      if (name.find('.') != std::string::npos) custom.set(name, value);
+    if (resets_all()) custom.clear();
+    settings = of_link = custom;
+  }
+  for (const auto& each : rows) {
+    if (each.size() != 4) continue;
+    const std::string& name = each[1];
+    if (each[0] == "o") {
+      for (const auto& object : objects)
+        if (name == object.name) pinned_ = object.name;
+      if (name == "session_authorization") pinned_ = "session_authorization";
+      continue;
+    }
+    const bool is_default = each[3] == "d" || (name == "role" && each[2] == "none");
+    if (is_default) {
+      settings.erase(name);
+      of_link.erase(name);
+    } else {
+      settings.set(name, each[2]);
+      of_link.set(name, each[2]);
+    }
+  }
+  const bool everything = resets_all();
+  if (to_default_ || everything) {
+    for (const auto& [name, value] : at_start.entries()) {
+      const bool named = std::find(names_.begin(), names_.end(), name) != names_.end();
+      if ((!everything && !named) || settings.find(name) != nullptr) continue;
+      settings.set(name, value);
+      restored_ = true;
+    }
+  }
+  if (settings.bytes() > limits::session_settings) pinned_ = "settings";
+  bits_ = 0;
+  names_.clear();
+  to_default_ = reset_all_ = false;
+}
+
+void session_traces::not_known() {
+  pinned_ = "unknown";
+  bits_ = 0;
+  names_.clear();
+  to_default_ = reset_all_ = false;
+  tainted_ = true;
+}
+
+}  // namespace trunkline::session

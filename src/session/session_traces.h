@@ -1,0 +1,66 @@
+// What a client's statements may have left in its session, and how that is found out: where a text alone does
+// not tell, the server is asked when the transaction is over (wire.md 6). Decides what is carried to the next
+// connection and why a session must stay on this one. Pure. Owner: a pooled session.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "pool/setting_map.h"
+#include "session/side_errand.h"
+#include "sql/effects.h"
+
+namespace trunkline::session {
+
+class session_traces {
+ public:
+  /// Whatever its effects: whether it may have called nextval(), as an INSERT does.
+  void note_kind(const sql::effects& of);
+  bool wrote() const { return wrote_; }
+  void transaction_over() { wrote_ = false; }
+  /// A statement with these effects is about to run.
+  void note(const sql::effects& of, std::string_view text);
+  /// Objects that cannot be carried: with `onUnsafe: refuse` such a statement is an error. Null: it is safe.
+  static const char* unsafe_reason(const sql::effects& of);
+
+  /// Of the transaction that is over. False: nothing to ask.
+  bool must_inspect() const { return bits_ != 0 || !names_.empty(); }
+  /// One Query; its rows go to `take`. `user`: who the connection was logged in for.
+  std::string inspection(std::string_view user) const;
+  /// `settings`: the session's; `of_link`: those of the connection; both are then as the server says.
+  /// `at_start`: what RESET goes back to.
+  void take(const std::vector<side_errand::row>& rows, pool::setting_map& settings,
+            pool::setting_map& of_link, const pool::setting_map& at_start);
+  /// It could not be asked: on doubt the session stays where it is.
+  void not_known();
+
+  /// Why the session cannot leave its connection; null: it can.
+  const char* pinned() const { return sticky_ != nullptr ? sticky_ : pinned_; }
+  /// What functions may have set for the session beyond what can be asked for: the next session must begin
+  /// with RESET ALL.
+  bool tainted() const { return tainted_; }
+  void connection_left() { tainted_ = false; }
+  /// The connection has it from this session's last time there.
+  void taint() { tainted_ = true; }
+
+  /// What RESET went back to at the server is not what it goes back to for the session: the client has been
+  /// told the wrong values. Asked once.
+  bool take_restored() { return std::exchange(restored_, false); }
+
+ private:
+  bool resets_all() const;
+
+  std::uint32_t bits_ = 0;          // of sql::effect, of the transaction
+  std::vector<std::string> names_;  // of settings that it may have changed
+  bool wrote_ = false;              // in this transaction
+  bool reset_all_ = false;
+  bool restored_ = false;
+  bool to_default_ = false;  // some of them back to their default
+  bool tainted_ = false;
+  const char* pinned_ = nullptr;
+  const char* sticky_ = nullptr;  // nothing takes it away
+};
+
+}  // namespace trunkline::session
