@@ -116,8 +116,8 @@ run_stage() {
     tidy) pytest_stage tidy tests/tidy ;;
     integration) integration_tests dev "${short[@]}" ;;
     # Memory is the same in every mode that ends TLS, and threads are the same in all.
-    integration-asan) integration_tests asan --quick --servers 18 --modes tls-scram,passthrough ;;
-    integration-tsan) integration_tests tsan --quick --servers 15 --modes plain,tls-scram ;;
+    integration-asan) integration_tests asan --quick --servers 18 --modes tls-scram,passthrough,pooled ;;
+    integration-tsan) integration_tests tsan --quick --servers 15 --modes plain,tls-scram,pooled ;;
   esac
 }
 

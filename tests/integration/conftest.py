@@ -12,6 +12,7 @@ import pytest
 
 from harness import island as islands
 from harness import partition as network
+from harness import pooled as pools
 from harness import roads
 from harness.certs import Authority
 from harness.cluster import Cluster, Template
@@ -31,6 +32,8 @@ def pytest_addoption(parser):
     group.addoption("--modes", default=",".join(roads.GATEWAY_MODES),
                     help="comma-separated; 'direct' means: straight at the server, which tests the tests")
     group.addoption("--servers", default="", help="major versions, comma-separated; default 15,16,17,18")
+    group.addoption("--pooler", default=pools.TRUNKLINE, choices=pools.POOLERS,
+                    help="what the tests of pooling try; 'direct' tests the tests, 'pgbouncer' shows what they find")
     group.addoption("--quick", action="store_true", help="15 and 18 only, without what is marked long: for sanitizers")
     group.addoption("--long", action="store_true", help="the full length of what is cut short otherwise")
 
@@ -303,6 +306,16 @@ def before(start_gateway):
         gateway = start_gateway(simple_config(endpoint, **config))
         return gateway, port_of(gateway.config, "main")
     return of
+
+
+@pytest.fixture
+def pooled(start_gateway, servers, workplace, pytestconfig):
+    """A pool before a server: `pooled("transaction", size=2, ...)` -> (gateway, port); see harness/pooled.py."""
+    folder = Path(tempfile.mkdtemp(prefix="pooled-", dir=workplace))
+    folder.chmod(0o755)
+    pooler = pools.Pooler(pytestconfig.getoption("--pooler"), start_gateway, servers, folder)
+    yield pooler
+    pooler.close()
 
 
 @pytest.fixture

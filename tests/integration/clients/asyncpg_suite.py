@@ -40,7 +40,8 @@ async def session(target):
         expect_equal(connection.get_server_version().major, target.version)
         expect_equal(await connection.fetchval("select 'späß ☃'::text"), "späß ☃")
         expect_equal(await connection.fetchval("select ssl from pg_stat_ssl where pid = pg_backend_pid()"),
-                     target.mode in ("direct", "tls-scram", "tls-same", "tls-server", "passthrough") and (
+                     target.mode in ("direct", "tls-scram", "tls-same", "tls-server", "passthrough", "pooled",
+                                     "pooled-session") and (
                          target.tls or target.mode == "tls-server"))
 
 
@@ -94,6 +95,25 @@ async def prepared(target):
             row = await statement.fetchrow(i, f"t{i}", bytes([i % 256]) * i, i, now)
             expect_equal(tuple(row), (i + 1, f"t{i}", bytes([i % 256]) * i, i, now))
         expect_equal(await connection.fetchval("select count(*) >= 1 from pg_prepared_statements"), True)
+
+
+async def shared(target):
+    """Its own pool, which resets a connection when it is given back, and its cache of statements."""
+    async def work(pool, number):
+        for turn in range(15):
+            async with pool.acquire() as connection:
+                row = await connection.fetchrow(f"select $1::int, '{target.schema} {number}'", turn)
+                expect_equal(tuple(row), (turn, f"{target.schema} {number}"))
+                async with connection.transaction():
+                    await connection.execute(f"set local statement_timeout = '{100 + number}s'")
+                    expect_equal(await connection.fetchval("show statement_timeout"), f"{100 + number}s")
+                await connection.execute("set work_mem = '7MB'")
+                expect_equal(await connection.fetchval("select current_setting('statement_timeout')"), "0")
+
+    async with asyncpg.create_pool(min_size=4, max_size=4, host=target.host, port=target.port, user=target.user,
+                                   password=target.password, database=target.database, timeout=30,
+                                   ssl=ssl.create_default_context(cafile=target.ca) if target.tls else False) as pool:
+        await asyncio.gather(*(work(pool, number) for number in range(8)))
 
 
 async def pipeline(target):
@@ -205,4 +225,4 @@ async def large(target):
 
 
 if __name__ == "__main__":
-    main([session, wrong_password, transactions, prepared, pipeline, copy, notify, cancel, failures, notices, large])
+    main([session, wrong_password, transactions, prepared, shared, pipeline, copy, notify, cancel, failures, notices, large])

@@ -75,6 +75,23 @@ def prepared(target):
         expect_equal(len(names), 1)
 
 
+def shared(target):
+    """Several at once, past the 5 executions after which statements are prepared: on a pool each must find its own."""
+    sessions = [connect(target, autocommit=True) for _ in range(4)]
+    for number, connection in enumerate(sessions):
+        connection.execute(f"set statement_timeout = '{100 + number}s'")
+    for turn in range(15):
+        for number, connection in enumerate(sessions):
+            row = connection.execute(f"select %s::int, '{target.schema} {number}'", (turn,)).fetchone()
+            expect_equal(row, (turn, f"{target.schema} {number}"))
+            with connection.transaction():
+                row = connection.execute("select %s::int + %s, current_schema()::text", (number, turn)).fetchone()
+                expect_equal(row, (number + turn, target.schema))
+    for number, connection in enumerate(sessions):
+        expect_equal(connection.execute("select current_setting('statement_timeout')").fetchone(), (f"{100 + number}s",))
+        connection.close()
+
+
 def pipeline(target):
     with connect(target, autocommit=True) as connection:
         with connection.pipeline() as pipe:
@@ -221,5 +238,5 @@ def objects(target):
 
 
 if __name__ == "__main__":
-    main([session, wrong_password, transactions, prepared, pipeline, copy, notify, cancel, failures, notices, large,
+    main([session, wrong_password, transactions, prepared, shared, pipeline, copy, notify, cancel, failures, notices, large,
           objects])

@@ -20,6 +20,7 @@ NODE_MODULES = DEPENDENCIES / "node" / "node_modules"
 
 _ALL = ("session", "wrong_password", "transactions", "prepared", "pipeline", "copy", "notify", "cancel", "failures",
         "notices", "large")
+_OWN = _ALL + ("shared",)  # several sessions in one program
 
 
 @dataclass(frozen=True)
@@ -34,28 +35,30 @@ class Client:
 
 MATRIX = (
     Client("psql", _ALL + ("objects",), ("psql", "pgbench")),
-    Client("psycopg", _ALL + ("objects",), ()),
-    Client("asyncpg", _ALL, ()),
-    Client("node", _ALL, ("node", str(NODE_MODULES / "pg"))),
-    Client("jdbc", _ALL + ("objects",), ("javac", "/usr/share/java/postgresql.jar")),
+    Client("psycopg", _OWN + ("objects",), ()),
+    Client("asyncpg", _OWN, ()),
+    Client("node", _OWN, ("node", str(NODE_MODULES / "pg"))),
+    Client("jdbc", _OWN + ("objects",), ("javac", "/usr/share/java/postgresql.jar")),
 )
 
 SMOKE = (
     Client("pgx", ("session", "wrong_password", "transactions", "prepared", "pipeline", "copy", "notify", "cancel",
-                   "failures"), ("go", "/usr/share/gocode/src/github.com/jackc/pgx")),
+                   "failures", "shared"), ("go", "/usr/share/gocode/src/github.com/jackc/pgx")),
     Client("libpq-go", ("session", "wrong_password", "transactions", "prepared", "copy", "notify", "cancel",
-                        "failures"), ("go", "/usr/share/gocode/src/github.com/lib/pq")),
+                        "failures", "shared"), ("go", "/usr/share/gocode/src/github.com/lib/pq")),
     Client("perl", ("session", "wrong_password", "transactions", "prepared", "copy", "notify", "cancel", "failures",
-                    "objects"), ("perl", "/usr/share/doc/libdbd-pg-perl")),
-    Client("ruby", ("session", "wrong_password", "transactions", "prepared", "copy", "notify", "cancel", "failures"),
-           ("ruby", "/usr/lib/ruby/vendor_ruby/pg.rb")),
+                    "objects", "shared"), ("perl", "/usr/share/doc/libdbd-pg-perl")),
+    Client("ruby", ("session", "wrong_password", "transactions", "prepared", "copy", "notify", "cancel", "failures",
+                    "shared"), ("ruby", "/usr/lib/ruby/vendor_ruby/pg.rb")),
+    Client("sqlalchemy", ("session", "transactions", "shared", "failures"),
+           ("/usr/lib/python3/dist-packages/sqlalchemy", "/usr/lib/python3/dist-packages/psycopg2")),
     Client("odbc", ("session", "wrong_password", "statements", "failures"), ("isql", "odbcinst")),
 )
 
 
 def command(client: Client, file: Path) -> tuple[list[str], dict[str, str]]:
     """What starts the client on a file of targets, and what its environment needs besides."""
-    if client.name in ("psql", "psycopg", "asyncpg", "odbc"):
+    if client.name in ("psql", "psycopg", "asyncpg", "sqlalchemy", "odbc"):
         return [sys.executable, str(CLIENTS / f"{client.name}_suite.py"), str(file)], {}
     if client.name == "node":
         return ["node", str(CLIENTS / "node" / "suite.js"), str(file)], {"NODE_MODULES": str(NODE_MODULES)}

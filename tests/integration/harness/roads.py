@@ -10,7 +10,9 @@ from harness.gateway import Gateway, listener, port_of
 from harness.postgres import DATABASE, PASSWORD, USER, Server
 
 DIRECT = "direct"
-GATEWAY_MODES = ("plain", "tls-scram", "tls-same", "tls-client", "tls-server", "passthrough")
+POOLED_MODES = {"pooled": "transaction", "pooled-session": "session"}
+GATEWAY_MODES = ("plain", "tls-scram", "tls-same", "tls-client", "tls-server", "passthrough", *POOLED_MODES)
+POOL_SIZES = {"pooled": 3, "pooled-session": 20}  # fewer than clients, where they share
 MODES = (DIRECT,) + GATEWAY_MODES
 
 
@@ -42,11 +44,15 @@ class Target:
 
 
 def client_has_tls(mode: str) -> bool:
-    return mode in (DIRECT, "tls-scram", "tls-same", "tls-client", "passthrough")
+    return mode in (DIRECT, "tls-scram", "tls-same", "tls-client", "passthrough", *POOLED_MODES)
 
 
 def binding_possible(mode: str) -> bool:
-    return mode in (DIRECT, "tls-scram", "tls-same", "passthrough")
+    return mode in (DIRECT, "tls-scram", "tls-same", "passthrough", *POOLED_MODES)
+
+
+def gateway_authenticates(mode: str) -> bool:
+    return mode == "tls-scram" or mode in POOLED_MODES
 
 
 def target(mode: str, server: Server, authority: Authority, port: int, schema: str) -> Target:
@@ -59,7 +65,7 @@ def target(mode: str, server: Server, authority: Authority, port: int, schema: s
 def gateway_config(mode: str, servers: list[Server], authority: Authority, folder: Path, workers: int = 2) -> dict:
     """One listener, route and upstream for each server, all in the same mode."""
     verifiers = folder / "verifiers.txt"
-    if mode == "tls-scram":
+    if gateway_authenticates(mode):
         folder.mkdir(parents=True, exist_ok=True)
         # Every server makes its own salt, so each has its own file.
         for server in servers:
@@ -69,10 +75,12 @@ def gateway_config(mode: str, servers: list[Server], authority: Authority, folde
         name = f"pg{server.version}"
         config["listeners"].append(listener(name, tls=_listener_tls(mode, authority)))
         auth = ({"method": "scram", "verifierFile": str(_verifier_file(verifiers, server))}
-                if mode == "tls-scram" else {"method": "server"})
-        config["routes"].append({"name": name, "match": {"listener": name}, "upstream": name, "auth": auth})
+                if gateway_authenticates(mode) else {"method": "server"})
+        pooling = {"pooling": POOLED_MODES[mode]} if mode in POOLED_MODES else {}
+        config["routes"].append({"name": name, "match": {"listener": name}, "upstream": name, "auth": auth} | pooling)
+        pool = {"pool": {"size": POOL_SIZES[mode], "maxWait": "10s"}} if mode in POOLED_MODES else {}
         config["upstreams"].append({"name": name, "endpoints": [f"localhost:{server.port}"],
-                                    "tls": _upstream_tls(mode, authority)})
+                                    "tls": _upstream_tls(mode, authority)} | pool)
     return config
 
 

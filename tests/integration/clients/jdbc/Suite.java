@@ -166,6 +166,36 @@ public final class Suite {
     }
   }
 
+  /** Several at once, past the 5 executions after which a statement has a name on the server. */
+  static void shared(Properties target) throws Exception {
+    List<Connection> sessions = new ArrayList<>();
+    List<PreparedStatement> statements = new ArrayList<>();
+    for (int number = 0; number < 4; number++) {
+      Connection connection = connect(target);
+      execute(connection, "set statement_timeout = '" + (100 + number) + "s'");
+      sessions.add(connection);
+      statements.add(connection.prepareStatement("select ?::int, 'session " + number + "'"));
+    }
+    for (int turn = 0; turn < 15; turn++) {
+      for (int number = 0; number < 4; number++) {
+        sessions.get(number).setAutoCommit(turn % 3 != 0);
+        statements.get(number).setInt(1, turn);
+        try (ResultSet rows = statements.get(number).executeQuery()) {
+          expect(rows.next(), "a row");
+          expectEqual(rows.getInt(1), turn);
+          expectEqual(rows.getString(2), "session " + number);
+        }
+        if (turn % 3 == 0) sessions.get(number).commit();
+      }
+    }
+    for (int number = 0; number < 4; number++) {
+      String wanted = String.valueOf(100 + number);
+      expectEqual(number(sessions.get(number), "select rtrim(current_setting('statement_timeout'), 's')::int"),
+          Integer.valueOf(wanted));
+      sessions.get(number).close();
+    }
+  }
+
   /** A batch is a pipeline: Bind and Execute many times, a Sync now and then. */
   static void pipeline(Properties target) throws Exception {
     try (Connection connection = connect(target)) {
@@ -328,6 +358,7 @@ public final class Suite {
     scenarios.put("wrong_password", Suite::wrongPassword);
     scenarios.put("transactions", Suite::transactions);
     scenarios.put("prepared", Suite::prepared);
+    scenarios.put("shared", Suite::shared);
     scenarios.put("pipeline", Suite::pipeline);
     scenarios.put("copy", Suite::copy);
     scenarios.put("notify", Suite::notify);

@@ -99,6 +99,26 @@ const scenarios = {
   }),
 
   /** node-postgres queues; here all statements are queued at once, so answers and requests cross. */
+  /** Several at once with named queries: the same names, other texts. */
+  async shared(target) {
+    const sessions = [0, 1, 2, 3].map(() => client(target))
+    await Promise.all(sessions.map((session) => session.connect()))
+    await Promise.all(sessions.map(async (session, number) => {
+      const who = `session ${number}`
+      await session.query(`set statement_timeout = '${100 + number}s'`)
+      for (let turn = 0; turn < 15; turn++) {
+        const text = `select $1::int as turn, '${who}' as who`
+        const { rows } = await session.query({ name: 'mine', text, values: [turn] })
+        assert.deepStrictEqual(rows, [{ turn, who }])
+        await session.query('begin')
+        assert.strictEqual(await one(session, 'select $1::int', [number]), number)
+        await session.query(turn % 2 ? 'commit' : 'rollback')
+      }
+      assert.strictEqual(await one(session, "select current_setting('statement_timeout')"), `${100 + number}s`)
+    }))
+    await Promise.all(sessions.map((session) => session.end()))
+  },
+
   pipeline: (target) => using(target, async (connection) => {
     const answers = await Promise.all(Array.from({ length: 300 }, (_, i) =>
       connection.query("select $1::int as i, repeat('x', $1::int * 10) as text", [i])))

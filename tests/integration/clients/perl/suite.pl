@@ -68,6 +68,27 @@ my @scenarios = (
             expect_equal("@row", ($i + 1) . " t$i");
         }
     },
+    shared => sub {  # several at once: DBD::Pg names its statements alike in each
+        my @sessions = map { connect_to($_[0]) } 1 .. 4;
+        my @statements;
+        for my $number (0 .. 3) {
+            $sessions[$number]->do("set statement_timeout = '" . (100 + $number) . "s'");
+            push @statements, $sessions[$number]->prepare("select ?::int, 'session $number'");
+        }
+        for my $turn (0 .. 14) {
+            for my $number (0 .. 3) {
+                $sessions[$number]->begin_work if $turn % 3 == 0;
+                $statements[$number]->execute($turn);
+                my @row = $statements[$number]->fetchrow_array;
+                expect_equal("@row", "$turn session $number");
+                $statements[$number]->finish;
+                $sessions[$number]->commit if $turn % 3 == 0;
+            }
+        }
+        for my $number (0 .. 3) {
+            expect_equal($sessions[$number]->selectrow_array('show statement_timeout'), (100 + $number) . 's');
+        }
+    },
     copy => sub {
         my $dbh = connect_to($_[0]);
         $dbh->do('create temp table copied (id int, line text)');

@@ -77,6 +77,23 @@ SCENARIOS = {
       200.times { |i| expect_equal(c.exec_prepared('mine', [i, "t#{i}"]).values, [[(i + 1).to_s, "t#{i}"]]) }
     end
   },
+  shared: lambda { |target|
+    sessions = Array.new(4) { connect(target) }
+    sessions.each_with_index do |c, number|
+      c.exec("set statement_timeout = '#{100 + number}s'")
+      c.prepare('mine', "select $1::int, 'session #{number}'")
+    end
+    15.times do |turn|
+      sessions.each_with_index do |c, number|
+        expect_equal(c.exec_prepared('mine', [turn]).values, [[turn.to_s, "session #{number}"]])
+        c.transaction { expect_equal(c.exec_params('select $1::int', [turn]).getvalue(0, 0), turn.to_s) }
+      end
+    end
+    sessions.each_with_index do |c, number|
+      expect_equal(c.exec('show statement_timeout').getvalue(0, 0), "#{100 + number}s")
+      c.close
+    end
+  },
   copy: lambda { |target|
     connect(target) do |c|
       lines = Array.new(20_000) { |i| "#{i}\t#{'-' * (i % 200)}\n" }

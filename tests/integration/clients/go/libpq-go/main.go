@@ -111,6 +111,47 @@ func transactions(ctx context.Context, t target) error {
 	})
 }
 
+// Several at once; database/sql prepares, executes and closes a statement each time, and keeps one that it is told to.
+func shared(ctx context.Context, t target) error {
+	db, err := sql.Open("postgres", dsn(t, t.Password, t.Database))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(4)
+	failures := make(chan error, 8)
+	for number := 0; number < cap(failures); number++ {
+		go func(number int) { failures <- sharedBy(ctx, db, number) }(number)
+	}
+	for i := 0; i < cap(failures); i++ {
+		if one := <-failures; one != nil {
+			err = one
+		}
+	}
+	return err
+}
+
+func sharedBy(ctx context.Context, db *sql.DB, number int) error {
+	kept, err := db.PrepareContext(ctx, fmt.Sprintf("select $1::int + %d", number))
+	if err != nil {
+		return err
+	}
+	defer kept.Close()
+	for turn := 0; turn < 15; turn++ {
+		var seen int
+		if err := kept.QueryRowContext(ctx, turn).Scan(&seen); err != nil {
+			return err
+		}
+		if seen != turn+number {
+			return fmt.Errorf("saw %d, wanted %d", seen, turn+number)
+		}
+		if err := wantNumber(ctx, db, turn*number, fmt.Sprintf("select $1::int * %d", number), turn); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func prepared(ctx context.Context, t target) error {
 	return using(t, func(db *sql.DB) error {
 		statement, err := db.PrepareContext(ctx, "select $1::int + 1")
@@ -223,7 +264,7 @@ func main() {
 	scenarios := []struct {
 		name string
 		run  func(context.Context, target) error
-	}{{"session", session}, {"wrong_password", wrongPassword}, {"transactions", transactions}, {"prepared", prepared},
+	}{{"session", session}, {"wrong_password", wrongPassword}, {"transactions", transactions}, {"prepared", prepared}, {"shared", shared},
 		{"copy", copyIn}, {"notify", notify}, {"cancel", cancel}, {"failures", failures}}
 	text, err := os.ReadFile(os.Args[1])
 	if err != nil {

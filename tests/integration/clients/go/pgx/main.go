@@ -130,6 +130,42 @@ func prepared(ctx context.Context, t target) error {
 	})
 }
 
+// Several at once with the cache of statements, which is on by default.
+func shared(ctx context.Context, t target) error {
+	var sessions []*pgx.Conn
+	for number := 0; number < 4; number++ {
+		conn, err := connect(ctx, t, nil)
+		if err != nil {
+			return err
+		}
+		defer conn.Close(ctx)
+		if _, err := conn.Exec(ctx, fmt.Sprintf("set statement_timeout = '%ds'", 100+number)); err != nil {
+			return err
+		}
+		sessions = append(sessions, conn)
+	}
+	for turn := 0; turn < 15; turn++ {
+		for number, conn := range sessions {
+			if err := wantNumber(ctx, conn, turn+number, fmt.Sprintf("select $1::int + %d", number), turn); err != nil {
+				return err
+			}
+			err := conn.BeginFunc(ctx, func(tx pgx.Tx) error {
+				return wantNumber(ctx, conn, turn*number, fmt.Sprintf("select $1::int * %d", number), turn)
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	for number, conn := range sessions {
+		text := "select rtrim(current_setting('statement_timeout'), 's')::int"
+		if err := wantNumber(ctx, conn, 100+number, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func pipeline(ctx context.Context, t target) error {
 	return using(ctx, t, func(conn *pgx.Conn) error {
 		batch := &pgx.Batch{}
@@ -225,7 +261,7 @@ func main() {
 	scenarios := []struct {
 		name string
 		run  func(context.Context, target) error
-	}{{"session", session}, {"wrong_password", wrongPassword}, {"transactions", transactions}, {"prepared", prepared},
+	}{{"session", session}, {"wrong_password", wrongPassword}, {"transactions", transactions}, {"prepared", prepared}, {"shared", shared},
 		{"pipeline", pipeline}, {"copy", copyBoth}, {"notify", notify}, {"cancel", cancel}, {"failures", failures}}
 	text, err := os.ReadFile(os.Args[1])
 	if err != nil {
