@@ -12,7 +12,7 @@ from harness.postgres import DATABASE, PASSWORD, USER, Server
 DIRECT = "direct"
 POOLED_MODES = {"pooled": "transaction", "pooled-session": "session"}
 GATEWAY_MODES = ("plain", "tls-scram", "tls-same", "tls-client", "tls-server", "passthrough", *POOLED_MODES)
-POOL_SIZES = {"pooled": 3, "pooled-session": 20}  # fewer than clients, where they share
+POOL_SIZES = {"pooled": 10, "pooled-session": 20}  # some of a program's clients are pinned, by LISTEN for one
 MODES = (DIRECT,) + GATEWAY_MODES
 
 
