@@ -83,7 +83,7 @@ inline constexpr std::size_t prepared_bytes_per_session = 32 * 1024 * 1024;
 inline constexpr std::size_t pooled_message = 1024 * 1024;
 /// Of a larger one: what holds its names.
 inline constexpr std::size_t pooled_message_head = 1024;
-/// An unnamed statement that is larger cannot be used again in a later transaction.
+/// A larger unnamed statement is not kept: its session keeps its server connection.
 inline constexpr std::size_t unnamed_statement = 8 * 1024;
 /// How long a cancel request waits for the pooled session that it is for.
 inline constexpr std::chrono::milliseconds cancel_patience = 30s;

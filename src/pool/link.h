@@ -22,6 +22,13 @@ class link_shelf;
 /// In the place of a session's number.
 inline constexpr std::uint64_t many_sessions = ~std::uint64_t{0};
 
+/// Which of whose unnamed statements.
+struct unnamed_mark {
+  std::uint64_t session = 0;  ///< 0: nobody's
+  std::uint64_t version = 0;
+  bool operator==(const unnamed_mark&) const = default;
+};
+
 class link final : private runtime::stream_handler {
  public:
   link() = default;
@@ -48,7 +55,7 @@ class link final : private runtime::stream_handler {
   /// The session whose functions may have set what no list shows: the next one resets all; 0: none.
   std::uint64_t tainted_by = 0;
   std::uint64_t sequences_of = 0;  ///< who may have used sequences since that was forgotten; 0: nobody
-  std::uint64_t unnamed_of = 0;    ///< the session whose unnamed statement is the last one here; 0: nobody's
+  unnamed_mark unnamed;            ///< the one that the server has, or is about to have
   runtime::time_point born{};
   runtime::time_point used{};        ///< when it was given back last
   runtime::time_point retires_at{};  ///< it is not given out afterwards

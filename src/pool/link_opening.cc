@@ -12,8 +12,6 @@
 
 namespace trunkline::pool {
 
-using kind = connect_failure::kind;
-
 namespace {
 
 search_request request_of(runtime::loop& where, const link_source& from) {

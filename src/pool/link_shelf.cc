@@ -167,9 +167,9 @@ void link_shelf::recycle(std::unique_ptr<link> used, bool in_transaction, std::s
     if (!clean) return self->discard(std::move(link));
     self->give_back(std::move(link));
   };
+  used->unnamed = {};  // any simple query ends it
   if (!statements.empty()) {
     used->settings.clear();
-    used->unnamed_of = 0;
     if (statements.starts_with("DISCARD ALL")) {
       used->prepared.clear();
       used->sequences_of = used->tainted_by = 0;

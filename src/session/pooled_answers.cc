@@ -139,6 +139,7 @@ void pooled_server::take_error() {
   const std::uint64_t sync = queue_.current();
   edits_.fail(failed, sync);
   if (statements_ != nullptr) statements_->take_back(failed, sync);
+  take_back_unnamed(failed, sync);
   std::erase_if(preparing_, [&](const preparing& each) {
     const bool skipped = each.request >= failed && (sync == 0 || each.request < sync);
     if (skipped) link_->prepared.remove(each.id);
@@ -168,7 +169,6 @@ void pooled_server::take_tag() {
   link_->prepared.clear();
   if (statements_ != nullptr) statements_->clear();
   if (tag == "DEALLOCATE ALL") return;
-  unnamed_.clear();
   link_->settings.clear();
   settings_ = setup_.settings;
   settings_seen_ = false;
@@ -202,6 +202,7 @@ bool pooled_server::nothing_will_come() const {
 void pooled_server::transaction_over() {
   traces_.transaction_over();
   unnamed_noted_ = false;
+  if (unnamed_pins_) return;  // what the gateway would ask ends it
   if (traces_.must_inspect()) {
     watch_tags_ = false;
     return begin_errand(side_errand::purpose::inspection, traces_.inspection(setup_.pool->who().user));

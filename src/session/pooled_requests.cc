@@ -294,9 +294,9 @@ std::string pooled_server::execute_own(chunk_editor& out, const sql::effects& of
   return renamed.append(which->name).append(text.substr(at + of.execute_name.size() + (quoted ? 1 : 0)));
 }
 
-/// A simple query ends the unnamed statement.
+/// A simple query ends the unnamed statement, as it does at a server.
 void pooled_server::pass_query(chunk_editor& out, byte_span message, std::size_t in_chunk) {
-  link_->unnamed_of = 0;
+  end_unnamed();
   pass(out, message, in_chunk);
 }
 
@@ -312,15 +312,18 @@ bool pooled_server::take_parse(chunk_editor& out, byte_span message, std::size_t
     refuse_parse(out, in_chunk, session_traces::unsafe_reason(of));
   } else if (deallocates_own(of)) {
     statements_->remove(of.deallocate_name, queue_.newest());
-    send_parse(out, *name, as_bytes(nothing_to_do));
+    if (name->empty()) {
+      send_parse(out, "", as_bytes(nothing_to_do));
+      begin_unnamed(nothing_to_do);
+    } else {
+      take_named_parse(out, *name, as_bytes(nothing_to_do));
+    }
     out.replace(in_chunk, {});
   } else if (name->empty()) {
     note(of, text);
     unnamed_noted_ = true;
-    unnamed_.clear();
-    if (content.size() <= limits::unnamed_statement) unnamed_ = as_text(content);
-    link_->unnamed_of = setup_.session;
     pass(out, message, in_chunk);
+    begin_unnamed(content.size() <= limits::unnamed_statement ? as_text(content) : std::string_view());
   } else {
     take_named_parse(out, *name, content);
     out.replace(in_chunk, {});
@@ -395,8 +398,7 @@ void pooled_server::note_uses(const pool::statement& which) {
 /// The statement is not for this route: the batch fails in its place, with the server's own consequences for
 /// the transaction.
 void pooled_server::refuse_parse(chunk_editor& out, std::size_t in_chunk, const char* reason) {
-  unnamed_.clear();
-  link_->unnamed_of = 0;
+  end_unnamed();
   const std::string content =
       refusal_statement(reason) + std::string(3, '\0');  // its end, and no parameter types
   edits_.swallow(send_parse(out, "", as_bytes(content)));
@@ -410,11 +412,41 @@ void pooled_server::refuse_parse(chunk_editor& out, std::size_t in_chunk, const 
   out.replace(in_chunk, {});
 }
 
-/// The connection has somebody else's unnamed statement, or none.
+/// The client's Parse of it has just been passed on. Empty: it is too large to be kept, and keeps the
+/// session on its connection instead.
+void pooled_server::begin_unnamed(std::string_view content) {
+  unnamed_ = content;
+  unnamed_pins_ = content.empty();
+  unnamed_request_ = queue_.newest();
+  link_->unnamed = {setup_.session, ++unnamed_version_};
+}
+
+/// The client has none any more.
+void pooled_server::end_unnamed() {
+  unnamed_.clear();
+  unnamed_pins_ = false;
+  ++unnamed_version_;
+  link_->unnamed = {};
+}
+
+/// The connection may have another one: somebody else's, or this client's from before. Where the client has
+/// none, none is to be found.
 void pooled_server::restore_unnamed(chunk_editor& out) {
-  if (link_->unnamed_of == setup_.session || unnamed_.empty()) return;
-  link_->unnamed_of = setup_.session;
+  const pool::unnamed_mark own{setup_.session, unnamed_version_};
+  if (link_->unnamed == own) return;
+  link_->unnamed = own;
+  if (unnamed_.empty()) return send_close(out, "");
   edits_.swallow(send_parse(out, "", as_bytes(unnamed_)));
+}
+
+/// The requests from `failed` on, to the Sync, have not been done (0: to one that is still to come).
+void pooled_server::take_back_unnamed(std::uint64_t failed, std::uint64_t sync) {
+  const auto undone = [&](std::uint64_t request) {
+    return request >= failed && (sync == 0 || request < sync);
+  };
+  if (undone(unnamed_request_)) return end_unnamed();
+  // A Parse of the gateway's own may be among them: what the server has now is not known.
+  if (sync == 0 || unnamed_request_ < sync) link_->unnamed = {};
 }
 
 /// A use of the client's statement of that name; what it is called at the server. Nothing: as the client
@@ -464,7 +496,7 @@ bool pooled_server::take_target(chunk_editor& out, byte_span message, std::size_
       pass_renamed(out, message, in_chunk, {header_bytes + 1, name->size()}, which->name);
     }
   } else if (name->empty()) {
-    unnamed_.clear();
+    end_unnamed();
     pass(out, message, in_chunk);
   } else {
     // Others may use it under their own names: the connection keeps it.
@@ -502,9 +534,9 @@ bool pooled_server::take_large(chunk_editor& out) {
   } else {
     pass(out, head, 0);
   }
-  if (type != 'B') unnamed_.clear();
   if (type != 'B') note(sql::unknown_effects(), {});
-  if (type != 'B') link_->unnamed_of = type == 'P' ? setup_.session : 0;
+  if (type == 'P') begin_unnamed({});
+  if (type == 'Q') end_unnamed();
   dropping_ = false;
   passing_ = static_cast<std::uint32_t>(left);
   return true;

@@ -116,6 +116,7 @@ void pooled_server::dispose_of_link() {
       owner_->abandoned(cancel_target_of(*used));
     return shelf_.discard(std::move(used));
   }
+  if (traces_.is_beyond_reset()) return shelf_.discard(std::move(used));
   const bool open = status_ != 'I';
   if (!carries() || traces_.must_inspect() || traces_.tainted())
     return shelf_.recycle(std::move(used), open, "DISCARD ALL");
@@ -150,6 +151,7 @@ void pooled_server::granted(std::unique_ptr<pool::link> made) {
 
 void pooled_server::refused(const pool::connect_failure& why) {
   doing_ = doing::flow;
+  owner_->lease_waited();  // what it waited for in vain was a connection, not a server
   using kind = pool::connect_failure::kind;
   fail(why.what == kind::crowded ? cause::limit
        : why.what == kind::tls   ? cause::tls_server
@@ -210,6 +212,7 @@ void pooled_server::begin_sync() {
 
 void pooled_server::begin_errand(side_errand::purpose what, std::string_view query) {
   doing_ = doing::errand;
+  link_->unnamed = {};  // a simple query ends it
   errand_ = std::make_unique<side_errand>(what);
   std::vector<std::byte> out;
   protocol::append_query(out, query);

@@ -76,7 +76,7 @@ class pooled_server final : public runtime::byte_stream,
   /// The connection that it has now; null: none.
   const pool::link* link() const { return link_.get(); }
   /// Why it keeps its connection between two transactions; null: it does not.
-  const char* pinned() const { return traces_.pinned(); }
+  const char* pinned() const { return unnamed_pins_ ? "large unnamed statement" : traces_.pinned(); }
   bool waits() const { return claim::waits(); }
   /// Its connection's server is no longer what it was: it is given up as soon as it can be. False: the
   /// session cannot go on without it.
@@ -120,7 +120,10 @@ class pooled_server final : public runtime::byte_stream,
   void send_close(chunk_editor& out, std::string_view name);
   void prepare(chunk_editor& out, const pool::statement& which, bool for_client);
   const pool::statement* use_statement(chunk_editor& out, std::string_view name);
+  void begin_unnamed(std::string_view content);
+  void end_unnamed();
   void restore_unnamed(chunk_editor& out);
+  void take_back_unnamed(std::uint64_t failed, std::uint64_t sync);
   void note(const sql::effects& of, std::string_view text);
   void note_uses(const pool::statement& which);
   void note_unnamed();
@@ -208,6 +211,9 @@ class pooled_server final : public runtime::byte_stream,
   sql::lexical_rules rules_;
   std::unique_ptr<client_statements> statements_;
   std::string unnamed_;  ///< the content of the client's unnamed statement; empty: none, or too large to keep
+  bool unnamed_pins_ = false;  ///< there is one that is too large
+  std::uint64_t unnamed_version_ = 0;
+  std::uint64_t unnamed_request_ = 0;  ///< the client's last Parse of one
   struct preparing {
     std::uint64_t request;
     std::uint64_t id;

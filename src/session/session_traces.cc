@@ -40,6 +40,8 @@ constexpr reason invisible[] = {
 constexpr std::uint32_t bit(effect of) {
   return static_cast<std::uint32_t>(of);
 }
+/// DISCARD ALL leaves these.
+constexpr effect beyond_reset[] = {effect::load, effect::seed, effect::connection, effect::session_bound};
 /// Nothing stays of these by themselves.
 constexpr std::uint32_t harmless = bit(effect::close_cursor) | bit(effect::creates) | bit(effect::path);
 
@@ -97,14 +99,9 @@ void session_traces::note(const sql::effects& of, std::string_view text) {
   for (const auto& each : invisible)
     if (of.has(each.bit)) sticky_ = each.name;
   // No list shows a setting with a name of the user's own.
-  if (of.has(effect::all_settings) && of.has(effect::inspect)) sticky_ = "settings";
-  reset_all_ = reset_all_ || (of.has(effect::all_settings) && !of.has(effect::inspect));
-}
-
-/// RESET ALL or DISCARD ALL; a setting of unknown name comes with `inspect`.
-bool session_traces::resets_all() const {
-  const bool all = (bits_ & bit(effect::all_settings)) != 0 && (bits_ & bit(effect::inspect)) == 0;
-  return all || reset_all_ || (bits_ & bit(effect::discard_all)) != 0;
+  if (of.has(effect::all_settings)) sticky_ = "settings";
+  for (const effect each : beyond_reset)
+    beyond_reset_ = beyond_reset_ || of.has(each);
 }
 
 std::string session_traces::inspection(std::string_view user) const {
@@ -124,7 +121,7 @@ std::string session_traces::inspection(std::string_view user) const {
 void session_traces::take(const std::vector<side_errand::row>& rows, pool::setting_map& settings,
                           pool::setting_map& of_link, const pool::setting_map& at_start) {
   // Functions that nobody has looked into may have set what no list shows.
-  tainted_ = tainted_ || (bits_ & bit(effect::inspect)) != 0;
+  tainted_ = tainted_ || has(effect::inspect);
   const bool all = bits_ != 0;
   if (all) {
     pinned_ = nullptr;
@@ -132,7 +129,7 @@ void session_traces::take(const std::vector<side_errand::row>& rows, pool::setti
     pool::setting_map custom;
     for (const auto& [name, value] : settings.entries())
       if (name.find('.') != std::string::npos) custom.set(name, value);
-    if (resets_all()) custom.clear();
+    if (has(effect::reset_all)) custom.clear();
     settings = of_link = custom;
   }
   for (const auto& each : rows) {
@@ -153,7 +150,7 @@ void session_traces::take(const std::vector<side_errand::row>& rows, pool::setti
       of_link.set(name, each[2]);
     }
   }
-  const bool everything = resets_all();
+  const bool everything = has(effect::reset_all);
   if (to_default_ || everything) {
     for (const auto& [name, value] : at_start.entries()) {
       const bool named = std::find(names_.begin(), names_.end(), name) != names_.end();
@@ -165,14 +162,14 @@ void session_traces::take(const std::vector<side_errand::row>& rows, pool::setti
   if (settings.bytes() > limits::session_settings) pinned_ = "settings";
   bits_ = 0;
   names_.clear();
-  to_default_ = reset_all_ = false;
+  to_default_ = false;
 }
 
 void session_traces::not_known() {
   pinned_ = "unknown";
   bits_ = 0;
   names_.clear();
-  to_default_ = reset_all_ = false;
+  to_default_ = false;
   tainted_ = true;
 }
 

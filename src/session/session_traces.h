@@ -42,6 +42,8 @@ class session_traces {
   /// with RESET ALL.
   bool tainted() const { return tainted_; }
   void connection_left() { tainted_ = false; }
+  /// It has left what no reset takes back: nobody else can have the connection.
+  bool is_beyond_reset() const { return beyond_reset_; }
   /// The connection has it from this session's last time there.
   void taint() { tainted_ = true; }
 
@@ -50,15 +52,15 @@ class session_traces {
   bool take_restored() { return std::exchange(restored_, false); }
 
  private:
-  bool resets_all() const;
+  bool has(sql::effect each) const { return (bits_ & static_cast<std::uint32_t>(each)) != 0; }
 
   std::uint32_t bits_ = 0;          // of sql::effect, of the transaction
   std::vector<std::string> names_;  // of settings that it may have changed
   bool wrote_ = false;              // in this transaction
-  bool reset_all_ = false;
   bool restored_ = false;
   bool to_default_ = false;  // some of them back to their default
   bool tainted_ = false;
+  bool beyond_reset_ = false;
   const char* pinned_ = nullptr;
   const char* sticky_ = nullptr;  // nothing takes it away
 };

@@ -22,9 +22,9 @@
 namespace trunkline::sql {
 
 enum class effect : std::uint32_t {
-  // What may be set or made. All but `settings`, `role`, `path` and `creates` come with `inspect`.
+  // What may be set or made. All but `role`, `path` and `creates` come with `inspect`.
   inspect = 1U << 0,        ///< ask the server what the session's state is
-  all_settings = 1U << 1,   ///< RESET ALL, or a setting whose name is not in the text (then with `inspect`)
+  all_settings = 1U << 1,   ///< a setting whose name is not in the text
   role = 1U << 2,           ///< SET ROLE, SET SESSION AUTHORIZATION, or a RESET of them
   prepare = 1U << 3,        ///< PREPARE
   temporary = 1U << 4,      ///< an object in the session's temporary schema
@@ -53,6 +53,7 @@ enum class effect : std::uint32_t {
   creates = 1U << 23,       ///< creates a relation without a schema: a temporary one where search_path begins
                             ///< with pg_temp
   path = 1U << 24,          ///< sets search_path, for the session or (SET LOCAL) the transaction
+  reset_all = 1U << 25,     ///< RESET ALL, DISCARD ALL
 };
 
 enum class statement_kind : std::uint8_t {

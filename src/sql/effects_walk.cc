@@ -259,7 +259,7 @@ void walk::set_config(std::size_t node) {
 void walk::variable_set(std::size_t node) {
   const std::string_view kind = tree_.value(node, "kind");
   const std::string name = plain_text(tree_.value(node, "name"));
-  if (kind == "VAR_RESET_ALL") return out_.add({effect::all_settings, effect::path});
+  if (kind == "VAR_RESET_ALL") return out_.add({effect::reset_all, effect::path});
   if (kind == "VAR_SET_MULTI") {
     if (name == "SESSION CHARACTERISTICS") return set_characteristics(node);
     if (name != "TRANSACTION" && name != "TRANSACTION SNAPSHOT") out_.add(effect::inspect);
@@ -325,8 +325,7 @@ void walk::discard(std::size_t node) {
   if (target == "DISCARD_PLANS") out_.add(effect::discard_plans);
   if (target == "DISCARD_SEQUENCES") out_.add(effect::discard_sequences);
   if (target == "DISCARD_TEMP") out_.add(effect::discard_temporary);
-  if (target == "DISCARD_ALL")
-    out_.add({effect::discard_all, effect::all_settings, effect::path, effect::role});
+  if (target == "DISCARD_ALL") out_.add({effect::discard_all, effect::reset_all, effect::path, effect::role});
 }
 
 void walk::declare(std::size_t node) {

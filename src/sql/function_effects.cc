@@ -44,6 +44,7 @@ constexpr std::array specials{
     special{"pg_logical_slot_peek_changes", effect::load},
     special{"pg_logical_slot_peek_binary_changes", effect::load},
     special{"fmgr_c_validator", effect::load},
+    special{"plpgsql_validator", effect::load},
     // They run a text of SQL.
     special{"query_to_xml", effect::inspect},
     special{"query_to_xmlschema", effect::inspect},

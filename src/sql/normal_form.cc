@@ -82,10 +82,11 @@ std::uint64_t fold(std::uint64_t word) {
 
 /// A token as words: the first byte tells its kind and how long it is, so that no two sequences of tokens
 /// give the same words.
-void add_token(sip_hash& hash, unsigned head, std::string_view text, const char* end, bool folded) {
+template <bool Folded>
+void add_token(sip_hash& hash, unsigned head, std::string_view text, const char* end) {
   const auto word = [&](std::size_t at) {
     const std::uint64_t raw = load(text.data() + at, text.size() - at, end);
-    return folded ? fold(raw) : raw;
+    return Folded ? fold(raw) : raw;
   };
   if (text.size() <= 7) return hash.add(word(0) << 8 | head | text.size() << 4);
   hash.add(text.size() << 8 | head | 8U << 4);
@@ -118,7 +119,7 @@ normal_form normaliser::shape_of(std::string_view text, lexical_rules rules) con
     switch (each.kind) {
       case token_kind::word:
         form.content_matters = form.content_matters || is_float(raw, end);
-        add_token(hash, head, raw, end, true);
+        add_token<true>(hash, head, raw, end);
         break;
       case token_kind::string:
         hash.add(static_cast<std::uint64_t>(each.prefix) << 8 | head);
@@ -128,7 +129,7 @@ normal_form normaliser::shape_of(std::string_view text, lexical_rules rules) con
         hash.add(head);
         break;
       default:
-        add_token(hash, head, raw, end, false);
+        add_token<false>(hash, head, raw, end);
     }
   }
   form.uncertain = tokens.doubtful();

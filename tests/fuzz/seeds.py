@@ -158,6 +158,13 @@ SEEDS = {
         b"DO $$ BEGIN ALTER ROLE x PASSWORD 'y'; END $$", b"create user mapping for u server s options (password 'x');",
         b"select E'a\\'b', U&'x', $t$ ; $t$ /* /* */ */ -- x\n", b"alter role x password 'it's",
     ],
+    "effects_fuzz": [
+        b"0select set_config('a.b', 'c', false), pg_advisory_lock(1), f(x::float(3)), E'\\x41\\n', U&'\\0041', B'01' from t -- x",
+        b"0/* a /* b */ */ with x as (insert into s.t values ($1, $$a$$) returning \"a\".b) select 1.5e3 from x for update",
+        b"1begin; set local search_path = pg_temp; create temp table t as select '\\'; execute p(1); deallocate all; commit",
+        b"2declare c cursor with hold for select a operator(s.+) any (array[1]) from t; set time zone '\xa5\\'; discard plans",
+        b"0explain (analyze) update pg_settings set setting = 'a'\n'b' where name = N'x'; listen a; prepare p as select currval('s')",
+    ],
     "parameters_fuzz": [
         b"\6" + BIND[5:], b"\x17\0\0\0\1\0\1\0\1" + struct.pack("!I", 10) + struct.pack("!hhHhh", 1, 0, 0, 2, 7),
         b"\x1a\0\0\0\1\0\1\0\1" + struct.pack("!IIIIIIII", 28, 1, 0, 23, 1, 1, 4, 7),

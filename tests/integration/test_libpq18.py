@@ -64,7 +64,9 @@ def test_3_2_against_an_older_server_is_negotiated_down(road, mode, servers):
     assert out == "1\n", err
     out, err = psql(road(mode, servers.versions[0]), "select 1;\n", min_protocol_version="3.2",
                     max_protocol_version="3.2")
-    if servers.versions[0] < 18:
+    if mode.startswith("pooled"):
+        assert out == "1\n", err  # what the gateway speaks with a client of a pool is its own
+    elif servers.versions[0] < 18:
         assert out == "" and "protocol" in err, (out, err)
 
 
