@@ -142,6 +142,23 @@ inline constexpr std::chrono::milliseconds handover_ready = 30s;
 inline constexpr std::chrono::milliseconds handover_last_call = 30s;
 /// A CancelRequest for a session of the process before has been served there by then.
 inline constexpr std::chrono::milliseconds handover_cancel = 10s;
+
+// Cancel requests, and the other replicas of the gateway (docs/cancel.md).
+/// For so long after another secret is in force, the one before still counts.
+inline constexpr std::chrono::hours replica_old_secret = 24h;
+/// Addresses of peers, however many their names have.
+inline constexpr std::size_t replica_peers = 64;
+/// What a peer says of its number is believed for so long, where a session may be elsewhere; less where the
+/// key is genuine.
+inline constexpr std::chrono::milliseconds replica_believed = 10s;
+inline constexpr std::chrono::milliseconds replica_believed_sure = 100ms;
+/// Keys of one source that turn out to belong to nobody, before its guesses are not passed on any more; so
+/// many more are allowed each second.
+inline constexpr std::size_t cancel_guesses = 100;
+inline constexpr std::size_t cancel_guesses_per_second = 20;
+/// Sources whose guesses are counted apart.
+inline constexpr std::size_t cancel_sources = 4'096;
+
 /// A client that sent FIN while its statement runs silently is taken for gone after this time.
 inline constexpr std::chrono::milliseconds half_close_grace = 400ms;
 /// After that statement was cancelled, the server has this long to end by itself.

@@ -33,6 +33,7 @@ struct cancel_pid {
   }
 };
 
+inline constexpr std::size_t short_cancel_key_bytes = 4;
 inline constexpr std::size_t long_cancel_key_bytes = 35;
 using long_cancel_key = std::array<std::byte, long_cancel_key_bytes>;
 using cancel_mac_key = std::array<std::byte, 32>;

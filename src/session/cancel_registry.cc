@@ -1,9 +1,8 @@
 #include "session/cancel_registry.h"
 
-#include <openssl/crypto.h>
-
 #include <utility>
 
+#include "auth/sha256.h"
 #include "runtime/random.h"
 
 namespace trunkline::session {
@@ -22,8 +21,14 @@ cancel_registry::ticket::~ticket() {
   if (registry_ != nullptr) registry_->remove(pid_);
 }
 
+void cancel_registry::identify(std::uint16_t replica, const cancel_mac_key& mac_key) {
+  std::lock_guard lock(mutex_);
+  replica_ = replica;
+  mac_key_ = mac_key;
+}
+
 cancel_registry::issued cancel_registry::add(std::shared_ptr<const cancel_target> target, bool long_key) {
-  const std::uint32_t secret = load_u32(runtime::random_bytes<4>().data());
+  const auto secret = runtime::random_bytes<short_cancel_key_bytes>();
   const cancel_nonce nonce = runtime::random_bytes<sizeof(cancel_nonce)>();
 
   issued made;
@@ -44,28 +49,20 @@ cancel_registry::issued cancel_registry::add(std::shared_ptr<const cancel_target
     const long_cancel_key key = make_long_key(mac_key_, pid, target->session, nonce);
     made.key.assign(key.begin(), key.end());
   } else {
-    made.key.resize(sizeof secret);
-    store_u32(made.key.data(), secret);
+    made.key.assign(secret.begin(), secret.end());
   }
-  slots_[index] = {std::move(target), secret, long_key};
+  slots_[index] = {std::move(target), made.ticket.pid_, made.key};
   return made;
 }
 
 std::shared_ptr<const cancel_target> cancel_registry::find(std::uint32_t pid, byte_span key) const {
-  const cancel_pid parts = cancel_pid::decode(pid);
-  if (parts.replica != replica_) return nullptr;
+  const std::uint32_t index = cancel_pid::decode(pid).slot;
   std::lock_guard lock(mutex_);
-  if (parts.slot >= slots_.size() || slots_[parts.slot].target == nullptr) return nullptr;
-  const slot& found = slots_[parts.slot];
-  if (found.long_key) {
-    const auto facts = read_long_key(mac_key_, pid, key);
-    return facts && facts->session == found.target->session ? found.target : nullptr;
-  }
-  std::byte expected[4];
-  store_u32(expected, found.secret);
-  if (key.size() != sizeof expected || ::CRYPTO_memcmp(expected, key.data(), sizeof expected) != 0)
-    return nullptr;
-  return found.target;
+  if (index >= slots_.size() || slots_[index].target == nullptr) return nullptr;
+  const slot& found = slots_[index];
+  // The whole key, of whatever kind: what was signed with an older secret is as good as ever here.
+  const bool fits = found.pid == pid && auth::equal_in_constant_time(found.key, key);
+  return fits ? found.target : nullptr;
 }
 
 std::shared_ptr<const cancel_target> cancel_registry::target_of(std::uint32_t pid) const {

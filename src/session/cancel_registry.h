@@ -33,6 +33,9 @@ class cancel_registry {
   cancel_registry(std::uint16_t replica, const cancel_mac_key& mac_key)
       : replica_(replica), mac_key_(mac_key) {}
 
+  /// New keys are of that replica, and signed with that key; those that were given before stay valid.
+  void identify(std::uint16_t replica, const cancel_mac_key& mac_key);
+
   /// Keeps a key valid as long as it lives.
   class ticket {
    public:
@@ -66,15 +69,15 @@ class cancel_registry {
  private:
   struct slot {
     std::shared_ptr<const cancel_target> target;
-    std::uint32_t secret = 0;
-    bool long_key = false;
+    std::uint32_t pid = 0;
+    std::vector<std::byte> key;  // as the client was told
   };
   std::shared_ptr<const cancel_target> target_of(std::uint32_t pid) const;
   void remove(std::uint32_t pid);
 
-  const std::uint16_t replica_;
-  const cancel_mac_key mac_key_;
   mutable std::mutex mutex_;
+  std::uint16_t replica_;
+  cancel_mac_key mac_key_;
   std::deque<slot> slots_;  // grows without a move, and by little
   std::vector<std::uint32_t> free_;
 };

@@ -73,6 +73,23 @@ TEST(CancelRegistry, FindsASessionByItsKeyOnlyAndOnlyWhileItLives) {
   }
 }
 
+TEST(CancelRegistry, KeysFromBeforeAnotherNumberAndSecretStayValid) {
+  cancel_registry registry(1, mac_key);
+  const auto old_short = registry.add(target_of_session(1), false);
+  const auto old_long = registry.add(target_of_session(2), true);
+  registry.identify(9, cancel_mac_key{});
+  const auto fresh = registry.add(target_of_session(3), true);
+  EXPECT_EQ(cancel_pid::decode(fresh.ticket.pid()).replica, 9);
+  EXPECT_TRUE(read_long_key(cancel_mac_key{}, fresh.ticket.pid(), fresh.key));
+  EXPECT_EQ(registry.find(old_short.ticket.pid(), old_short.key)->session, 1u);
+  EXPECT_EQ(registry.find(old_long.ticket.pid(), old_long.key)->session, 2u);
+  EXPECT_EQ(registry.find(fresh.ticket.pid(), fresh.key)->session, 3u);
+  // Signed as it should be, and of the right slot, but not what the session was told.
+  const cancel_pid pid = cancel_pid::decode(fresh.ticket.pid());
+  EXPECT_EQ(registry.find(pid.encode(), make_long_key(cancel_mac_key{}, pid, 3, {})), nullptr);
+  EXPECT_EQ(registry.find(cancel_pid{1, pid.slot}.encode(), fresh.key), nullptr);
+}
+
 TEST(CancelRegistry, KeysOfManySessionsDiffer) {
   cancel_registry registry(1, mac_key);
   std::vector<cancel_registry::ticket> all;

@@ -145,6 +145,9 @@ SEEDS = {
         dns_answer(1, (1, b"\x0a\0\0\1"), (1, b"\x0a\0\0\2")), dns_answer(28, (28, bytes(16))), dns_answer(1, (5, b"\xc0\x0c"), (1, bytes(4))),
         dns_answer(33, (33, struct.pack("!HHH", 10, 1, 5432) + dns_name("a.test")), (33, bytes(7))), dns_answer(1, rcode=3),
     ],
+    "peer_message_fuzz": [
+        b"\2\0" + bytes(16) + b"\4key!", b"\2\1" + bytes(16) + b"\x23" + bytes(35) + bytes(16), b"!\0\7" + bytes(24), b"?" + bytes(26),
+    ],
     "client_hello_fuzz": [client_hello(), client_hello("a", ()), client_hello("b.example", ("h2", "postgresql")), client_hello()[:40]],
     "scram_server_fuzz": [
         b"\0n,,n=,r=clientnonce\xffc=biws,r=clientnonce,p=AAAA", b"\3p=tls-server-end-point,,n=,r=x\xffc=cD0=,r=x,p=AA==",
