@@ -144,20 +144,34 @@ inline constexpr std::chrono::milliseconds handover_last_call = 30s;
 inline constexpr std::chrono::milliseconds handover_cancel = 10s;
 
 // Cancel requests, and the other replicas of the gateway (docs/cancel.md).
+/// A shared secret has at least so many bytes.
+inline constexpr std::size_t replica_secret_bytes = 32;
 /// For so long after another secret is in force, the one before still counts.
 inline constexpr std::chrono::hours replica_old_secret = 24h;
 /// Addresses of peers, however many their names have.
 inline constexpr std::size_t replica_peers = 64;
+/// A peer that has not accepted by then, TLS included, is not reached.
+inline constexpr std::chrono::milliseconds replica_connect = 1s;
 /// What a peer says of its number is believed for so long, where a session may be elsewhere; less where the
 /// key is genuine.
 inline constexpr std::chrono::milliseconds replica_believed = 10s;
 inline constexpr std::chrono::milliseconds replica_believed_sure = 100ms;
+/// A peer that was asked has answered and served by then.
+inline constexpr std::chrono::milliseconds replica_answer = 10s;
+/// Cancel requests that are on their way to peers; of these, those whose keys may be guesses.
+inline constexpr std::size_t forwarded_cancels = 1'024;
+inline constexpr std::size_t forwarded_guesses = 256;
 /// Keys of one source that turn out to belong to nobody, before its guesses are not passed on any more; so
 /// many more are allowed each second.
 inline constexpr std::size_t cancel_guesses = 100;
 inline constexpr std::size_t cancel_guesses_per_second = 20;
 /// Sources whose guesses are counted apart.
 inline constexpr std::size_t cancel_sources = 4'096;
+/// Where no more logins may be under way, so many more connections may still say that they are a cancel
+/// request, in all and from one source, within this time.
+inline constexpr std::size_t half_open_cancels = 256;
+inline constexpr std::size_t half_open_cancels_per_source = 32;
+inline constexpr std::chrono::milliseconds half_open_cancel_time = 2s;
 
 /// A client that sent FIN while its statement runs silently is taken for gone after this time.
 inline constexpr std::chrono::milliseconds half_close_grace = 400ms;

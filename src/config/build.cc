@@ -212,6 +212,28 @@ audit build_audit(section from) {
   return made;
 }
 
+replicas build_replicas(section from) {
+  replicas made;
+  made.number = static_cast<std::uint16_t>(from.workers("number", "the number of a replica"));
+  std::tie(made.key, made.key_file) = from.key_file("keyFile");
+  section peers = from.child("peers");
+  if (peers.present()) {
+    made.endpoints = peers.endpoints("endpoints");
+    made.found.resolver = peers.text("resolver");
+  }
+  if (section dns = peers.child("dns"); dns.present()) {
+    made.found.kind = discovery_kind::dns;
+    made.found.name = dns.text("name");
+    made.found.port = static_cast<std::uint16_t>(dns.integer("port"));
+  }
+  section tls = from.child("tls");
+  made.tls.mode = tls.choice("mode", upstream_tls_modes);
+  made.tls.ca_file = tls.file("caFile");
+  made.tls.cert_file = tls.file("certFile");
+  made.tls.key_file = tls.file("keyFile");
+  return made;
+}
+
 console build_console(section from) {
   console made;
   if (!from.present()) return made;
@@ -248,6 +270,7 @@ settings build_settings(load_state& state, const node& root) {
   made.drain_grace = drain.duration("grace");
   made.audit = build_audit(top.child("audit"));
   made.admin = build_admin(top.child("admin"));
+  made.replicas = build_replicas(top.child("replicas"));
   section tracing = top.child("tracing");
   made.tracing = {.endpoint = tracing.url("endpoint"), .ca_file = tracing.file("caFile")};
   return made;

@@ -12,31 +12,6 @@ bool verifies(upstream_tls_mode mode) {
   return mode == upstream_tls_mode::verify_ca || mode == upstream_tls_mode::verify_full;
 }
 
-void check_tls(const check_input& in, const upstream& one, const std::string& tls) {
-  const auto mode = name_of(upstream_tls_modes, one.tls.mode);
-  if (!one.tls.ca_file.empty() && !verifies(one.tls.mode)) {
-    in.problem(tls + ".caFile",
-               fmt::format("is not used with mode {}: the server's certificate is not checked", mode),
-               "mode: verify-ca or verify-full");
-  }
-  if (one.tls.ca_file.empty() && one.tls.mode == upstream_tls_mode::verify_ca) {
-    in.problem(tls + ".mode", "verify-ca without caFile would accept any public certificate",
-               "caFile, or verify-full");
-  }
-  if (one.tls.cert_file.empty() != one.tls.key_file.empty()) {
-    in.problem(tls, "has only one of certFile and keyFile", "both or none");
-  }
-  const bool may_be_plain =
-      one.tls.mode == upstream_tls_mode::disable || one.tls.mode == upstream_tls_mode::prefer;
-  if (one.tls.direct && may_be_plain) {
-    in.problem(tls + ".direct", fmt::format("does not go with mode {}, which may be plaintext", mode),
-               "mode: require, verify-ca or verify-full");
-  }
-  if (one.tls.mode == upstream_tls_mode::disable && !one.tls.cert_file.empty()) {
-    in.warn(tls + ".certFile", "has no effect with mode disable", "another mode");
-  }
-}
-
 void check_endpoints(const check_input& in, const upstream& one, const std::string& key) {
   for (std::size_t i = 0; i < one.endpoints.size(); ++i) {
     const auto& at = one.endpoints[i];
@@ -94,6 +69,30 @@ void check_health(const check_input& in, const upstream& one, const std::string&
 
 }  // namespace
 
+void check_server_tls(const check_input& in, const upstream_tls& tls, const std::string& key) {
+  const auto mode = name_of(upstream_tls_modes, tls.mode);
+  if (!tls.ca_file.empty() && !verifies(tls.mode)) {
+    in.problem(key + ".caFile",
+               fmt::format("is not used with mode {}: the server's certificate is not checked", mode),
+               "mode: verify-ca or verify-full");
+  }
+  if (tls.ca_file.empty() && tls.mode == upstream_tls_mode::verify_ca) {
+    in.problem(key + ".mode", "verify-ca without caFile would accept any public certificate",
+               "caFile, or verify-full");
+  }
+  if (tls.cert_file.empty() != tls.key_file.empty()) {
+    in.problem(key, "has only one of certFile and keyFile", "both or none");
+  }
+  const bool may_be_plain = tls.mode == upstream_tls_mode::disable || tls.mode == upstream_tls_mode::prefer;
+  if (tls.direct && may_be_plain) {
+    in.problem(key + ".direct", fmt::format("does not go with mode {}, which may be plaintext", mode),
+               "mode: require, verify-ca or verify-full");
+  }
+  if (tls.mode == upstream_tls_mode::disable && !tls.cert_file.empty()) {
+    in.warn(key + ".certFile", "has no effect with mode disable", "another mode");
+  }
+}
+
 void check_upstreams(const check_input& in) {
   for (std::size_t i = 0; i < in.value.upstreams.size(); ++i) {
     const auto& one = in.value.upstreams[i];
@@ -112,7 +111,7 @@ void check_upstreams(const check_input& in) {
       continue;
     }
     if (in.state.sound(key + ".tls.mode") && in.state.sound(key + ".endpoints"))
-      check_tls(in, one, key + ".tls");
+      check_server_tls(in, one.tls, key + ".tls");
   }
 }
 

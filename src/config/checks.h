@@ -26,6 +26,9 @@ void check_listeners(const check_input& in);
 void check_admin(const check_input& in);
 void check_audit(const check_input& in);
 void check_upstreams(const check_input& in);
+/// `key`: of the mapping that `tls` was read from.
+void check_server_tls(const check_input& in, const upstream_tls& tls, const std::string& key);
+void check_replicas(const check_input& in);
 void check_route(const check_input& in, std::size_t index);
 /// Routes that the console hides, and those who could never log in to it.
 void check_console(const check_input& in);

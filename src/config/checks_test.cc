@@ -66,6 +66,29 @@ TEST(Checks, ListenerTlsMustBeComplete) {
           "or 2001:db8::/32, or a list of them)"));
 }
 
+TEST(Checks, ReplicasSayWhereTheOthersAre) {
+  EXPECT_THAT(with_rest("replicas: {number: 1024}\n"),
+              ElementsAre("7:20: replicas.number: `1024` is not the number of a replica (expected auto, or a "
+                          "whole number, from 1 to 1023)"));
+  EXPECT_THAT(with_rest("replicas: {peers: {}}\n"),
+              ElementsAre("7:19: replicas.peers: says nobody (expected endpoints or dns)"));
+  EXPECT_THAT(
+      with_rest("replicas: {peers: {endpoints: ['a:1', 'b:1', 'a:1'], resolver: dns}}\n"),
+      ElementsAre("7:46: replicas.peers.endpoints[2]: `a:1` stands in the list twice (expected each replica "
+                  "once)",
+                  "7:64: replicas.peers.resolver: `dns` is not the address of a DNS server (expected an "
+                  "address such as 10.96.0.10:53)"));
+  EXPECT_THAT(with_rest("replicas: {peers: {dns: {name: gw}}}\n"),
+              ElementsAre("7:25: replicas.peers.dns.port: is missing (expected a whole number, from 1 to "
+                          "65535)"));
+  EXPECT_THAT(with_rest("replicas: {tls: {mode: verify-ca}}\n"),
+              ElementsAre("7:24: replicas.tls.mode: verify-ca without caFile would accept any public "
+                          "certificate (expected caFile, or verify-full)"));
+  EXPECT_THAT(warnings_of(sample{.rest = "replicas: {peers: {endpoints: ['a:1']}}\n"}.text()),
+              ElementsAre("7:19: replicas.peers: without a shared secret nobody can tell a genuine cancel "
+                          "key from a guess before asking (expected replicas.keyFile beside it)"));
+}
+
 TEST(Checks, RangesAreExact) {
   EXPECT_THAT(
       with_route("{name: app, upstream: db, match: {source: [10.1.0.0/8, ten]}}"),

@@ -102,6 +102,10 @@ std::vector<std::string> referenced_files(const settings& value) {
     note(list, one.tls.key_file);
     if (one.health) note(list, one.health->password_file);
   }
+  note(list, value.replicas.key_file);
+  note(list, value.replicas.tls.ca_file);
+  note(list, value.replicas.tls.cert_file);
+  note(list, value.replicas.tls.key_file);
   note(list, value.admin.console.verifier_file);
   note(list, value.tracing.ca_file);
   return list;

@@ -50,6 +50,21 @@ bool is_variable_name(std::string_view name) {
   });
 }
 
+/// One byte more than a secret may have is enough to know that it is too long.
+secret_text read_secret_file(const std::string& path) {
+  const read_only_file file(path);
+  std::array<char, limits::config_secret_bytes + 1> buffer{};
+  std::size_t size = 0;
+  while (size < buffer.size()) {
+    const auto got = read(file.descriptor(), buffer.data() + size, buffer.size() - size);
+    if (got <= 0) break;
+    size += static_cast<std::size_t>(got);
+  }
+  secret_text secret{std::string(buffer.data(), size)};
+  wipe(buffer.data(), buffer.size());
+  return secret;
+}
+
 /// "[" or "." or the end must follow, or "routes[1]" would be taken for a part of "routes[10]".
 bool is_at_or_below(std::string_view key, std::string_view parent) {
   if (!key.starts_with(parent)) return false;
@@ -154,26 +169,28 @@ std::string load_state::resolve_file(place where, const std::string& key, const 
 
 secret_text load_state::read_secret(place where, const std::string& key, const std::string& path) {
   if (!options_.check_files || !sound(key)) return {};
-  const read_only_file file(path);
-  std::array<char, limits::config_secret_bytes + 1> buffer{};
-  std::size_t size = 0;
-  while (size < buffer.size()) {
-    const auto got = read(file.descriptor(), buffer.data() + size, buffer.size() - size);
-    if (got <= 0) break;
-    size += static_cast<std::size_t>(got);
-  }
-  std::string_view content(buffer.data(), size);
+  const secret_text whole = read_secret_file(path);
+  std::string_view content = whole.reveal();
   if (content.ends_with('\n')) content.remove_suffix(1);
   if (content.ends_with('\r')) content.remove_suffix(1);
-  const bool fits = !content.empty() && size <= limits::config_secret_bytes &&
+  const bool fits = !content.empty() && whole.reveal().size() <= limits::config_secret_bytes &&
                     content.find_first_of(std::string_view("\0\n\r", 3)) == std::string_view::npos;
-  if (!fits) {
-    problem(where, key, fmt::format("{} does not hold one line", path),
-            fmt::format("the password alone, at most {} bytes", limits::config_secret_bytes));
-  }
-  secret_text secret{fits ? std::string(content) : std::string{}};
-  wipe(buffer.data(), buffer.size());
-  return secret;
+  if (fits) return secret_text(std::string(content));
+  problem(where, key, fmt::format("{} does not hold one line", path),
+          fmt::format("the password alone, at most {} bytes", limits::config_secret_bytes));
+  return {};
+}
+
+secret_text load_state::read_key(place where, const std::string& key, const std::string& path) {
+  if (!options_.check_files || !sound(key)) return {};
+  secret_text whole = read_secret_file(path);
+  const std::size_t size = whole.reveal().size();
+  if (size >= limits::replica_secret_bytes && size <= limits::config_secret_bytes) return whole;
+  problem(where, key,
+          fmt::format("{} holds {} bytes", path,
+                      size > limits::config_secret_bytes ? "too many" : std::to_string(size)),
+          fmt::format("{} to {} random bytes", limits::replica_secret_bytes, limits::config_secret_bytes));
+  return {};
 }
 
 }  // namespace trunkline::config

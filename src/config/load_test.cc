@@ -1,6 +1,8 @@
 // Wrong values and the exact sentences they get.
 #include "config/load.h"
 
+#include <fstream>
+
 #include "config/test_support.h"
 
 namespace trunkline::config {
@@ -31,7 +33,7 @@ TEST(Load, KeysAreKnownOrRefused) {
   EXPECT_THAT(
       with_rest("worker: 4\n"),
       ElementsAre("7:1: worker: unknown key, did you mean `workers`? (expected listeners, routes, upstreams, "
-                  "keepalive, workers, zone, drain, audit, tracing or admin)"));
+                  "keepalive, workers, zone, drain, audit, tracing, replicas or admin)"));
   EXPECT_THAT(with_rest("drain: {grace: 1s, banana: 2}\n"),
               ElementsAre("7:20: drain.banana: unknown key (expected delay or grace)"));
   EXPECT_THAT(with_rest("workers: 1\nworkers: 2\n"),
@@ -120,7 +122,7 @@ TEST(Load, EveryProblemIsReportedInTheOrderOfTheFile) {
           "addresses "
           "such as db.example.org:5432, [2001:db8::1]:5432 or unix:/path)",
           "7:1: wokers: unknown key, did you mean `workers`? (expected listeners, routes, upstreams, "
-          "keepalive, workers, zone, drain, audit, tracing or admin)"));
+          "keepalive, workers, zone, drain, audit, tracing, replicas or admin)"));
 }
 
 TEST(Load, EnvironmentVariablesStandAnywhere) {
@@ -205,6 +207,26 @@ TEST(Load, FilesMustBeReadable) {
   EXPECT_THAT(load_file("/no/such/file.yaml").problems[0].render(),
               "/no/such/file.yaml: cannot be read: No such file or directory (expected a readable file)");
   EXPECT_THAT(load_file("/").problems[0].render(), HasSubstr("/: cannot be read: "));
+}
+
+TEST(Load, ASharedSecretIsAnyBytesButNotTooFew) {
+  const std::string path = testing::TempDir() + "/replicas.key";
+  const std::string text = sample{.listener = "{name: main, address: 'unix:/run/t.sock'}",
+                                  .upstream = "{name: db, endpoints: ['unix:/run/pg']}",
+                                  .rest = fmt::format("replicas: {{keyFile: '{}'}}\n", path)}
+                               .text();
+  const auto load_with = [&](const std::string& content) {
+    std::ofstream(path, std::ios::binary) << content;
+    return load_text(text, "t", {});
+  };
+  const std::string bytes("\0\n\r\xff and more, with its last line end\n", 41);
+  const auto made = load_with(bytes);
+  ASSERT_TRUE(made.value) << made.problems.front().render();
+  EXPECT_EQ(made.value->replicas.key.reveal(), bytes);
+  EXPECT_THAT(render_yaml(*made.value), testing::Not(HasSubstr("and more")));
+  EXPECT_THAT(load_with(std::string(31, 'x')).problems.at(0).render(),
+              HasSubstr("replicas.key holds 31 bytes (expected 32 to 4096 random bytes)"));
+  EXPECT_THAT(load_with(std::string(5000, 'x')).problems.at(0).render(), HasSubstr("holds too many bytes"));
 }
 
 }  // namespace

@@ -281,6 +281,31 @@ void write_admin(writer& out, const admin& one) {
   });
 }
 
+void write_replicas(writer& out, const replicas& one) {
+  out.mapping("replicas", [&] {
+    out.line("number", one.number == 0 ? "auto" : std::to_string(one.number));
+    out.text_if("keyFile", one.key_file);
+    if (one.has_peers()) {
+      out.mapping("peers", [&] {
+        out.list_if("endpoints", one.endpoints, [](const address& at) { return at.text(); });
+        if (one.found.kind == discovery_kind::dns) {
+          out.mapping("dns", [&] {
+            out.text("name", one.found.name);
+            out.number("port", one.found.port);
+          });
+        }
+        out.text_if("resolver", one.found.resolver);
+      });
+    }
+    out.mapping("tls", [&] {
+      out.line("mode", name_of(upstream_tls_modes, one.tls.mode));
+      out.text_if("caFile", one.tls.ca_file);
+      out.text_if("certFile", one.tls.cert_file);
+      out.text_if("keyFile", one.tls.key_file);
+    });
+  });
+}
+
 }  // namespace
 
 std::string render_yaml(const settings& value) {
@@ -303,6 +328,7 @@ std::string render_yaml(const settings& value) {
     out.time("grace", value.drain_grace);
   });
   if (!value.audit.sinks.empty()) write_audit(out, value.audit);
+  if (value.replicas != replicas{}) write_replicas(out, value.replicas);
   if (value.admin.address) write_admin(out, value.admin);
   if (!value.tracing.endpoint.empty())
     out.mapping("tracing", [&] {

@@ -65,6 +65,11 @@ audit:
   parameters: 'off'
   onFailure: continue
 tracing: {endpoint: 'https://collector:4318/v1/traces', caFile: /ca.crt}
+replicas:
+  number: 4
+  keyFile: /c/replicas
+  peers: {endpoints: ['gw-1:6432'], dns: {name: gw.example.org, port: 6433}, resolver: '10.0.0.11:53'}
+  tls: {mode: verify-full, caFile: /c/r-ca, certFile: /c/r-crt, keyFile: /c/r-key}
 admin: {address: '[::]:9631', console: {users: [ops, 'metrics-*'], verifierFile: /c/console}}
 )";
 
@@ -117,7 +122,8 @@ TEST(Render, NamesEveryFileForTheWatch) {
   EXPECT_THAT(referenced_files(load_everything()),
               testing::ElementsAre(testing::EndsWith("/t"), "/c/a.crt", "/c/a.key", "/c/b.crt", "/c/b.key",
                                    "/c/ca.crt", "/c/pw", "/c/app", "/c/verifiers", "/c/ca", "/c/crt",
-                                   "/c/key", "/c/health", "/c/console", "/ca.crt"));
+                                   "/c/key", "/c/health", "/c/replicas", "/c/r-ca", "/c/r-crt", "/c/r-key",
+                                   "/c/console", "/ca.crt"));
 }
 
 TEST(Render, KeepsTheTlsOfAHealthCheckWhoseClientsPassThrough) {

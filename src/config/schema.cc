@@ -296,6 +296,44 @@ void add_rest(std::vector<schema_key>& to) {
      .required = true},
     {.path = "tracing.caFile", .kind = kind::file,
      .doc = "Authorities (PEM) that vouch for a collector behind https; without it the system's."},
+  });
+}
+
+void add_replicas(std::vector<schema_key>& to) {
+  to.insert(to.end(), {
+    {.path = "replicas", .kind = kind::mapping,
+     .doc = "The gateways behind one address, so that a cancel request that reaches one of them finds its session at another "
+            "([cancel.md](cancel.md)). Left out: this one is alone."},
+    {.path = "replicas.number", .kind = kind::workers,
+     .doc = "Which of them this one is, best no two the same. `auto`: one more than the ordinal at the end of its host's name "
+            "(`gateway-3` is 4), and from the whole name and the first listener where there is none.",
+     .default_text = "auto", .least = 1, .most = 1023},
+    {.path = "replicas.keyFile", .kind = kind::file,
+     .doc = "A secret that all of them have, at least 32 random bytes: it tells a genuine cancel key, and a replica, from a "
+            "guess. Another content is in force at once; the one before still counts for a day."},
+    {.path = "replicas.peers", .kind = kind::mapping,
+     .doc = "Where the others are: `endpoints`, `dns` or both. This gateway may be among them."},
+    {.path = "replicas.peers.endpoints", .kind = kind::endpoints, .doc = "Listeners of the others, by name or address."},
+    {.path = "replicas.peers.dns", .kind = kind::mapping,
+     .doc = "Every address of a name is a replica, as with a headless service."},
+    {.path = "replicas.peers.dns.name", .kind = kind::text, .doc = "The name.", .required = true},
+    {.path = "replicas.peers.dns.port", .kind = kind::integer, .doc = "The port of a listener of theirs.",
+     .required = true, .least = 1, .most = 65'535},
+    {.path = "replicas.peers.resolver", .kind = kind::text,
+     .doc = "The DNS server to ask, also for the names in `endpoints`.", .default_note = "as `/etc/resolv.conf` says"},
+    {.path = "replicas.tls", .kind = kind::mapping, .doc = "TLS to the others."},
+    {.path = "replicas.tls.mode", .kind = kind::choice, .doc = "As libpq's sslmode.", .default_text = "prefer",
+     .choices = words(upstream_tls_modes)},
+    {.path = "replicas.tls.caFile", .kind = kind::file,
+     .doc = "PEM: who must have signed their certificates (`verify-ca`, `verify-full`).",
+     .default_note = "with `verify-full` the system's trust store"},
+    {.path = "replicas.tls.certFile", .kind = kind::file, .doc = "PEM: the certificate that they are shown."},
+    {.path = "replicas.tls.keyFile", .kind = kind::file, .doc = "PEM: its private key."},
+  });
+}
+
+void add_admin(std::vector<schema_key>& to) {
+  to.insert(to.end(), {
     {.path = "access", .kind = kind::later, .doc = "Just-in-time access."},
     {.path = "admin", .kind = kind::mapping, .doc = "Metrics, health and API over HTTP. Left out: none of them."},
     {.path = "admin.address", .kind = kind::listen_address,
@@ -320,6 +358,8 @@ std::vector<schema_key> build_schema() {
   add_upstreams(table);
   add_servers(table);
   add_rest(table);
+  add_replicas(table);
+  add_admin(table);
   return table;
 }
 

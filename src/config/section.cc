@@ -249,14 +249,14 @@ std::string section::url(std::string_view key) {
   return {};
 }
 
-unsigned section::workers(std::string_view key) {
+unsigned section::workers(std::string_view key, std::string_view what) {
   const auto value = scalar_of(key);
   if (!value || value->text == "auto") return 0;
   const auto& described = describe(key);
   const auto number = value->plain ? parse_integer(value->text) : std::nullopt;
   if (number && *number >= described.least && *number <= described.most)
     return static_cast<unsigned>(*number);
-  wrong(value->where, path_of(key), described, quote(value->shown) + " is not a number of workers");
+  wrong(value->where, path_of(key), described, quote(value->shown) + " is not " + std::string(what));
   return 0;
 }
 
@@ -302,6 +302,13 @@ std::string section::file(std::string_view key) {
   const auto value = scalar_of(key);
   if (!value) return {};
   return state_->resolve_file(value->where, path_of(key), value->text);
+}
+
+std::pair<secret_text, std::string> section::key_file(std::string_view key) {
+  std::string path = file(key);
+  if (path.empty()) return {};
+  auto secret = state_->read_key(find(key)->where, path_of(key), path);
+  return {std::move(secret), std::move(path)};
 }
 
 std::pair<secret_text, std::string> section::password() {

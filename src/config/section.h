@@ -42,6 +42,8 @@ class load_state {
   std::string absolute(const std::string& path) const;
   /// The content without its last line end; a problem where it is empty, too large or not one line.
   secret_text read_secret(place where, const std::string& key, const std::string& path);
+  /// The content, whatever bytes; a problem where there are too few or too many.
+  secret_text read_key(place where, const std::string& key, const std::string& path);
 
   const std::string& file() const { return file_; }
   const load_options& options() const { return options_; }
@@ -78,12 +80,14 @@ class section {
   /// Absolute; it need not be there.
   std::string folder(std::string_view key);
   std::string url(std::string_view key);
-  /// 0 for `auto`.
-  unsigned workers(std::string_view key);
+  /// 0 for `auto`. `what` is what a wrong value is not.
+  unsigned workers(std::string_view key, std::string_view what = "a number of workers");
   std::vector<network_range> ranges(std::string_view key);
   std::optional<address> listen_address(std::string_view key);
   std::vector<address> endpoints(std::string_view key);
   std::string file(std::string_view key);
+  /// What the file `key` holds, and its path.
+  std::pair<secret_text, std::string> key_file(std::string_view key);
   /// From `password` or `passwordFile`; both at once is a problem. The second is the file's path.
   std::pair<secret_text, std::string> password();
   std::vector<std::pair<std::string, std::string>> parameters(std::string_view key);

@@ -33,4 +33,9 @@ bool health::operator==(const health& other) const {
          slow_start == other.slow_start;
 }
 
+bool replicas::operator==(const replicas& other) const {
+  return number == other.number && key.reveal() == other.key.reveal() && key_file == other.key_file &&
+         endpoints == other.endpoints && found == other.found && tls == other.tls;
+}
+
 }  // namespace trunkline::config

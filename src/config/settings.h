@@ -152,9 +152,9 @@ enum class proxy_header : std::uint8_t { off, v1, v2 };
 
 struct upstream_tls {
   upstream_tls_mode mode = upstream_tls_mode::verify_full;
-  std::string ca_file;  ///< empty with verify-*: the system's trust store
-  std::string cert_file;
-  std::string key_file;
+  std::string ca_file = {};  ///< empty with verify-*: the system's trust store
+  std::string cert_file = {};
+  std::string key_file = {};
   bool direct = false;  ///< TLS from the first byte, ALPN `postgresql` (PostgreSQL 17)
   /// The operator says that the server shows the very certificate of the listener, which lets `auth: server`
   /// forward SCRAM over TLS on both legs (wire.md 3). To be verified at each server login.
@@ -223,6 +223,21 @@ struct upstream {
     return tls.mode != upstream_tls_mode::disable && !endpoint.is_unix();
   }
   bool operator==(const upstream&) const = default;
+};
+
+// ---- replicas ----
+
+/// The gateways that clients reach at one address: which of them this one is, and where the others are.
+struct replicas {
+  std::uint16_t number = 0;        ///< 1 to 1023; 0: `auto`
+  secret_text key;                 ///< what `keyFile` holds, any bytes; empty: none
+  std::string key_file;            ///< for messages and the file watch
+  std::vector<address> endpoints;  ///< key `peers.endpoints`; this gateway may be among them
+  discovery found;                 ///< keys `peers.dns` and `peers.resolver`
+  upstream_tls tls = {.mode = upstream_tls_mode::prefer};
+
+  bool has_peers() const { return !endpoints.empty() || found.kind != discovery_kind::none; }
+  bool operator==(const replicas& other) const;
 };
 
 // ---- the rest ----
@@ -295,6 +310,7 @@ struct settings {
   config::audit audit;
   config::admin admin;
   config::tracing tracing;
+  config::replicas replicas;
 
   /// Somebody wants to know of every exchange.
   bool is_audited() const { return !audit.sinks.empty() || !tracing.endpoint.empty(); }

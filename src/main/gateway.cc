@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "main/gateway_observer.h"
+#include "main/replica_number.h"
 #include "main/version.h"
 #include "net/socket.h"
 #include "runtime/epoll_loop.h"
@@ -19,7 +20,11 @@ namespace {
 
 constexpr std::size_t waiting_jobs = 4'096;
 constexpr std::size_t lookup_threads = 4;  // they only wait
-constexpr std::uint16_t replica_number = 1;
+
+/// For a gateway that is alone.
+std::uint16_t random_replica_number() {
+  return static_cast<std::uint16_t>(1 + load_u32(runtime::random_bytes<4>().data()) % 1'023);
+}
 
 /// Cores this process may use: its affinity mask, and a container's CPU quota (cgroup v2) where that is
 /// lower.
@@ -55,8 +60,10 @@ gateway::gateway(telemetry::logger& log, inheritance& inherited)
       key_cache_secret_(runtime::random_bytes<32>()),
       fake_salt_secret_(runtime::random_bytes<32>()),
       cancel_secret_(runtime::random_bytes<32>()),
+      replica_number_(random_replica_number()),
       keys_(key_cache_secret_, limits::key_cache_entries),
-      cancels_(replica_number, cancel_secret_),
+      cancels_(replica_number_, cancel_secret_),
+      replicas_(runtime::random_bytes<sizeof(session::instance_id)>()),
       tickets_(std::make_shared<tls::ticket_keys>()),
       tickets_rotated_(std::chrono::steady_clock::now()),
       work_(std::clamp(usable_cores(), 1u, 4u), waiting_jobs),
@@ -69,6 +76,7 @@ gateway::gateway(telemetry::logger& log, inheritance& inherited)
                 .loops = &loops_,
                 .evict = [this](const pool::eviction& why) { evict(why); },
                 .hold = [this](const std::shared_ptr<const pool::member>& of) { hold(of); }}),
+      peers_(std::make_unique<runtime::epoll_loop>(), lookups_, replicas_.peers, log_),
       commander_(servers_) {
   services_.reset(new session::services{.log = log_,
                                         .work = work_,
@@ -79,6 +87,7 @@ gateway::gateway(telemetry::logger& log, inheritance& inherited)
                                         .fake_salt_secret = fake_salt_secret_});
   for_console_ = std::make_unique<gateway_observer>(*this);
   services_->elder = inherited_.elder();
+  services_->replicas = &replicas_;
   if (inherited_.takes_over()) audit_.begin_beside();
   console_ = std::make_unique<console::desk>(*for_console_, commander_, std::string(version_number()));
   services_->console = console_.get();
@@ -187,7 +196,25 @@ result<> gateway::open_sockets(const session::deployment& setup, sockets& into) 
   return {};
 }
 
+/// The number and the keys of new sessions, and where the other replicas are.
+void gateway::identify(const config::settings& settings) {
+  const config::replicas& said = settings.replicas;
+  std::uint16_t number = said.number;
+  if (number == 0 && (said.has_peers() || !said.key.empty()))
+    number = replica_number_of(own_host_name(), settings.listeners.front().address.text());
+  if (number == 0) number = replica_number_;
+  const auto now = std::chrono::steady_clock::now();
+  replicas_.keys.set(said.key.reveal(), now);
+  const bool shared = !said.key.empty();
+  cancels_.identify(number, shared ? replicas_.keys.valid(now).front().cancel : cancel_secret_);
+  if (replicas_.number.exchange(number) != number && (shared || said.has_peers()))
+    log_.write(telemetry::log_level::info, "replicas", "this is one of several",
+               {{"number", static_cast<std::int64_t>(number)}});
+  peers_.configure(said);
+}
+
 void gateway::publish(std::shared_ptr<const session::deployment> setup) {
+  identify(*setup->settings);
   for (const auto& warning : setup->warnings)
     log_.write(telemetry::log_level::warning, "config", warning);
   {
@@ -263,6 +290,7 @@ void gateway::stop() {
   for (auto& each : workers_)
     each->join();
   servers_.stop();
+  peers_.stop();
   lookups_.stop();
   work_.stop();  // nothing reports to a loop any more
   const bool was_blocked = audit_.blocked();
@@ -295,10 +323,12 @@ session::audit_view gateway::audit_state() const {
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> gateway::cancels() const {
-  const auto& counts = services_->cancel_requests;
-  return {{"forwarded", counts.forwarded.load()},
-          {"no_such_session", counts.no_such_session.load()},
-          {"server_unreachable", counts.server_unreachable.load()}};
+  std::vector<std::pair<std::string, std::uint64_t>> all;
+  for (std::size_t i = 0; i < session::cancel_results; ++i) {
+    all.emplace_back(session::cancel_result_names[i],
+                     services_->cancel_requests.of(static_cast<session::cancel_result>(i)));
+  }
+  return all;
 }
 
 std::size_t gateway::sessions() const {

@@ -21,6 +21,7 @@
 #include "pool/watch_room.h"
 #include "runtime/unique_fd.h"
 #include "session/observer.h"
+#include "session/peer_watch.h"
 #include "session/services.h"
 #include "session/worker.h"
 
@@ -83,14 +84,17 @@ class gateway {
   void hold(const std::shared_ptr<const pool::member>& of);
   void tell_reload(bool ok, const std::string& problem);
   void watch_audit();
+  void identify(const config::settings& settings);
 
   telemetry::logger& log_;
   inheritance& inherited_;
   std::array<std::byte, 32> key_cache_secret_;
   std::array<std::byte, 32> fake_salt_secret_;
   session::cancel_mac_key cancel_secret_;
+  std::uint16_t replica_number_;  // where nothing else tells it
   auth::key_cache keys_;
   session::cancel_registry cancels_;
+  session::replica_desk replicas_;
   session::admission admissions_;
   pool::loop_guard loops_;
   std::shared_ptr<tls::ticket_keys> tickets_;
@@ -101,6 +105,7 @@ class gateway {
   audit::audit_state audit_told_;  // as the log has it
   audit::tap& own_tap_;            // for what this thread has to tell
   pool::watch_room servers_;       // before the workers: sessions tell it what they see
+  session::peer_watch peers_;
   gateway_commander commander_;
   std::unique_ptr<session::services> services_;
   std::unique_ptr<pool::link_pools> pools_;  ///< its shelves are emptied by the workers

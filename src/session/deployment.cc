@@ -92,6 +92,16 @@ result<std::shared_ptr<const deployment>> build_deployment(config::snapshot sett
     note((*context)->warnings());
     made->upstream_tls.back() = std::move(*context);
   }
+  if (const auto& replicas = settings->replicas; replicas.has_peers()) {
+    made->peer_leg.name = "replicas";
+    made->peer_leg.tls = replicas.tls;
+    if (replicas.tls.mode != config::upstream_tls_mode::disable) {
+      auto context = tls::client_context::build(client_settings_of(replicas.tls), now);
+      if (!context) return fail(at("replicas", context.error()));
+      note((*context)->warnings());
+      made->peer_tls = std::move(*context);
+    }
+  }
   if (const std::string& trusted = settings->tracing.ca_file; !trusted.empty()) {
     // The exporter has a TLS client of its own; this says early whether it can use the file.
     auto context =

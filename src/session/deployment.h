@@ -24,6 +24,9 @@ struct deployment {
   std::vector<std::shared_ptr<const tls::server_context>> listener_tls;
   /// By index of settings->upstreams; null where TLS is disabled.
   std::vector<std::shared_ptr<const tls::client_context>> upstream_tls;
+  /// How other replicas are reached.
+  config::upstream peer_leg;
+  std::shared_ptr<const tls::client_context> peer_tls;  ///< null where TLS is disabled, or there is no peer
   /// By index of settings->routes; null where the route has no verifier file.
   std::vector<std::shared_ptr<const auth::user_file>> route_users;
   std::shared_ptr<const auth::user_file> console_users;  ///< null: there is no console

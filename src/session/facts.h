@@ -52,6 +52,7 @@ struct session_facts {
   bool opaque = false;             ///< passthrough: its bytes cannot be read
   bool replication = false;        ///< a walsender's session
   bool told_to_drain = false;      ///< it ends as soon as it rests
+  bool only_cancel = false;        ///< too many logins are under way: only a cancel request is served
   bool passed_on = false;          ///< a cancel request, from the process that took over from this one
   std::string client_certificate;  ///< its subject; empty: none
   std::string server_user;         ///< who the gateway's login at the server was for; empty: not logged in

@@ -6,10 +6,7 @@
 #include <variant>
 
 #include "protocol/first_packet.h"
-#include "runtime/deadline.h"
-#include "runtime/remote_wake.h"
-#include "session/cancel_sender.h"
-#include "session/pooled_door.h"
+#include "session/cancel_service.h"
 #include "tls/client_hello.h"
 #include "tls/upgrade.h"
 
@@ -165,64 +162,13 @@ runtime::task<step<>> begin_direct_tls(login_context* context) {
   co_return co_await begin_tls(context, tls::negotiation::direct);
 }
 
-void note_cancel(login_context& context, std::uint64_t session, bool known, bool sent) {
-  auto& counts = context.shared->cancel_requests;
-  (sent    ? counts.forwarded
-   : known ? counts.server_unreachable
-           : counts.no_such_session)
-      .fetch_add(1, std::memory_order_relaxed);
-  const char* result = sent ? "forwarded" : known ? "server_unreachable" : "no_such_session";
-  context.shared->log.write(telemetry::log_level::debug, "cancel", result,
-                            {{"client", std::string_view(context.facts->client)}});
-  if (context.gate == nullptr) return;
-  auto event = std::make_unique<audit::rare_event>();
-  event->session = session;
-  event->when = context.loop->now();
-  event->what = audit::cancel_served{.client = context.facts->client, .result = result};
-  context.gate->write(std::move(event));
-}
-
-/// Only the session knows what it is on now; it is asked on its own loop.
-runtime::task<bool> ask_pooled_session(login_context* context, std::shared_ptr<const cancel_target> target) {
-  enum : int { unknown, failed, done };
-  auto answer = std::make_shared<std::atomic<int>>(unknown);
-  runtime::remote_wake here(*context->loop, context->changed);
-  target->door->knock([answer, caller = here.handle()](bool cancelled) {
-    answer->store(cancelled ? done : failed);
-    caller.wake();
-  });
-  runtime::deadline deadline(*context->loop, context->changed, limits::cancel_patience);
-  while (answer->load() == unknown && !deadline.passed())
-    co_await context->changed.wait();
-  co_return answer->load() == done;
-}
-
-/// Serves the request to its end, as the server would: no answer, closed when the server has closed.
-runtime::task<step<>> serve_cancel(login_context* context, std::uint32_t pid, std::vector<std::byte> key) {
-  login_end over{.cause = {cause::client_eof}, .detail = "cancel request", .silent = true};
-  auto target = context->shared->cancels.find(pid, key);
-  const bool known = target != nullptr;
-  const std::uint64_t session = known ? target->session : 0;
-  bool sent = false;
-  if (known) {
-    if (context->facts->passed_on) context->client.write(as_bytes(cancel_known));
-    if (target->door != nullptr) {
-      sent = co_await ask_pooled_session(context, std::move(target));
-    } else {
-      sent = co_await send_cancel(context->loop, std::move(target), &context->server);
-    }
-  } else if (co_await ask_elder(context, pid, key)) {
-    // It knows the session, and has it on record.
-    context->shared->cancel_requests.forwarded.fetch_add(1, std::memory_order_relaxed);
-    co_return std::unexpected(std::move(over));
-  } else if (context->facts->passed_on) {
-    co_return std::unexpected(std::move(over));
-  } else if (context->listener().tls.mode == listener_tls_mode::passthrough) {
-    // The key is the server's own: only a server can tell whose it is.
-    sent = co_await offer_cancel(context, pid, std::move(key));
-  }
-  note_cancel(*context, session, known, sent);
-  co_return std::unexpected(std::move(over));
+/// Where no more logins may be under way, cancel requests still are served, and nothing else.
+login_end too_many_logins() {
+  return {.cause = {cause::limit},
+          .detail = "too many logins are under way",
+          .tell = error{.code = sqlstates::too_many_connections,
+                        .message = "too many logins are under way",
+                        .hint = "The listener's maxHalfOpenLogins sets the limit."}};
 }
 
 runtime::task<step<>> take_startup(login_context* context, std::vector<std::byte> packet) {
@@ -291,6 +237,7 @@ runtime::task<step<>> negotiate(login_context* context) {
     }
     auto done = co_await handle(context, std::move(packet));
     if (!done) co_return std::unexpected(std::move(done.error()));
+    if (*done && context->facts->only_cancel) co_return std::unexpected(too_many_logins());
     if (*done) co_return step<>();
     ++round;
   }

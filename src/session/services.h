@@ -13,7 +13,9 @@
 #include "session/admission.h"
 #include "session/cancel_link.h"
 #include "session/cancel_registry.h"
+#include "session/cancel_result.h"
 #include "session/console_desk.h"
+#include "session/replica_desk.h"
 #include "telemetry/logger.h"
 
 namespace trunkline::session {
@@ -33,14 +35,12 @@ struct services {
   console_desk* console = nullptr;
   /// The process that this one took over from; null: there was none.
   const elder_link* elder = nullptr;
+  /// The other gateways behind the same address; never null.
+  replica_desk* replicas = nullptr;
   /// Connections that were not Postgres at all: counted, not logged one by one.
   std::atomic<std::uint64_t> not_postgres{0};
   /// CancelRequests by what became of them.
-  struct {
-    std::atomic<std::uint64_t> forwarded{0};
-    std::atomic<std::uint64_t> no_such_session{0};
-    std::atomic<std::uint64_t> server_unreachable{0};
-  } cancel_requests{};
+  cancel_counts cancel_requests{};
   /// New sessions are refused; cancel requests are still served (wire.md 5).
   std::atomic<bool> draining{false};
 };

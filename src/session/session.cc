@@ -57,7 +57,9 @@ void session::start(int socket, const net::socket_address& peer, half_open_place
   facts_.started = facts_.last_bytes = facts_.bytes_before = host_.where().now();
   login_ = std::make_unique<login>(host_.where(), host_.shared(), facts_, std::move(half_open));
   login_->context().gate = gate_;
-  timer_.arm(facts_.started + facts_.listener().login_timeout);
+  const auto patience = facts_.listener().login_timeout;
+  timer_.arm(facts_.started +
+             (facts_.only_cancel ? std::min(patience, limits::half_open_cancel_time) : patience));
   login_->start(host_.where().adopt(socket), peer, &login_done, this);
 }
 

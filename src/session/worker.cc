@@ -222,22 +222,31 @@ void worker::begin(int socket, const net::socket_address& peer, const std::strin
     count_.fetch_sub(1, std::memory_order_relaxed);
     return;
   }
-  auto& admissions = shared_.admissions;
-  half_open_places half_open{.of_listener =
-                                 admissions.enter("login:" + found->name, found->max_half_open_logins)};
-  if (half_open.of_listener && !peer.is_unix()) {
-    half_open.of_source = admissions.enter("login:" + found->name + ":" + peer.host_text(),
-                                           found->max_half_open_logins_per_source);
-    if (!half_open.of_source) half_open.of_listener.give_back();
+  session_facts facts;
+  auto half_open = places_of("login:" + found->name, peer, found->max_half_open_logins,
+                             found->max_half_open_logins_per_source);
+  if (!half_open.of_listener) {
+    facts.only_cancel = true;
+    half_open = places_of("cancel:" + found->name, peer, limits::half_open_cancels,
+                          limits::half_open_cancels_per_source);
   }
   if (!half_open.of_listener) {
     refuse(socket, found->name);
     return;
   }
-  session_facts facts;
   facts.listener_index = static_cast<std::size_t>(found - listeners.begin());
   facts.client = peer.text();
   adopt(std::move(facts), socket, peer, std::move(half_open));
+}
+
+/// Places under both limits, or none.
+half_open_places worker::places_of(const std::string& key, const net::socket_address& peer, std::size_t most,
+                                   std::size_t most_of_source) {
+  half_open_places made{.of_listener = shared_.admissions.enter(key, most)};
+  if (!made.of_listener || peer.is_unix()) return made;
+  made.of_source = shared_.admissions.enter(key + ":" + peer.host_text(), most_of_source);
+  if (!made.of_source) made.of_listener.give_back();
+  return made;
 }
 
 void worker::adopt(session_facts facts, int socket, const net::socket_address& peer,

@@ -85,6 +85,8 @@ class worker final : session_host {
   worker& least_loaded();
   void take(int socket, net::socket_address peer, std::string listener);
   void begin(int socket, const net::socket_address& peer, const std::string& listener);
+  half_open_places places_of(const std::string& key, const net::socket_address& peer, std::size_t most,
+                             std::size_t most_of_source);
   void take_cancel(int socket, std::string client);
   void adopt(session_facts facts, int socket, const net::socket_address& peer, half_open_places half_open);
   void refuse(int socket, const std::string& why);
