@@ -258,6 +258,37 @@ def test_a_wrong_secret_cancels_nothing(start_gateway, target, tmp_path, key_fil
     assert replicas[0].cancels("forwarded") == 0
 
 
+def ask_as_a_replica(port: int, pid: int, key: bytes) -> bytes:
+    """A question without a signature (src/session/peer_message.h); what comes back."""
+    with RawClient(port) as asker:
+        asker.send(cancel_request(pid, b"\2\0" + os.urandom(16) + bytes([len(key)]) + key))
+        return asker.receive_to_end()[0]
+
+
+def test_what_a_replica_asks_is_not_passed_on(start_gateway, target):
+    """The bound of loops; without a secret, whoever asks is believed to be a replica."""
+    owner, other = start_replicas(start_gateway, target, 2)
+    with owner.login() as client:
+        client.send(query("select pg_sleep(1), 'undisturbed'"))
+        time.sleep(0.1)
+        answer = ask_as_a_replica(other.port, client.pid, client.key)
+        assert len(answer) == 27 and answer[:3] == b"?\0\2"
+        assert client.result() == [["", "undisturbed"]]
+        with running(client):
+            assert ask_as_a_replica(owner.port, client.pid, client.key)[:3] == b"!\0\1"
+    assert owner.cancels("no_such_session") == 0 and other.cancels("no_such_session") == 1
+
+
+def test_a_question_of_a_stranger_is_not_answered(start_gateway, target, key_file):
+    owner, _other = start_replicas(start_gateway, target, 2, key_file=key_file)
+    with owner.login() as client:
+        client.send(query("select pg_sleep(1), 'undisturbed'"))
+        time.sleep(0.1)
+        assert ask_as_a_replica(owner.port, client.pid, client.key) == b""
+        assert client.result() == [["", "undisturbed"]]
+    counted(owner, "not_a_peer", 1)
+
+
 def test_another_secret_is_rolled_out(start_gateway, fake_target, tmp_path):
     """One replica after the other gets it; nothing that was cancellable before ceases to be."""
     files = [secret_file(tmp_path, f"{i}.key") for i in range(2)]
@@ -355,7 +386,7 @@ def flood(port: int, count: int, source: str, stop: threading.Event | None = Non
     return sent
 
 
-def test_a_flood_of_random_keys(start_gateway, target, key_file, fake_target, not_sanitized, quick):
+def test_a_flood_of_random_keys(start_gateway, target, key_file, fake_target, not_sanitized):
     """10,000 keys that belong to nobody, to the replica through which genuine ones come meanwhile."""
     count = 10_000
     owner, other = start_replicas(start_gateway, fake_target.endpoint, 2, key_file=key_file)
