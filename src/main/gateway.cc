@@ -324,6 +324,7 @@ session::audit_view gateway::audit_state() const {
 
 std::vector<std::pair<std::string, std::uint64_t>> gateway::cancels() const {
   std::vector<std::pair<std::string, std::uint64_t>> all;
+  all.reserve(session::cancel_results);
   for (std::size_t i = 0; i < session::cancel_results; ++i) {
     all.emplace_back(session::cancel_result_names[i],
                      services_->cancel_requests.of(static_cast<session::cancel_result>(i)));

@@ -71,6 +71,14 @@ login_end refused(error why) {
   return {.cause = {cause::login_failed, why.code}, .detail = std::move(detail), .tell = std::move(why)};
 }
 
+login_end too_many_logins() {
+  return {.cause = {cause::limit},
+          .detail = "too many logins are under way",
+          .tell = error{.code = sqlstates::too_many_connections,
+                        .message = "too many logins are under way",
+                        .hint = "The listener's maxHalfOpenLogins sets the limit."}};
+}
+
 login_end over_limit(const std::string& what) {
   std::string message = "too many sessions " + what;
   return {.cause = {cause::limit},

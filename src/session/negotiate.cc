@@ -162,15 +162,6 @@ runtime::task<step<>> begin_direct_tls(login_context* context) {
   co_return co_await begin_tls(context, tls::negotiation::direct);
 }
 
-/// Where no more logins may be under way, cancel requests still are served, and nothing else.
-login_end too_many_logins() {
-  return {.cause = {cause::limit},
-          .detail = "too many logins are under way",
-          .tell = error{.code = sqlstates::too_many_connections,
-                        .message = "too many logins are under way",
-                        .hint = "The listener's maxHalfOpenLogins sets the limit."}};
-}
-
 runtime::task<step<>> take_startup(login_context* context, std::vector<std::byte> packet) {
   if (context->listener().tls.mode == listener_tls_mode::passthrough ||
       (context->listener().tls.mode == listener_tls_mode::require && context->client_tls == nullptr)) {

@@ -280,9 +280,7 @@ void worker::take_cancel(int socket, std::string client) {
 }
 
 void worker::refuse(int socket, const std::string& listener) {
-  const auto message = protocol::error_response({.code = sqlstates::too_many_connections,
-                                                 .message = "too many logins are under way",
-                                                 .hint = "The listener's maxHalfOpenLogins sets the limit."});
+  const auto message = protocol::error_response(*too_many_logins().tell);
   [[maybe_unused]] const auto sent =
       ::send(socket, message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   ::close(socket);
