@@ -71,12 +71,18 @@ login_end refused(error why) {
   return {.cause = {cause::login_failed, why.code}, .detail = std::move(detail), .tell = std::move(why)};
 }
 
-login_end too_many_logins() {
-  return {.cause = {cause::limit},
-          .detail = "too many logins are under way",
-          .tell = error{.code = sqlstates::too_many_connections,
-                        .message = "too many logins are under way",
-                        .hint = "The listener's maxHalfOpenLogins sets the limit."}};
+error too_many_logins() {
+  return {.code = sqlstates::too_many_connections,
+          .message = "too many logins are under way",
+          .hint = "The listener's maxHalfOpenLogins sets the limit."};
+}
+
+login_end turned_away(const login_context& context) {
+  error why = too_many_logins();
+  context.shared->log.write(
+      telemetry::log_level::warning, "login.refused", why.message,
+      {{"listener", std::string_view(context.listener().name)}, {"cause", std::string_view("limit")}});
+  return {.cause = {cause::limit}, .tell = std::move(why), .silent = true};
 }
 
 login_end over_limit(const std::string& what) {

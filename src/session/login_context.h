@@ -115,8 +115,10 @@ login_end server_ended(const net::channel& server);
 login_end violation_by(error_source who, error why);
 /// The gateway refuses: `login_failed` with the error's SQLSTATE, and the error told.
 login_end refused(error why);
-/// One more than may be under way; only a cancel request would have been served.
-login_end too_many_logins();
+/// 53300: one more than may be under way; only a cancel request would have been served.
+error too_many_logins();
+/// The end of such a login, and its line in the log: it never was a session.
+login_end turned_away(const login_context& context);
 /// One more than may be: "on listener ...".
 login_end over_limit(const std::string& what);
 

@@ -228,7 +228,7 @@ runtime::task<step<>> negotiate(login_context* context) {
     }
     auto done = co_await handle(context, std::move(packet));
     if (!done) co_return std::unexpected(std::move(done.error()));
-    if (*done && context->facts->only_cancel) co_return std::unexpected(too_many_logins());
+    if (*done && context->facts->only_cancel) co_return std::unexpected(turned_away(*context));
     if (*done) co_return step<>();
     ++round;
   }

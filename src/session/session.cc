@@ -80,7 +80,7 @@ void session::login_late(void* self) {
   auto* late = static_cast<session*>(self);
   if (late->relay_ != nullptr) return limit_due(self);
   late->login_->cancel();
-  if (late->facts_.only_cancel) return late->end_login(too_many_logins());
+  if (late->facts_.only_cancel) return late->end_login(turned_away(late->login_->context()));
   late->end_login({.cause = {cause::login_timeout},
                    .tell = error{.source = error_source::client,
                                  .code = sqlstates::query_canceled,

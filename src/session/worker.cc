@@ -280,7 +280,7 @@ void worker::take_cancel(int socket, std::string client) {
 }
 
 void worker::refuse(int socket, const std::string& listener) {
-  const auto message = protocol::error_response(*too_many_logins().tell);
+  const auto message = protocol::error_response(too_many_logins());
   [[maybe_unused]] const auto sent =
       ::send(socket, message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   ::close(socket);
