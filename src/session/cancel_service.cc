@@ -52,9 +52,12 @@ runtime::task<bool> ask_pooled_session(login_context* context, std::shared_ptr<c
 
 runtime::task<> serve_own(login_context* context, std::shared_ptr<const cancel_target> target) {
   const std::uint64_t session = target->session;
-  const bool sent = target->door != nullptr
-                        ? co_await ask_pooled_session(context, std::move(target))
-                        : co_await send_cancel(context->loop, std::move(target), &context->server);
+  bool sent = false;
+  if (target->door != nullptr) {
+    sent = co_await ask_pooled_session(context, std::move(target));
+  } else {
+    sent = co_await send_cancel(context->loop, std::move(target), &context->server);
+  }
   note(*context, sent ? cancel_result::forwarded : cancel_result::server_unreachable, session);
 }
 

@@ -1,7 +1,6 @@
 #include "session/negotiate.h"
 
 #include <algorithm>
-#include <atomic>
 #include <utility>
 #include <variant>
 
