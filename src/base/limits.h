@@ -114,6 +114,10 @@ inline constexpr std::chrono::milliseconds switchover_time = 30s;
 inline constexpr std::chrono::milliseconds promotion_wait = 60s;
 /// What a command of the console may take beyond that.
 inline constexpr std::chrono::milliseconds command_wait = 5s;
+/// How long the console waits for a reload, or another answer of the control thread.
+inline constexpr std::chrono::milliseconds reload_wait = 30s;
+/// How long WAIT_CLOSE waits for sessions that are to end.
+inline constexpr std::chrono::milliseconds close_wait = 60s;
 /// A login that waits for an endpoint tries again after this, doubled each time up to the second.
 inline constexpr std::chrono::milliseconds hold_retry = 100ms;
 inline constexpr std::chrono::milliseconds hold_retry_most = 2s;
@@ -346,6 +350,10 @@ inline constexpr std::size_t config_file_bytes = 1024 * 1024;
 /// Values in all, aliases counted as what they stand for.
 inline constexpr std::size_t config_nodes = 50'000;
 inline constexpr int config_depth = 16;
+// A pgbouncer.ini; includes within includes as PgBouncer has it.
+inline constexpr std::size_t ini_file_bytes = 1024 * 1024;
+inline constexpr std::size_t ini_include_depth = 10;
+inline constexpr std::size_t ini_entries = 20'000;
 inline constexpr std::size_t config_list_entries = 1'000;
 inline constexpr std::size_t config_text_bytes = 8 * 1024;
 inline constexpr std::size_t config_pattern_bytes = 255;

@@ -238,6 +238,7 @@ console build_console(section from) {
   console made;
   if (!from.present()) return made;
   made.users = from.texts("users");
+  made.readers = from.texts("readers");
   made.verifier_file = from.file("verifierFile");
   return made;
 }

@@ -16,7 +16,11 @@ bool is_console_name(const std::string& database) {
 
 void check_console(const check_input& in) {
   const auto& value = in.value;
-  if (value.admin.console.users.empty()) return;
+  if (!value.admin.console.is_open()) {
+    const bool wanted = !value.admin.console.verifier_file.empty() && in.state.sound("admin.console");
+    if (wanted) in.problem("admin.console", "nobody may log in to it", "users or readers");
+    return;
+  }
   for (std::size_t i = 0; i < value.routes.size(); ++i) {
     const auto& databases = value.routes[i].match.databases;
     const auto hidden = std::find_if(databases.begin(), databases.end(), is_console_name);

@@ -273,9 +273,10 @@ void write_audit(writer& out, const audit& one) {
 void write_admin(writer& out, const admin& one) {
   out.mapping("admin", [&] {
     if (one.address) out.text("address", one.address->text());
-    if (one.console.users.empty()) return;
+    if (!one.console.is_open()) return;
     out.mapping("console", [&] {
       out.texts_if("users", one.console.users);
+      out.texts_if("readers", one.console.readers);
       out.text("verifierFile", one.console.verifier_file);
     });
   });

@@ -343,7 +343,8 @@ void add_admin(std::vector<schema_key>& to) {
     {.path = "admin.console", .kind = kind::mapping,
      .doc = "The console: clients of database `trunkline` or `pgbouncer`, on any listener, are served by the gateway "
             "itself."},
-    {.path = "admin.console.users", .kind = kind::texts, .doc = "Who may log in to it.", .required = true},
+    {.path = "admin.console.users", .kind = kind::texts, .doc = "Who may log in to it and run all commands."},
+    {.path = "admin.console.readers", .kind = kind::texts, .doc = "Who may log in to it and run nothing but `SHOW`."},
     {.path = "admin.console.verifierFile", .kind = kind::file,
      .doc = "One line `\"user\" \"SCRAM-SHA-256$…\"` for each user, as for routes.", .required = true},
   });

@@ -278,8 +278,12 @@ struct audit {
 
 /// The console: database `trunkline` (or `pgbouncer`) on every listener, SCRAM from its own file.
 struct console {
-  std::vector<std::string> users;  ///< globs; empty: there is no console
+  std::vector<std::string> users;    ///< globs
+  std::vector<std::string> readers;  ///< globs; who is in both may do all
   std::string verifier_file;
+
+  /// There is a console.
+  bool is_open() const { return !users.empty() || !readers.empty(); }
   bool operator==(const console&) const = default;
 };
 

@@ -22,10 +22,14 @@ const config::console& console_of(const login_context& context) {
   return context.settings().admin.console;
 }
 
+bool is_one_of(const std::vector<std::string>& globs, std::string_view user) {
+  return std::any_of(globs.begin(), globs.end(),
+                     [&](const std::string& each) { return config::glob_match(each, user); });
+}
+
 bool may_enter(const login_context& context) {
-  const auto& users = console_of(context).users;
-  return std::any_of(users.begin(), users.end(),
-                     [&](const std::string& each) { return config::glob_match(each, context.startup.user); });
+  const auto& console = console_of(context);
+  return is_one_of(console.users, context.startup.user) || is_one_of(console.readers, context.startup.user);
 }
 
 /// A key that belongs to no session (cancel_key.h: replica 0 does not exist): to cancel a console's statement
@@ -61,8 +65,12 @@ void append_parameters(const login_context& context, std::vector<std::byte>& out
 
 }  // namespace
 
+bool may_act_at_console(const session_facts& facts) {
+  return is_one_of(facts.setup->settings->admin.console.users, facts.user);
+}
+
 bool wants_console(const login_context& context) {
-  if (context.opaque || context.shared->console == nullptr || console_of(context).users.empty()) return false;
+  if (context.opaque || context.shared->console == nullptr || !console_of(context).is_open()) return false;
   return context.facts->database == "trunkline" || context.facts->database == "pgbouncer";
 }
 

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "protocol/error_response.h"
 #include "protocol/frame.h"
+#include "session/console_login.h"
 
 namespace trunkline::session {
 
@@ -154,6 +155,13 @@ runtime::task<console_session::ending> console_session::serve(console_session* s
 }
 
 runtime::task<result<console_answer>> console_session::fetch(console_request request) {
+  if (!request.statement.words.empty() && !may_act_at_console(facts_)) {
+    co_return fail({.source = error_source::client,
+                    .reaction = error_reaction::reject,
+                    .code = sqlstate("42501"),
+                    .message = "admin access needed",
+                    .hint = "admin.console.users names who may run more than SHOW."});
+  }
   runtime::job<result<console_answer>> rows(loop_, shared_.console->work(), changed_);
   const bool taken = rows.start([desk = shared_.console, request]() -> result<console_answer> {
     auto found = desk->rows(request.statement);

@@ -115,7 +115,7 @@ result<std::shared_ptr<const deployment>> build_deployment(config::snapshot sett
     if (!users) return fail(at("route \"" + each.name + "\"", users.error()));
     made->route_users.back() = std::move(*users);
   }
-  if (const auto& console = settings->admin.console; !console.users.empty()) {
+  if (const auto& console = settings->admin.console; console.is_open()) {
     auto users = read_users(console.verifier_file);
     if (!users) return fail(at("admin.console", users.error()));
     made->console_users = std::move(*users);

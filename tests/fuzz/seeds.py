@@ -157,6 +157,11 @@ SEEDS = {
     "user_file_fuzz": [
         f'"alice" "{VERIFIER}"\n; comment\n"bob" "secret"\n'.encode(), f"alice:{VERIFIER}\n".encode(), b'"md5user" "md5' + b"0" * 32 + b'"\n',
     ],
+    "ini_fuzz": [
+        b"[databases]\n\"a\"\"b\" = host=h,::1 port=6000 user=u password='it''s'\n* =\n[users]\nu = pool_mode=session\n"
+        b"[peers]\n1 = host=p\n[pgbouncer]\n;c\nauth_file = u\nlisten_addr = *, localhost\nauth_user = x\n",
+        b'"alice" "secret"\n; c\n"bob" "md5' + b"0" * 32 + b'"\n', b"[pgbouncer]\n%include i\nauth_type = any\n",
+    ],
     "redact_fuzz": [
         b"DO $$ BEGIN ALTER ROLE x PASSWORD 'y'; END $$", b"create user mapping for u server s options (password 'x');",
         b"select E'a\\'b', U&'x', $t$ ; $t$ /* /* */ */ -- x\n", b"alter role x password 'it's",

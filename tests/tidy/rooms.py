@@ -11,6 +11,7 @@ ALLOWED = {
     "protocol": _FLOOR,
     "config": _FLOOR,
     "telemetry": _FLOOR,
+    "pgbouncer": _FLOOR | {"config"},
     "auth": _FLOOR,
     "audit": _FLOOR | {"runtime", "protocol", "config", "telemetry"},
     "sql": _FLOOR,
