@@ -169,16 +169,8 @@ struct later_word {
 };
 
 constexpr std::array later_words{
-    later_word{"KILL", ""},
-    later_word{"KILL_CLIENT", ""},
     later_word{"DRAIN", "SIGTERM to the gateway's process drains it as a whole. "},
-    later_word{"RELOAD", "The gateway reloads by itself when a file changes, and on SIGHUP. "},
-    later_word{"DISABLE", ""},
-    later_word{"ENABLE", ""},
-    later_word{"SUSPEND", ""},
-    later_word{"SHUTDOWN", "SIGTERM to the gateway's process drains and ends it. "},
-    later_word{"WAIT_CLOSE", ""},
-    later_word{"SET", "Settings are those of the configuration's file: SHOW CONFIG. "},
+    later_word{"SUSPEND", "Nothing needs it: SIGUSR2 hands over to a new binary without ending sessions. "},
 };
 
 /// What stands between blanks, as it was written: an endpoint's name is many tokens.
@@ -206,13 +198,22 @@ error usage(std::string_view form) {
 struct act_word {
   std::string_view first;
   std::string_view usage;
+  std::size_t least = 1;  ///< words, itself included
+  std::size_t most = 2;
 };
 
-/// With at most one word behind them: an upstream.
+/// Without SWITCHOVER and SET, which have words between.
 constexpr std::array act_words{
     act_word{"PAUSE", "PAUSE [upstream]"},
     act_word{"RESUME", "RESUME [upstream]"},
     act_word{"RECONNECT", "RECONNECT [upstream]"},
+    act_word{"KILL", "KILL [database]"},
+    act_word{"WAIT_CLOSE", "WAIT_CLOSE [database]"},
+    act_word{"DISABLE", "DISABLE database", 2},
+    act_word{"ENABLE", "ENABLE database", 2},
+    act_word{"KILL_CLIENT", "KILL_CLIENT id", 2},
+    act_word{"RELOAD", "RELOAD", 1, 1},
+    act_word{"SHUTDOWN", "SHUTDOWN [WAIT_FOR_SERVERS | WAIT_FOR_CLIENTS]"},
 };
 
 /// SWITCHOVER upstream TO endpoint [WITHIN time]
@@ -230,10 +231,36 @@ result<command> read_switchover(const std::vector<token>& tokens) {
 
 result<command> read_act(const act_word& which, const std::vector<token>& tokens) {
   const auto words = written_words(tokens);
-  if (words.size() > 2) return fail(usage(which.usage));
+  if (words.size() < which.least || words.size() > which.most) return fail(usage(which.usage));
   command made{.is = command::kind::act, .tag = which.first, .words = {std::string(which.first)}};
   if (words.size() == 2) made.words.push_back(words[1]);
+  if (which.first == "SHUTDOWN" && words.size() == 2) {
+    std::string& how = made.words[1];
+    std::transform(how.begin(), how.end(), how.begin(), upper);
+    if (how != "WAIT_FOR_SERVERS" && how != "WAIT_FOR_CLIENTS") return fail(usage(which.usage));
+  }
   return made;
+}
+
+/// SET key = value, SET key TO value; what drivers set by themselves does nothing.
+result<command> read_set(const std::vector<token>& tokens) {
+  // SET [SESSION | LOCAL] name ...
+  std::string name =
+      tokens.size() > 1 ? tokens[tokens.size() > 2 && tokens[1].text == "LOCAL" ? 2 : 1].text : "";
+  std::transform(name.begin(), name.end(), name.begin(), upper);
+  if (std::find(driver_settings.begin(), driver_settings.end(), name) != driver_settings.end()) {
+    return command{.tag = "SET"};
+  }
+  const bool has_sign = tokens.size() > 3 && (tokens[2].text == "=" || tokens[2].text == "TO");
+  if (!has_sign || !(tokens[1].word || !tokens[1].raw.empty())) return fail(usage("SET key = 'value'"));
+  // A value that is not quoted may be many tokens, such as a list or a path.
+  std::string value;
+  for (std::size_t i = 3; i < tokens.size(); ++i)
+    value += (i > 3 && !tokens[i].glued ? " " : "") + tokens[i].raw;
+  std::string key = tokens[1].raw;
+  std::transform(key.begin(), key.end(), key.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return command{.is = command::kind::act, .tag = "SET", .words = {"SET", std::move(key), std::move(value)}};
 }
 
 result<command> read_command(const std::vector<token>& tokens) {
@@ -251,14 +278,7 @@ result<command> read_command(const std::vector<token>& tokens) {
       what += " " + tokens[i].text;
     return command{.is = command::kind::show, .what = std::move(what), .tag = "SHOW"};
   }
-  if (word && first == "SET" && tokens.size() > 1) {
-    // SET [SESSION | LOCAL] name ...
-    std::string name = tokens[tokens.size() > 2 && tokens[1].text == "LOCAL" ? 2 : 1].text;
-    std::transform(name.begin(), name.end(), name.begin(), upper);
-    if (std::find(driver_settings.begin(), driver_settings.end(), name) != driver_settings.end()) {
-      return command{.tag = "SET"};
-    }
-  }
+  if (word && first == "SET") return read_set(tokens);
   for (const session_word& each : session_words) {
     if (word && first == each.first) return command{.tag = each.tag, .effect = each.effect};
   }
@@ -268,10 +288,10 @@ result<command> read_command(const std::vector<token>& tokens) {
                         fmt::format("{} is not in this version", each.first),
                         fmt::format("{}SHOW HELP lists what there is.", each.hint)));
   }
-  return fail(
-      refusal(syntax_error, fmt::format("unknown command \"{}\"", shown(first)),
-              "The console knows SHOW, PAUSE, RESUME, RECONNECT and SWITCHOVER; SHOW HELP lists what it "
-              "shows."));
+  return fail(refusal(
+      syntax_error, fmt::format("unknown command \"{}\"", shown(first)),
+      "The console knows SHOW, PAUSE, RESUME, RECONNECT, SWITCHOVER, DISABLE, ENABLE, KILL, KILL_CLIENT, "
+      "WAIT_CLOSE, RELOAD, SET and SHUTDOWN; SHOW HELP lists what it shows."));
 }
 
 }  // namespace

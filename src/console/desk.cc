@@ -38,7 +38,7 @@ result<session::console_statement> resolve(const command& from) {
             .hint = "SHOW " + known()};
   if (from.what == "FDS") {
     why.code = sqlstates::feature_not_supported;
-    why.message = "SHOW FDS is not in this version: the gateway hands no sockets over";
+    why.message = "SHOW FDS is not there: on SIGUSR2 a new binary gets the sockets";
     why.hint = "SHOW SOCKETS and SHOW SESSIONS show what there is.";
   }
   return fail(std::move(why));
@@ -63,16 +63,51 @@ std::vector<result<session::console_statement>> desk::read(std::string_view sql)
   return all;
 }
 
+result<std::string> desk::act_on_sessions(const std::string& verb, const std::string& about) {
+  const auto silent = [](result<> done) -> result<std::string> {
+    return done ? result<std::string>(std::string()) : fail(std::move(done.error()));
+  };
+  if (verb == "DISABLE") return silent(hand_.disable(about));
+  if (verb == "ENABLE") return silent(hand_.enable(about));
+  if (verb == "KILL") return hand_.kill(about);
+  if (verb == "WAIT_CLOSE") return hand_.wait_close(about);
+  const auto id = config::parse_integer(about);
+  if (!id || *id < 0) {
+    return fail({.source = error_source::client,
+                 .reaction = error_reaction::reject,
+                 .code = sqlstate("22023"),
+                 .message = "invalid client pointer supplied",
+                 .hint = "KILL_CLIENT takes the id that SHOW CLIENTS shows."});
+  }
+  return silent(hand_.kill_client(static_cast<std::uint64_t>(*id)));
+}
+
+result<> desk::act_on_process(const std::vector<std::string>& words) {
+  const std::string& verb = words.front();
+  if (verb == "RELOAD") return hand_.reload();
+  if (verb == "SET") return hand_.set(words[1], words[2]);
+  using how = session::commander::shutdown;
+  if (words.size() == 1) return hand_.shut_down(how::now);
+  return hand_.shut_down(words[1] == "WAIT_FOR_CLIENTS" ? how::wait_for_clients : how::wait_for_servers);
+}
+
 result<session::console_rows> desk::act(const std::vector<std::string>& words) {
   const std::string& verb = words.front();
-  const std::string upstream = words.size() > 1 ? words[1] : "";
+  const std::string about = words.size() > 1 ? words[1] : "";
   result<std::string> said;
-  if (verb == "PAUSE") said = hand_.pause(upstream);
-  if (verb == "RESUME") said = hand_.resume(upstream);
-  if (verb == "RECONNECT") said = hand_.reconnect(upstream);
-  if (verb == "SWITCHOVER") {
+  if (verb == "PAUSE") {
+    said = hand_.pause(about);
+  } else if (verb == "RESUME") {
+    said = hand_.resume(about);
+  } else if (verb == "RECONNECT") {
+    said = hand_.reconnect(about);
+  } else if (verb == "SWITCHOVER") {
     const auto within = words.size() > 3 ? config::parse_duration(words[3]) : std::nullopt;
-    said = hand_.switch_over(upstream, words[2], within.value_or(limits::switchover_time));
+    said = hand_.switch_over(about, words[2], within.value_or(limits::switchover_time));
+  } else if (verb == "RELOAD" || verb == "SET" || verb == "SHUTDOWN") {
+    if (auto done = act_on_process(words); !done) said = fail(std::move(done.error()));
+  } else {
+    said = act_on_sessions(verb, about);
   }
   if (!said) return fail(said.error());
   return session::console_rows{.rows = {}, .notice = std::move(*said)};

@@ -25,6 +25,8 @@ class desk final : public session::console_desk {
   std::string_view version() const override { return version_; }
 
  private:
+  result<std::string> act_on_sessions(const std::string& verb, const std::string& about);
+  result<> act_on_process(const std::vector<std::string>& words);
   result<session::console_rows> act(const std::vector<std::string>& words);
 
   session::observer& from_;

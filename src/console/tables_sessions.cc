@@ -244,16 +244,38 @@ pools_by_name pools_of(const session::sessions_view& all) {
   return pools;
 }
 
+/// PgBouncer's columns from `cl_active` to `load_balance_hosts`.
+void add_pool(row& made, const session::pool_view& of) {
+  made.small(of.cl_active).small(of.cl_waiting).number(0).number(0);
+  made.small(of.sv_active).number(0).number(0).small(of.sv_idle).small(of.sv_used).small(of.sv_tested);
+  made.small(of.sv_login).small(of.maxwait_us / 1'000'000).small(of.maxwait_us % 1'000'000);
+  made.text(of.pool_mode).null();
+}
+
+/// What sessions alone tell: each has a server connection of its own.
+session::pool_view view_of_sessions(const pool& from) {
+  return {.cl_active = from.clients,
+          .cl_waiting = from.waiting,
+          .sv_active = from.servers,
+          .sv_login = from.connecting,
+          .maxwait_us = static_cast<std::uint64_t>(from.longest_wait * 1e6),
+          .pool_mode = "session"};
+}
+
 console_rows pool_rows(sight& seen) {
   const auto all = seen.from.sessions();
   console_rows out{.rows = {}, .notice = incomplete_notice(all.complete)};
-  for (const auto& [name, each] : pools_of(all)) {
+  auto by_name = pools_of(all);
+  std::map<std::pair<std::string, std::string>, session::pool_view> shared;
+  for (auto& each : seen.from.pools()) {
+    by_name.try_emplace({each.database, each.user});
+    shared.insert_or_assign({each.database, each.user}, std::move(each));
+  }
+  for (const auto& [name, each] : by_name) {
+    const auto own = shared.find(name);
     row made;
-    made.text(name.first).text(name.second).small(each.clients).small(each.waiting).number(0).number(0);
-    made.small(each.servers).number(0).number(0).number(0).number(0).number(0).small(each.connecting);
-    made.small(static_cast<std::uint64_t>(each.longest_wait));
-    made.small(static_cast<std::uint64_t>(each.longest_wait * 1e6) % 1'000'000);
-    made.text("session").null();
+    made.text(name.first).text(name.second);
+    add_pool(made, own == shared.end() ? view_of_sessions(each) : own->second);
     made.text_or_null(each.route).small(each.busy).small(each.in_transaction).seconds(each.longest_exchange);
     out.rows.push_back(made.take());
   }

@@ -99,7 +99,11 @@ console_rows database_rows(sight& seen) {
     made.text_or_null(each.login ? each.login->user : "");
     made.small(each.limits.max_sessions).number(0).number(0).text("session");
     made.small(each.limits.max_sessions).small(now.servers);
-    made.number(view_named(known, each.upstream).paused ? 1 : 0).number(0);
+    const auto& names = each.match.databases;
+    const bool disabled = !names.empty() && std::all_of(names.begin(), names.end(), [&](const auto& name) {
+      return seen.from.disabled(name);
+    });
+    made.number(view_named(known, each.upstream).paused ? 1 : 0).number(disabled ? 1 : 0);
     made.number(0).number(0).null().small(each.limits.max_sessions).small(now.clients);
     made.text(each.upstream).text(name_of(config::route_targets, each.target));
     made.text(name_of(config::auth_methods, each.auth.method)).text(joined(each.match.users, "*"));

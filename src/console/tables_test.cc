@@ -389,6 +389,19 @@ class made_up_hand final : public session::commander {
     return said(fmt::format("switch {} to {} within {}", upstream, endpoint, within.count()));
   }
 
+  result<> disable(const std::string& database) override { return done("disable " + database); }
+  result<> enable(const std::string& database) override { return done("enable " + database); }
+  result<std::string> kill(const std::string& database) override { return said("kill " + database); }
+  result<std::string> wait_close(const std::string& database) override { return said("wait " + database); }
+  result<> kill_client(std::uint64_t id) override { return done(fmt::format("kill client {}", id)); }
+  result<> reload() override { return done("reload"); }
+  result<> set(const std::string& key, const std::string& value) override {
+    return done("set " + key + " to " + value);
+  }
+  result<> shut_down(shutdown how) override {
+    return done(fmt::format("shut down {}", static_cast<int>(how)));
+  }
+
   std::vector<std::string> heard;
   bool refuses = false;
 
@@ -398,7 +411,41 @@ class made_up_hand final : public session::commander {
     if (refuses) return fail({.code = sqlstate("55000"), .message = "no"});
     return what;
   }
+  result<> done(std::string what) {
+    auto answer = said(std::move(what));
+    if (!answer) return fail(answer.error());
+    return {};
+  }
 };
+
+TEST(Desk, HandsPgbouncersCommandsOn) {
+  made_up gateway;
+  made_up_hand hand;
+  desk at(gateway, hand, "1.2.3");
+  const auto all = at.read(
+      "disable app; ENABLE \"App\"; kill; kill app; kill_client 42; wait_close; wait_close app; reload; "
+      "shutdown; "
+      "shutdown wait_for_servers; SHUTDOWN WAIT_FOR_CLIENTS; set Server_Lifetime = '5'; set pool_mode to "
+      "session; "
+      "set admin_users = a, b");
+  for (const auto& each : all) {
+    ASSERT_TRUE(each) << each.error().message;
+    EXPECT_TRUE(at.rows(*each));
+  }
+  EXPECT_THAT(hand.heard, testing::ElementsAre("disable app", "enable App", "kill ", "kill app",
+                                               "kill client 42", "wait ", "wait app", "reload", "shut down 0",
+                                               "shut down 1", "shut down 2", "set server_lifetime to 5",
+                                               "set pool_mode to session", "set admin_users to a, b"));
+  EXPECT_EQ(at.rows(*at.read("kill_client 0x7f12").front()).error().message,
+            "invalid client pointer supplied");
+  for (const char* wrong :
+       {"disable", "enable a b", "kill a b", "kill_client", "reload now", "shutdown slowly", "set",
+        "set pool_mode", "set pool_mode session", "wait_close a b"})
+    EXPECT_EQ(at.read(wrong).front().error().code.view(), "42601") << wrong;
+  hand.refuses = true;
+  for (const auto& each : all)
+    EXPECT_EQ(at.rows(*each).error().code.view(), "55000");
+}
 
 TEST(Desk, HandsCommandsOnAsTheyAreMeant) {
   made_up gateway;
@@ -441,8 +488,8 @@ TEST(Desk, ReadsStatementsAndSaysWhatItKnows) {
   ASSERT_EQ(unknown.size(), 2u);
   EXPECT_EQ(unknown[1].error().code.view(), "42601");
   EXPECT_THAT(unknown[1].error().hint, HasSubstr("SLOW"));
-  EXPECT_EQ(at.read("kill app").front().error().code, sqlstates::feature_not_supported);
-  EXPECT_EQ(at.read("set pool_size = 5").front().error().code, sqlstates::feature_not_supported);
+  EXPECT_EQ(at.read("suspend").front().error().code, sqlstates::feature_not_supported);
+  EXPECT_EQ(at.read("show fds").front().error().code, sqlstates::feature_not_supported);
   EXPECT_TRUE(at.read("set application_name = 'x'").front());
   EXPECT_EQ(at.read("begin").front()->effect, session::console_effect::begin);
   EXPECT_EQ(at.read("frobnicate \x01\xff now").front().error().message, "unknown command \"FROBNICATE\"");

@@ -6,6 +6,8 @@
 #include <exception>
 #include <map>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -15,7 +17,9 @@
 #include "main/audit_command.h"
 #include "main/check.h"
 #include "main/demo.h"
+#include "main/import_command.h"
 #include "main/options.h"
+#include "main/pgbouncer_command.h"
 #include "main/serve.h"
 #include "main/version.h"
 
@@ -40,14 +44,42 @@ void add_log_options(CLI::App& to, serve_options& options, std::string& format, 
       ->each([&options](const std::string& word) { options.level = log_levels.at(word); });
 }
 
+/// A link named `pgbouncer` to the binary is that command, for scripts that call it.
+std::vector<const char*> with_command(int argc, const char* const* argv) {
+  std::vector<const char*> words(argv, argv + argc);
+  const std::string_view program = argc > 0 ? argv[0] : "";
+  if (program.substr(program.rfind('/') + 1) == "pgbouncer") words.insert(words.begin() + 1, "pgbouncer");
+  return words;
+}
+
+void add_pgbouncer_commands(CLI::App& app, pgbouncer_options& options) {
+  auto* import_command = app.add_subcommand("import", "another proxy's configuration as one of Trunkline");
+  import_command->require_subcommand(1);
+  import_command
+      ->add_subcommand("pgbouncer", "pgbouncer.ini and its auth_file to YAML; names what has no equal")
+      ->add_option("FILE", options.ini_file, "the pgbouncer.ini")
+      ->required();
+  auto* command = app.add_subcommand(
+      "pgbouncer", "runs from a pgbouncer.ini, with PgBouncer's options, signals and console");
+  command->add_option("FILE", options.ini_file, "the pgbouncer.ini");
+  command->add_flag("-d,--daemon", options.daemon, "run in background (as a daemon)");
+  command->add_flag("-q,--quiet", options.quiet, "do not log to standard error");
+  command->add_flag("-R,--reboot", options.reboot, "not supported");
+  command->add_option("-u,--user", options.user, "assume identity of this user");
+  command->add_flag("-v,--verbose", options.verbose, "increase verbosity");
+  command->add_flag("-V,--version", options.version, "show version, then exit");
+}
+
 /// The libraries on the road may still be told to allocate; what leaves here is a defect and ends with its
 /// text.
 int run_guarded(const CLI::App& app, const serve_options& serving, const demo_options& showing,
-                const audit_options& auditing) {
+                const audit_options& auditing, const pgbouncer_options& bouncing) {
   try {
     if (app.got_subcommand("serve")) return serve(serving);
     if (app.got_subcommand("check")) return check(serving.config_file);
     if (app.got_subcommand("audit")) return run_audit(app, auditing);
+    if (app.got_subcommand("import")) return import_pgbouncer(bouncing.ini_file);
+    if (app.got_subcommand("pgbouncer")) return run_pgbouncer(bouncing);
     if (app.got_subcommand("demo")) return demo(showing);
     fmt::print("{}", app.got_subcommand("reference") ? config::render_reference() : version_text());
     return std::fflush(stdout) == 0 ? exit_good : exit_failure;
@@ -65,6 +97,7 @@ int run_command_line(int argc, const char* const* argv) {
   audit_options auditing;
   std::string format;
   std::string level;
+  pgbouncer_options bouncing;
   std::uint16_t port = 0;
 
   CLI::App app{"Trunkline: a Postgres-aware gateway", "trunkline"};
@@ -83,11 +116,13 @@ int run_command_line(int argc, const char* const* argv) {
   demo_command->add_flag("--keep", showing.keep, "leave the folder with the data behind");
   add_log_options(*demo_command, serving, format, level);
   add_audit_command(app, auditing);
+  add_pgbouncer_commands(app, bouncing);
   app.add_subcommand("version", "version, build and libraries");
   app.add_subcommand("reference", "the tables of docs/configuration.md")->group("");
 
+  const auto words = with_command(argc, argv);
   try {
-    app.parse(argc, argv);
+    app.parse(static_cast<int>(words.size()), words.data());
   } catch (const CLI::ParseError& wrong) {
     const bool asked_for_help = wrong.get_exit_code() == 0;
     app.exit(wrong, asked_for_help ? std::cout : std::cerr, std::cerr);
@@ -96,7 +131,7 @@ int run_command_line(int argc, const char* const* argv) {
   if (port_option->count() > 0) showing.port = port;
   showing.format = serving.format;
   showing.level = serving.level;
-  return run_guarded(app, serving, showing, auditing);
+  return run_guarded(app, serving, showing, auditing, bouncing);
 }
 
 }  // namespace trunkline::main

@@ -54,7 +54,7 @@ result<runtime::unique_fd> open_socket(const config::listener& listener) {
 
 }  // namespace
 
-gateway::gateway(telemetry::logger& log, inheritance& inherited)
+gateway::gateway(telemetry::logger& log, inheritance& inherited, control_requests& control)
     : log_(log),
       inherited_(inherited),
       key_cache_secret_(runtime::random_bytes<32>()),
@@ -77,7 +77,7 @@ gateway::gateway(telemetry::logger& log, inheritance& inherited)
                 .evict = [this](const pool::eviction& why) { evict(why); },
                 .hold = [this](const std::shared_ptr<const pool::member>& of) { hold(of); }}),
       peers_(std::make_unique<runtime::epoll_loop>(), lookups_, replicas_.peers, log_),
-      commander_(servers_) {
+      commander_(*this, control) {
   services_.reset(new session::services{.log = log_,
                                         .work = work_,
                                         .keys = keys_,
@@ -280,6 +280,28 @@ void gateway::hand_over(runtime::unique_fd link) {
     each->configure(current(), {});
   sockets_.clear();  // their files are the other's now
   workers_.front()->serve_younger(std::move(link));
+}
+
+void gateway::close_listeners() {
+  leaving_.store(true);
+  listens_.store(false);
+  services_->draining.store(true);
+  for (auto& each : workers_)
+    each->configure(current(), {});
+  for (auto& [name, entry] : sockets_) {
+    if (entry.address.is_unix()) ::unlink(entry.address.path.c_str());
+  }
+  sockets_.clear();
+}
+
+void gateway::pause_all() {
+  for (const auto& each : servers_.all())
+    servers_.with(each->name(), [](pool::cluster_watch& watch) { watch.pause([](const auto&) {}); });
+}
+
+void gateway::resume_all() {
+  for (const auto& each : servers_.all())
+    servers_.with(each->name(), [](pool::cluster_watch& watch) { watch.resume(); });
 }
 
 void gateway::stop() {

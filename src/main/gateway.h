@@ -29,8 +29,9 @@ namespace trunkline::main {
 
 class gateway {
  public:
-  /// What `inherited` has is taken rather than opened; it outlives the gateway.
-  gateway(telemetry::logger& log, inheritance& inherited);
+  /// What the console wants of the control thread goes to `control`. What `inherited` has is taken rather
+  /// than opened; it outlives the gateway.
+  gateway(telemetry::logger& log, inheritance& inherited, control_requests& control);
   ~gateway();
 
   /// Opens the listeners of `settings` and starts the workers. Once.
@@ -49,6 +50,8 @@ class gateway {
   /// Another process has taken over: it accepts from now on, and sends cancel requests through `link`.
   /// Sessions, and logins that have begun, go on.
   void hand_over(runtime::unique_fd link);
+  /// Listeners close, and logins that come all the same are refused; sessions go on.
+  void close_listeners();
   /// Ends what is left and waits for the workers.
   void stop();
   std::size_t sessions() const;
@@ -65,6 +68,10 @@ class gateway {
   session::audit_view audit_state() const;
   /// The servers of all upstreams, and what may be done with them.
   pool::watch_room& servers() { return servers_; }
+  session::database_gate& databases() { return services_->databases; }
+  /// PAUSE and RESUME of all upstreams, without waiting.
+  void pause_all();
+  void resume_all();
   std::vector<std::pair<std::string, std::uint64_t>> cancels() const;
   std::uint64_t not_postgres() const { return services_->not_postgres.load(); }
   /// "name address" of each open listener, the port filled in where the kernel chose it.

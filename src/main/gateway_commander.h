@@ -1,31 +1,61 @@
-// The console's commands, carried out on the thread that watches the servers. Any thread but that one and the
-// workers'.
+// The console's commands, carried out on the threads whose affair they are: the servers' watch, the workers,
+// the control thread. Owner: the gateway; any thread but those.
 #pragma once
 
 #include <functional>
+#include <future>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
 
+#include "main/control_requests.h"
 #include "pool/watch_room.h"
 #include "session/commander.h"
 
 namespace trunkline::main {
 
+class gateway;
+
 class gateway_commander final : public session::commander {
  public:
-  explicit gateway_commander(pool::watch_room& servers) : servers_(servers) {}
+  gateway_commander(gateway& of, control_requests& control) : gateway_(of), control_(control) {}
 
+  // `upstream`: its name, or that of a database, which stands for the upstreams that it leads to.
   result<std::string> pause(const std::string& upstream) override;
   result<std::string> resume(const std::string& upstream) override;
   result<std::string> reconnect(const std::string& upstream) override;
   result<std::string> switch_over(const std::string& upstream, const std::string& endpoint,
                                   std::chrono::milliseconds within) override;
+  result<> disable(const std::string& database) override;
+  result<> enable(const std::string& database) override;
+  result<std::string> kill(const std::string& database) override;
+  result<std::string> wait_close(const std::string& database) override;
+  result<> kill_client(std::uint64_t id) override;
+  result<> reload() override;
+  result<> set(const std::string& key, const std::string& value) override;
+  result<> shut_down(shutdown how) override;
 
  private:
   using act = std::function<void(pool::cluster_watch&, pool::cluster_watch::answer)>;
+  using names = std::vector<std::string>;
 
-  result<std::string> on_one(const std::string& upstream, std::chrono::milliseconds at_most, const act& what);
-  result<std::string> on(const std::string& upstream, std::chrono::milliseconds at_most, const act& what);
+  /// Upstreams that `name` means; all where it is empty.
+  result<names> upstreams_of(const std::string& name) const;
+  result<> check_database(const std::string& database) const;
+  /// The answer is still to come.
+  std::future<result<std::string>> begin(const std::string& upstream, const act& what);
+  static result<std::string> await(std::future<result<std::string>> answer,
+                                   std::chrono::milliseconds at_most);
+  result<std::string> on(const names& upstreams, std::chrono::milliseconds at_most, const act& what);
+  bool is_paused(const std::string& upstream) const;
+  result<std::size_t> end_sessions(std::uint64_t id, const std::string& database);
 
-  pool::watch_room& servers_;
+  gateway& gateway_;
+  control_requests& control_;
+  std::mutex mutex_;
+  /// Of each upstream, the last RECONNECT.
+  std::map<std::string, std::chrono::system_clock::time_point> reconnected_;
 };
 
 }  // namespace trunkline::main

@@ -86,6 +86,10 @@ std::vector<session::upstream_view> gateway_observer::upstreams() {
   return all;
 }
 
+bool gateway_observer::disabled(const std::string& database) {
+  return !gateway_.databases().lets_in(database);
+}
+
 session::audit_view gateway_observer::audit() {
   return gateway_.audit_state();
 }

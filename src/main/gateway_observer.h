@@ -17,6 +17,7 @@ class gateway_observer final : public session::observer {
   std::vector<const telemetry::worker_metrics*> workers() override;
   config::snapshot settings() override;
   std::vector<session::upstream_view> upstreams() override;
+  bool disabled(const std::string& database) override;
   session::audit_view audit() override;
   std::vector<session::certificate_view> certificates() override;
   std::chrono::system_clock::time_point started() const override { return started_; }

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -14,8 +16,14 @@ inline constexpr int exit_good = 0;
 inline constexpr int exit_failure = 1;
 inline constexpr int exit_usage = 2;
 
+/// What signals mean: as the command line's help says, or as PgBouncer's manual does.
+enum class signal_habit : std::uint8_t { own, pgbouncer };
+
 struct serve_options {
   std::string config_file;
+  signal_habit habit = signal_habit::own;
+  std::FILE* log_also = nullptr;  ///< gets each line of the log too
+  std::function<void()> before_reload = {};
   telemetry::log_format format = telemetry::log_format::text;
   telemetry::log_level level = telemetry::log_level::info;
 };

@@ -84,6 +84,16 @@ step<> choose_target(login_context& context) {
   return {};
 }
 
+/// DISABLE, in PgBouncer's words. As PostgreSQL: a database that is not accepting connections.
+step<> ask_gate(const login_context& context) {
+  const auto& database = context.facts->database;
+  if (context.opaque || context.shared->databases.lets_in(database)) return {};
+  return std::unexpected(refused({.reaction = error_reaction::retry,
+                                  .code = sqlstate("55000"),
+                                  .message = "database \"" + database + "\" is disabled",
+                                  .hint = "ENABLE at the gateway's console lets them in again."}));
+}
+
 error moved_away() {
   return {.reaction = error_reaction::retry,
           .code = sqlstates::admin_shutdown,
@@ -212,6 +222,7 @@ runtime::task<step<established>> login::run(login_context* context) {
   auto chosen = choose_route(*context);
   announce(*context);
   if (!chosen) co_return std::unexpected(std::move(chosen.error()));
+  if (auto open = ask_gate(*context); !open) co_return std::unexpected(std::move(open.error()));
   if (auto target = choose_target(*context); !target) co_return std::unexpected(std::move(target.error()));
   if (auto taken = take_places(*context, made); !taken) co_return std::unexpected(std::move(taken.error()));
   auto ticket = co_await authenticate(context, &made);

@@ -121,6 +121,21 @@ struct certificate_view {
   std::chrono::system_clock::time_point expires;
 };
 
+/// One pool of shared server connections, as SHOW POOLS shows it. Times in microseconds.
+struct pool_view {
+  std::string database = {};  ///< as clients ask for it
+  std::string user = {};
+  std::uint64_t cl_active = 0;
+  std::uint64_t cl_waiting = 0;
+  std::uint64_t sv_active = 0;
+  std::uint64_t sv_idle = 0;
+  std::uint64_t sv_used = 0;
+  std::uint64_t sv_tested = 0;
+  std::uint64_t sv_login = 0;
+  std::uint64_t maxwait_us = 0;
+  std::string pool_mode = {};  ///< session | transaction
+};
+
 class observer {
  public:
   virtual ~observer() = default;
@@ -133,6 +148,10 @@ class observer {
   virtual config::snapshot settings() = 0;
   /// By name.
   virtual std::vector<upstream_view> upstreams() = 0;
+  /// Pools of shared server connections, where there are any. They win over what sessions alone tell.
+  virtual std::vector<pool_view> pools() { return {}; }
+  /// DISABLE: no new sessions of that database.
+  virtual bool disabled(const std::string& /*database*/) { return false; }
   virtual audit_view audit() = 0;
   virtual std::vector<certificate_view> certificates() = 0;
   virtual std::chrono::system_clock::time_point started() const = 0;

@@ -31,6 +31,12 @@ error drain_error() {
           .hint = "Connect again: another replica or the restarted gateway will take the connection."};
 }
 
+error killed_error() {
+  return {.code = sqlstates::admin_shutdown,
+          .message = "terminating connection due to administrator command",
+          .hint = "An operator used KILL or KILL_CLIENT at the gateway's console."};
+}
+
 error endpoint_error() {
   return {.code = sqlstates::admin_shutdown,
           .message = "terminating connection because its server has been removed or has another role now",
@@ -98,6 +104,8 @@ relay_actions relay_machine::on(relay_event event, const relay_view& view) {
       return at_rest(view);
     case relay_event::drain_over:
       return end_by_gateway(view, cause::drain, drain_error());
+    case relay_event::killed:
+      return end_by_gateway(view, cause::killed, killed_error());
     case relay_event::leave_now:
       return end_by_gateway(view, cause::endpoint_gone, endpoint_error());
     case relay_event::idle_timeout:

@@ -37,6 +37,7 @@ enum class relay_event : std::uint8_t {
   wait_over,   ///< the time asked for by `actions::wait`
   drain,       ///< finish as soon as it hurts nobody
   at_rest,     ///< told while draining: the session came to rest
+  killed,      ///< KILL or KILL_CLIENT: now, whatever is under way
   drain_over,  ///< the grace time has passed
   leave,       ///< its server is no longer right for it: as drain, for another reason
   leave_now,   ///< the same, at once: what it would still commit is lost

@@ -15,6 +15,7 @@
 #include "session/cancel_registry.h"
 #include "session/cancel_result.h"
 #include "session/console_desk.h"
+#include "session/database_gate.h"
 #include "session/replica_desk.h"
 #include "telemetry/logger.h"
 
@@ -41,6 +42,8 @@ struct services {
   std::atomic<std::uint64_t> not_postgres{0};
   /// CancelRequests by what became of them.
   cancel_counts cancel_requests{};
+  /// DISABLE and ENABLE.
+  database_gate databases{};
   /// New sessions are refused; cancel requests are still served (wire.md 5).
   std::atomic<bool> draining{false};
 };

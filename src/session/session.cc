@@ -218,6 +218,16 @@ void session::configuration_changed(const std::shared_ptr<const deployment>& new
   if (relay_ != nullptr && held) relay_->on_event(relay_event::leave);
 }
 
+void session::kill() {
+  if (relay_ != nullptr) return relay_->on_event(relay_event::killed);
+  if (login_ == nullptr) return;
+  login_->cancel();
+  end_login({.cause = {cause::killed},
+             .tell = error{.code = sqlstates::admin_shutdown,
+                           .message = "terminating connection due to administrator command",
+                           .hint = "An operator used KILL or KILL_CLIENT at the gateway's console."}});
+}
+
 void session::stop() {
   if (console_ != nullptr) return console_->stop();
   if (relay_ != nullptr) return relay_->on_event(relay_event::drain_over);

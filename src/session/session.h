@@ -50,12 +50,15 @@ class session final : public relay_owner, public console_owner, private pooled_o
   void leave_server(const pool::eviction& why);
   /// PAUSE or SWITCHOVER of its server begins or is over.
   void look_at_hold(const pool::member& of);
+  bool is_console() const { return console_ != nullptr; }
   bool told_to_drain() const { return facts_.told_to_drain; }
   /// Nothing under way and no transaction: a drain would end it at once.
   bool rests() const { return relay_ != nullptr && relay_->idle(); }
   /// A reload: where it waits for a server, or is held at rest, and its route leads elsewhere now, it
   /// follows.
   void configuration_changed(const std::shared_ptr<const deployment>& newer);
+  /// KILL or KILL_CLIENT; a console goes on.
+  void kill();
   /// The grace time is over, or SIGINT.
   void stop();
 

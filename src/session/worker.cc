@@ -138,6 +138,21 @@ void worker::evict(const pool::eviction& why) {
   });
 }
 
+void worker::kill(session_kill which, std::move_only_function<void(std::size_t)> answer) {
+  loop_->post([this, which = std::move(which), answer = std::move(answer)]() mutable {
+    std::size_t count = 0;
+    for_each_session([&](session& each) {
+      const session_facts& facts = each.facts();
+      const bool wanted =
+          which.id != 0 ? facts.id == which.id : which.database.empty() || facts.database == which.database;
+      if (!wanted || each.is_console()) return;
+      each.kill();
+      ++count;
+    });
+    answer(count);
+  });
+}
+
 void worker::look_at_hold(std::shared_ptr<const pool::member> of) {
   loop_->post([this, of = std::move(of)] {
     if (shared_.pools != nullptr && of->held.load(std::memory_order_relaxed))

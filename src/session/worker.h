@@ -4,8 +4,11 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -22,6 +25,12 @@ namespace trunkline::session {
 struct open_listener {
   std::string name;
   std::shared_ptr<const runtime::unique_fd> socket;
+};
+
+/// Which sessions KILL and KILL_CLIENT end.
+struct session_kill {
+  std::uint64_t id = 0;       ///< of one session; 0: of all that `database` says
+  std::string database = {};  ///< as the client asked for it; empty: all
 };
 
 class worker final : session_host {
@@ -45,6 +54,8 @@ class worker final : session_host {
   void drain(runtime::duration spread);
   /// Sessions on that server end, as far as it is no longer right for them.
   void evict(const pool::eviction& why);
+  /// These end now. `answer` gets how many, on the loop.
+  void kill(session_kill which, std::move_only_function<void(std::size_t)> answer);
   /// Sessions on that server look whether they are held.
   void look_at_hold(std::shared_ptr<const pool::member> of);
   /// What is left ends now. The loop stops when all have said goodbye.

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 #include <spdlog/async.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
 #include <chrono>
 #include <ctime>
+#include <mutex>
 
 namespace trunkline::telemetry {
 namespace {
@@ -130,17 +132,35 @@ std::string render_line(log_format format, std::string_view time, log_level leve
   return line;
 }
 
+/// A stream that somebody else opened.
+class file_sink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit file_sink(std::FILE* to) : to_(to) {}
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& line) override {
+    spdlog::memory_buf_t text;
+    formatter_->format(line, text);
+    std::fwrite(text.data(), 1, text.size(), to_);
+    std::fflush(to_);
+  }
+  void flush_() override { std::fflush(to_); }
+
+  std::FILE* to_;
+};
+
 struct logger::sink {
   std::shared_ptr<spdlog::details::thread_pool> thread;
   std::shared_ptr<spdlog::async_logger> out;
 };
 
-logger::logger(log_format format, log_level lowest)
+logger::logger(log_format format, log_level lowest, std::FILE* also)
     : format_(format), lowest_(lowest), sink_(std::make_unique<sink>()) {
   sink_->thread = std::make_shared<spdlog::details::thread_pool>(queue_lines, 1);
   sink_->out =
       std::make_shared<spdlog::async_logger>("trunkline", std::make_shared<spdlog::sinks::stderr_sink_mt>(),
                                              sink_->thread, spdlog::async_overflow_policy::overrun_oldest);
+  if (also != nullptr) sink_->out->sinks().push_back(std::make_shared<file_sink>(also));
   sink_->out->set_pattern("%v");
   sink_->out->set_level(spdlog::level::trace);
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
 #include <initializer_list>
 #include <memory>
 #include <span>
@@ -23,7 +24,8 @@ struct field {
 
 class logger {
  public:
-  logger(log_format format, log_level lowest);
+  /// `also` gets each line too; it outlives the logger.
+  logger(log_format format, log_level lowest, std::FILE* also = nullptr);
   logger(const logger&) = delete;
   logger& operator=(const logger&) = delete;
   /// Writes out what is queued.

@@ -33,7 +33,7 @@ public final class Console {
         while (rows.next()) System.out.println("queries " + rows.getBigDecimal("total_query_count"));
       }
       try (Statement statement = connection.createStatement()) {
-        statement.execute("KILL");
+        statement.execute("SUSPEND");
       } catch (SQLException refused) {
         System.out.println("refused " + refused.getSQLState());
       }
