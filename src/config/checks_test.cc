@@ -512,5 +512,17 @@ TEST(Checks, WarnsOfWhatTheConsoleHides) {
   EXPECT_THAT(problems_of(sample{}.text() + "admin: {console: {users: []}}\n"), testing::SizeIs(2));
 }
 
+TEST(Checks, AConsoleHasUsersOrReaders) {
+  const auto made =
+      load_text(sample{}.text() + "admin: {console: {readers: [stats, \"metrics-*\"], verifierFile: v}}\n",
+                "t", without_files());
+  ASSERT_TRUE(made.value) << made.problems.front().render();
+  EXPECT_TRUE(made.value->admin.console.is_open());
+  EXPECT_THAT(made.value->admin.console.readers, ElementsAre("stats", "metrics-*"));
+  EXPECT_THAT(render_yaml(*made.value), HasSubstr("readers: [stats, \"metrics-*\"]"));
+  EXPECT_THAT(problems_of(sample{}.text() + "admin: {console: {verifierFile: v}}\n"),
+              ElementsAre(HasSubstr("admin.console: nobody may log in to it (expected users or readers)")));
+}
+
 }  // namespace
 }  // namespace trunkline::config

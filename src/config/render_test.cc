@@ -70,7 +70,7 @@ replicas:
   keyFile: /c/replicas
   peers: {endpoints: ['gw-1:6432'], dns: {name: gw.example.org, port: 6433}, resolver: '10.0.0.11:53'}
   tls: {mode: verify-full, caFile: /c/r-ca, certFile: /c/r-crt, keyFile: /c/r-key}
-admin: {address: '[::]:9631', console: {users: [ops, 'metrics-*'], verifierFile: /c/console}}
+admin: {address: '[::]:9631', console: {users: [ops, 'metrics-*'], readers: [stats], verifierFile: /c/console}}
 )";
 
 settings load_everything() {

@@ -73,7 +73,10 @@ int control::next_signal(const sigset_t& which, std::chrono::milliseconds patien
 }
 
 result<> control::reload(const char* why) {
-  if (options_.before_reload) options_.before_reload();
+  if (options_.before_reload) {
+    if (auto done = options_.before_reload(); !done)
+      log_.write(log_level::error, "log", done.error().message + ": lines go to the old one");
+  }
   auto loaded = source_.load(current_.value->generation + 1);
   if (source_.is_watched()) watch_.watch(loaded.referenced_files);
   return apply(std::move(loaded), why);

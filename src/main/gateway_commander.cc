@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <future>
 #include <utility>
@@ -24,15 +25,18 @@ bool is_console(const std::string& database) {
   return database == "pgbouncer" || database == "trunkline";
 }
 
-bool matches(const config::route& route, const std::string& database) {
-  const auto& globs = route.match.databases;
-  return std::any_of(globs.begin(), globs.end(),
-                     [&](const std::string& each) { return config::glob_match(each, database); });
+/// By its own name: a pattern that fits by chance would let a slip of the pen pause an upstream.
+bool is_named_by(const config::route& route, const std::string& database) {
+  const auto& all = route.match.databases;
+  return std::find(all.begin(), all.end(), database) != all.end();
 }
 
-/// Fits only where no route names it, as PgBouncer's `*`.
-bool is_open(const config::route& route) {
-  return route.match.databases.empty();
+/// A client of that database may come to this route.
+bool takes(const config::route& route, const std::string& database) {
+  const auto& globs = route.match.databases;
+  return globs.empty() || std::any_of(globs.begin(), globs.end(), [&](const std::string& each) {
+           return config::glob_match(each, database);
+         });
 }
 
 error no_such_database(const std::string& name) {
@@ -54,32 +58,28 @@ struct tally {
 
 }  // namespace
 
-result<gateway_commander::names> gateway_commander::upstreams_of(const std::string& name) const {
+result<gateway_commander::meaning> gateway_commander::meaning_of(const std::string& name) const {
   const auto setup = gateway_.current();
   const auto& settings = *setup->settings;
-  names found;
+  meaning found;
   for (const auto& each : settings.upstreams) {
-    if (name.empty() || each.name == name) add(found, each.name);
+    if (name.empty() || each.name == name) add(found.upstreams, each.name);
   }
-  if (!found.empty() || name.empty()) return found;
   for (const auto& each : settings.routes) {
-    if (matches(each, name)) add(found, each.upstream);
+    if (name.empty() || !is_named_by(each, name)) continue;
+    found.is_database = true;
+    add(found.upstreams, each.upstream);
   }
-  if (found.empty() && !is_console(name)) {
-    for (const auto& each : settings.routes) {
-      if (is_open(each)) add(found, each.upstream);
-    }
-  }
-  if (found.empty()) return fail(no_such_database(name));
+  if (found.upstreams.empty()) return fail(no_such_database(name));
   return found;
 }
 
 result<> gateway_commander::check_database(const std::string& database) const {
   const auto setup = gateway_.current();
   const auto& routes = setup->settings->routes;
-  const bool known = !is_console(database) &&
-                     std::any_of(routes.begin(), routes.end(),
-                                 [&](const auto& each) { return is_open(each) || matches(each, database); });
+  const bool known =
+      !is_console(database) &&
+      std::any_of(routes.begin(), routes.end(), [&](const auto& each) { return takes(each, database); });
   if (!known) return fail(no_such_database(database));
   return {};
 }
@@ -128,42 +128,35 @@ result<std::string> gateway_commander::on(const names& upstreams, std::chrono::m
 }
 
 result<std::string> gateway_commander::pause(const std::string& upstream) {
-  const auto which = upstreams_of(upstream);
+  const auto which = meaning_of(upstream);
   if (!which) return fail(which.error());
-  return on(*which, limits::pause_wait,
+  return on(which->upstreams, limits::pause_wait,
             [](pool::cluster_watch& watch, auto done) { watch.pause(std::move(done)); });
 }
 
-bool gateway_commander::is_paused(const std::string& upstream) const {
-  const auto all = gateway_observer(gateway_).upstreams();
-  return std::any_of(all.begin(), all.end(),
-                     [&](const auto& each) { return each.name == upstream && each.paused; });
-}
-
 result<std::string> gateway_commander::resume(const std::string& upstream) {
-  const auto which = upstreams_of(upstream);
+  const auto which = meaning_of(upstream);
   if (!which) return fail(which.error());
-  const bool any =
-      std::any_of(which->begin(), which->end(), [&](const auto& each) { return is_paused(each); });
-  if (!any) {
-    return fail(refusal(sqlstate("55000"), upstream.empty() ? "pooler is not paused/suspended"
-                                                            : "database " + upstream + " is not paused"));
-  }
-  return on(*which, {}, [](pool::cluster_watch& watch, auto done) {
+  const auto paused = std::make_shared<std::atomic<bool>>(false);
+  auto done = on(which->upstreams, {}, [paused](pool::cluster_watch& watch, auto answer) {
+    if (watch.is_paused()) paused->store(true);
     watch.resume();
-    done(std::string());
+    answer(std::string());
   });
+  if (!done || paused->load()) return done;
+  return fail(refusal(sqlstate("55000"), upstream.empty() ? "pooler is not paused/suspended"
+                                                          : "database " + upstream + " is not paused"));
 }
 
 result<std::string> gateway_commander::reconnect(const std::string& upstream) {
-  const auto which = upstreams_of(upstream);
+  const auto which = meaning_of(upstream);
   if (!which) return fail(which.error());
   {
     const std::lock_guard lock(mutex_);
-    for (const auto& each : *which)
+    for (const auto& each : which->upstreams)
       reconnected_[each] = std::chrono::system_clock::now();
   }
-  return on(*which, {}, [](pool::cluster_watch& watch, auto done) {
+  return on(which->upstreams, {}, [](pool::cluster_watch& watch, auto done) {
     watch.reconnect();
     done(std::string());
   });
@@ -190,11 +183,11 @@ result<> gateway_commander::enable(const std::string& database) {
   return {};
 }
 
-result<std::size_t> gateway_commander::end_sessions(std::uint64_t id, const std::string& database) {
+result<std::size_t> gateway_commander::end_sessions(const session::session_kill& which) {
   auto counted = std::make_shared<tally>();
   counted->missing = gateway_.workers().size();
   for (const auto& each : gateway_.workers()) {
-    each->kill({.id = id, .database = database}, [counted](std::size_t ended) {
+    each->kill(which, [counted](std::size_t ended) {
       const std::lock_guard lock(counted->mutex);
       counted->ended += ended;
       --counted->missing;
@@ -209,17 +202,19 @@ result<std::size_t> gateway_commander::end_sessions(std::uint64_t id, const std:
 }
 
 result<std::string> gateway_commander::kill(const std::string& database) {
-  const auto which = upstreams_of(database);
+  const auto which = meaning_of(database);
   if (!which) return fail(which.error());
-  for (const auto& each : *which)
+  for (const auto& each : which->upstreams)
     gateway_.servers().with(each, [](pool::cluster_watch& watch) { watch.pause([](const auto&) {}); });
-  const auto ended = end_sessions(0, database);
+  session::session_kill wanted;
+  (which->is_database ? wanted.database : wanted.upstream) = database;
+  const auto ended = end_sessions(wanted);
   if (!ended) return fail(ended.error());
   return fmt::format("{} sessions ended; new ones wait until RESUME", *ended);
 }
 
 result<> gateway_commander::kill_client(std::uint64_t id) {
-  const auto ended = id == 0 ? result<std::size_t>(0) : end_sessions(id, "");
+  const auto ended = id == 0 ? result<std::size_t>(0) : end_sessions({.id = id});
   if (!ended) return fail(ended.error());
   if (*ended == 0)
     return fail(refusal(pool::undefined_object, "client not found", "SHOW CLIENTS lists them."));
@@ -227,12 +222,12 @@ result<> gateway_commander::kill_client(std::uint64_t id) {
 }
 
 result<std::string> gateway_commander::wait_close(const std::string& database) {
-  const auto which = upstreams_of(database);
+  const auto which = meaning_of(database);
   if (!which) return fail(which.error());
   std::map<std::string, std::chrono::system_clock::time_point> marks;
   {
     const std::lock_guard lock(mutex_);
-    for (const auto& each : *which) {
+    for (const auto& each : which->upstreams) {
       if (const auto at = reconnected_.find(each); at != reconnected_.end()) marks.insert(*at);
     }
   }

@@ -12,6 +12,7 @@
 #include "main/control_requests.h"
 #include "pool/watch_room.h"
 #include "session/commander.h"
+#include "session/worker.h"
 
 namespace trunkline::main {
 
@@ -40,16 +41,20 @@ class gateway_commander final : public session::commander {
   using act = std::function<void(pool::cluster_watch&, pool::cluster_watch::answer)>;
   using names = std::vector<std::string>;
 
-  /// Upstreams that `name` means; all where it is empty.
-  result<names> upstreams_of(const std::string& name) const;
+  /// What a command is about.
+  struct meaning {
+    names upstreams;
+    bool is_database = false;  ///< a route names it; else it is an upstream's name, or all of them
+  };
+
+  result<meaning> meaning_of(const std::string& name) const;
   result<> check_database(const std::string& database) const;
   /// The answer is still to come.
   std::future<result<std::string>> begin(const std::string& upstream, const act& what);
   static result<std::string> await(std::future<result<std::string>> answer,
                                    std::chrono::milliseconds at_most);
   result<std::string> on(const names& upstreams, std::chrono::milliseconds at_most, const act& what);
-  bool is_paused(const std::string& upstream) const;
-  result<std::size_t> end_sessions(std::uint64_t id, const std::string& database);
+  result<std::size_t> end_sessions(const session::session_kill& which);
 
   gateway& gateway_;
   control_requests& control_;

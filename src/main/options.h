@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "base/result.h"
 #include "telemetry/logger.h"
 
 namespace trunkline::main {
@@ -22,8 +23,8 @@ enum class signal_habit : std::uint8_t { own, pgbouncer };
 struct serve_options {
   std::string config_file;
   signal_habit habit = signal_habit::own;
-  std::FILE* log_also = nullptr;  ///< gets each line of the log too
-  std::function<void()> before_reload = {};
+  std::FILE* log_also = nullptr;                 ///< gets each line of the log too
+  std::function<result<>()> before_reload = {};  ///< what goes wrong is logged
   telemetry::log_format format = telemetry::log_format::text;
   telemetry::log_level level = telemetry::log_level::info;
 };

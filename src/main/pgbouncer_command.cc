@@ -38,7 +38,7 @@ int run_settled(const pgbouncer_options& options, pgbouncer_source& source, conf
   serve_options serving{.config_file = options.ini_file,
                         .habit = signal_habit::pgbouncer,
                         .log_also = (*log)->beside(),
-                        .before_reload = [&log] { (void)(*log)->reopen(); },
+                        .before_reload = [&log] { return (*log)->reopen(); },
                         .format = options.format};
   if (options.verbose + wishes.verbose > 0) serving.level = telemetry::log_level::debug;
   return control(serving, source, std::move(loaded), inheritance()).run();

@@ -45,6 +45,7 @@ class cluster_watch final : public endpoint_watch_owner, public cluster_listener
   using answer = std::function<void(result<std::string>)>;
   void pause(answer done);
   void resume();
+  bool is_paused() const { return paused_; }
   /// Sessions end when they are idle; what was seen of timelines is forgotten, and everything is asked anew.
   void reconnect();
   void switch_over(const std::string& to, runtime::duration within, answer done);

@@ -143,9 +143,11 @@ void worker::kill(session_kill which, std::move_only_function<void(std::size_t)>
     std::size_t count = 0;
     for_each_session([&](session& each) {
       const session_facts& facts = each.facts();
-      const bool wanted =
-          which.id != 0 ? facts.id == which.id : which.database.empty() || facts.database == which.database;
-      if (!wanted || each.is_console()) return;
+      const bool fits = which.id == 0 || facts.id == which.id;
+      const bool there = which.database.empty() || facts.database == which.database;
+      const bool leads =
+          which.upstream.empty() || (facts.route != nullptr && facts.route->upstream == which.upstream);
+      if (!fits || !there || !leads || each.is_console()) return;
       each.kill();
       ++count;
     });

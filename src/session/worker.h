@@ -29,8 +29,9 @@ struct open_listener {
 
 /// Which sessions KILL and KILL_CLIENT end.
 struct session_kill {
-  std::uint64_t id = 0;       ///< of one session; 0: of all that `database` says
-  std::string database = {};  ///< as the client asked for it; empty: all
+  std::uint64_t id = 0;       ///< of one session; 0: of all that fit the rest
+  std::string database = {};  ///< as the client asked for it; empty: any
+  std::string upstream = {};  ///< that its route leads to; empty: any
 };
 
 class worker final : session_host {
