@@ -45,7 +45,7 @@ std::string yaml_head(const conversion_state& state) {
 std::string note::render() const {
   std::string text_form = where.file;
   if (where.line > 0) text_form += fmt::format(":{}", where.line);
-  return fmt::format("{}: {}: {}: {}", text_form, key, name_of(why), text);
+  return printable(fmt::format("{}: {}: {}: {}", text_form, key, name_of(why), text));
 }
 
 void conversion_state::tell(fate why, const place& where, std::string key, std::string text) {

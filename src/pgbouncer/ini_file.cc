@@ -171,12 +171,19 @@ std::expected<ini_file, config::problem> read_ini(const std::string& path, const
   return std::move(reader.found);
 }
 
+std::string printable(std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = '?';
+  }
+  return text;
+}
+
 config::problem problem_at(const place& where, std::string key, std::string text, std::string expected) {
-  return {.file = where.file,
+  return {.file = printable(where.file),
           .line = where.line,
           .column = 1,
-          .key = std::move(key),
-          .text = std::move(text),
+          .key = printable(std::move(key)),
+          .text = printable(std::move(text)),
           .expected = std::move(expected)};
 }
 

@@ -44,6 +44,8 @@ std::expected<secret_text, std::string> read_text(const std::string& path);
 std::expected<ini_file, config::problem> read_ini(const std::string& path,
                                                   const text_reader& read = read_text);
 
+/// With a '?' for each control character: a file may hold anything, and a terminal shows what is said of it.
+std::string printable(std::string text);
 config::problem problem_at(const place& where, std::string key, std::string text, std::string expected);
 
 }  // namespace trunkline::pgbouncer
