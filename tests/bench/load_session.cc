@@ -221,7 +221,11 @@ bool load_session::scram(std::string_view mechanisms) {
 bool load_session::query(std::string_view sql) {
   std::string body(sql);
   body.push_back('\0');
-  return write_all(message('Q', body)) && until_ready();
+  return exchange(message('Q', body));
+}
+
+bool load_session::exchange(std::string_view messages) {
+  return write_all(messages) && until_ready();
 }
 
 void load_session::end() {

@@ -55,9 +55,14 @@ class load_session {
   bool login(SSL_SESSION** ticket);
   /// One simple Query, up to its ReadyForQuery.
   bool query(std::string_view sql);
+  /// Any messages, whole and in wire form, whose answer ends with one ReadyForQuery.
+  bool exchange(std::string_view messages);
   /// Terminate, then close.
   void end();
 
+  /// The socket, for a caller that goes on by itself after the login (without TLS); the session still owns
+  /// it.
+  int fd() const { return fd_; }
   bool resumed() const { return tls_ != nullptr && SSL_session_reused(tls_) == 1; }
   const std::string& why() const { return why_; }
 

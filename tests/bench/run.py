@@ -17,7 +17,8 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from benchlib import cells, chart, kernel, loads, machine, marks, postgres, summary, table, targets  # noqa: E402
+from benchlib import (cells, chart, kernel, loads, machine, marks, pool_cells, pool_marks, pool_targets,  # noqa: E402
+                      postgres, summary, table, targets)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,15 +38,15 @@ class Bench:
         self.postgres = postgres.Postgres(scratch, 200_000 if options.quick else 1_000_000)
         self.fake = None
         self.pipeline = loads.pipeline_script(scratch)
-        self.targets = targets.all_targets(self)
+        self.targets = {kind.name: kind(self) for kind in (*targets.KINDS, *pool_targets.KINDS)}
         self.notes = []
 
     def leg(self, cell):
         if not cell.fake:
-            return targets.Leg(self.postgres.port, cell.tls)
+            return targets.Leg(self.postgres.port, cell.tls, trust=cell.trust, workers=cell.workers)
         if self.fake is None:
             self.fake = postgres.FakePostgres(self.scratch, self.tools)
-        return targets.Leg(self.fake.port, cell.tls, True)
+        return targets.Leg(self.fake.port, cell.tls, True, cell.trust, cell.workers)
 
     def note(self, text):
         if text not in self.notes:
@@ -94,7 +95,7 @@ def measure_once(bench, cell, name, running, leg):
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="one short round of every cell (up to 4 minutes): shows that it works")
+    parser.add_argument("--quick", action="store_true", help="one short round of every cell (up to 6 minutes): shows that it works")
     parser.add_argument("--only", metavar="CELLS", default="", help="cells by name or shell pattern, separated by commas")
     parser.add_argument("--targets", metavar="NAMES", default=",".join(targets.ORDER), help="default: %(default)s")
     parser.add_argument("--rounds", type=int, metavar="N", help="default 5, quick 1")
@@ -106,14 +107,19 @@ def arguments():
     parser.add_argument("--compile-time", action="store_true", help="also build the release binary from nothing and time it")
     parser.add_argument("--no-kernel", action="store_true", help="leave the kernel's settings (haltpoll, huge pages) alone")
     parser.add_argument("--strict", action="store_true", help="exit 1 when a mark is missed")
+    parser.add_argument("--counters", action="store_true", help="also show context switches and page faults of the proxy for each transaction")
     parser.add_argument("--list", action="store_true", help="name the cells and end")
     return parser.parse_args()
 
 
+def all_cells():
+    return cells.all_cells() + pool_cells.all_cells()
+
+
 def run(options):
-    chosen = cells.chosen([one for one in options.only.split(",") if one])
+    chosen = cells.chosen(all_cells(), [one for one in options.only.split(",") if one])
     if options.quick and not options.only:
-        chosen = [cell for cell in chosen if cell.name not in cells.LONG]
+        chosen = [cell for cell in chosen if not cell.long]
     if not chosen:
         sys.exit(f"no cell matches {options.only}; --list names them")
     scratch = machine.Scratch(tempfile.mkdtemp(prefix="trunkline-bench-"))
@@ -144,7 +150,7 @@ def meta(bench, options, kernel_settings, seconds):
             continue
     model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), "")
     return {
-        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), "quick": options.quick,
+        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), "quick": options.quick, "counters": options.counters,
         "rounds": bench.rounds, "seconds": bench.seconds, "idle_seconds": bench.idle_seconds, "kernel": platform.release(),
         "cpu": model, "cpus": len([p for p in Path("/sys/devices/system/cpu").glob("cpu[0-9]*")]), "kernel_settings": kernel_settings,
         "versions": {name: text for name, text in versions.items() if text}, "notes": bench.notes, "took_seconds": round(seconds)}
@@ -153,13 +159,13 @@ def meta(bench, options, kernel_settings, seconds):
 def main():
     options = arguments()
     if options.list:
-        for cell in cells.all_cells():
-            print(f"{cell.name:14} {cell.title}")
+        for cell in all_cells():
+            print(f"{cell.name:19} {cell.title}")
         return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # runs every clean-up on the way out
     report = run(options)
     summary.add(report)
-    verdicts = marks.check(report)
+    verdicts = marks.check(report) + pool_marks.check(report["cells"])
     report["marks"] = [verdict.as_dict() for verdict in verdicts]
     table.show(report, verdicts)
     out = Path(options.out)

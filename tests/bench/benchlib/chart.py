@@ -9,7 +9,8 @@ from benchlib.cells import CLIENTS, PROTOCOLS
 WIDTH, MARGIN, GAP = 1280, 40, 36
 PANEL_HEIGHT, HEAD, FOOT = 250, 118, 56
 COLOURS = {"direct": "#9aa3ad", "trunkline": "#0b6e4f", "trunkline+audit": "#3f9c78", "baseline": "#8fbfaa", "pgbouncer": "#c8553d", "haproxy": "#4a7bb7", "nginx": "#d9a441",
-           "floor": "#555b66", "floor+walk": "#83799b"}
+           "floor": "#555b66", "floor+walk": "#83799b", targets.TX: "#0b6e4f", targets.SESSION: "#3f9c78", targets.BOUNCER_TX: "#c8553d",
+           targets.BOUNCER_SESSION: "#dd8f7d", targets.BOUNCER_PAIR: "#8f3422", targets.PGPOOL: "#4a7bb7"}
 FONT = "font-family=\"'DejaVu Sans', Verdana, 'Segoe UI', sans-serif\""
 INK, FAINT, GRID = "#1d2329", "#5b646e", "#dfe3e8"
 KIB = 1024
@@ -70,10 +71,25 @@ def _panels(cells):
                 _some(cells, {"connect": "pgbench -C, SCRAM", "login": "SCRAM, PBKDF2 cached"}, "cpu_us"), "{:,.0f}")
     yield Panel("TLS logins a second", "more is better",
                 _some(cells, {"tls-login": "1.3, full", "tls-resume": "1.3, resumed", "tls12-login": "1.2, full", "tls12-resume": "1.2, resumed"}, "per_second"), "{:,.0f}")
+    yield from _pooled_panels(cells)
     yield Panel("Memory of an idle session", "KiB of process memory, less is better",
                 _some(cells, {"idle-1000": "1,000 sessions", "idle-5000": "5,000 sessions"}, "bytes_per_session", 1 / KIB), "{:.1f}")
     yield Panel("Memory of an idle TLS session", "KiB of process memory, less is better",
                 _some(cells, {"idle-tls-1000": "1,000 sessions", "idle-tls-5000": "5,000 sessions"}, "bytes_per_session", 1 / KIB), "{:.1f}")
+
+
+def _pooled_panels(cells):
+    """Of the pooled modes, where their cells were run."""
+    few = {f"pool-{protocol}-{clients}": f"{protocol}, {clients}" for protocol in PROTOCOLS for clients in CLIENTS}
+    many = {f"pool-{protocol}-{clients}": f"{protocol}, {clients:,}" for protocol in PROTOCOLS for clients in (500, 5000)}
+    yield Panel("Pooled: processor time of the proxy per transaction", "microseconds, less is better; protocol and number of clients on 20 server connections",
+                _some(cells, few, "cpu_us"))
+    yield Panel("Pooled: transactions a second", "more is better; two workers, two PgBouncers; the direct connection has 20 clients",
+                _some(cells, many, "per_second"), "{:,.0f}")
+    yield Panel("Pooled: logins a second", "more is better",
+                _some(cells, {"pool-login-scram": "SCRAM", "pool-login-tls": "SCRAM, TLS", "pool-login-trust": "trust"}, "per_second"), "{:,.0f}")
+    yield Panel("Pooled: memory of an idle client", "KiB of process memory, less is better",
+                _some(cells, {"pool-idle-5000": "5,000", "pool-idle-tls-1000": "1,000 with TLS"}, "bytes_per_session", 1 / KIB), "{:.1f}")
 
 
 def _values(cell, figure, scale=1.0):
@@ -150,7 +166,7 @@ def _foot(report, height):
     versions = report["meta"]["versions"]
     text = " · ".join(_short(name, versions[name]) for name in ("server", "trunkline", *targets.PEERS) if name in versions)
     return [_text(MARGIN, height - 34, "Medians of the rounds. The floor is a bare epoll relay; with the walk it also follows message headers. "
-                  "Each proxy has one worker thread.", 11, FAINT), _text(MARGIN, height - 16, text, 11, FAINT)]
+                  "Each proxy has one worker thread where nothing else is said.", 11, FAINT), _text(MARGIN, height - 16, text, 11, FAINT)]
 
 
 def _short(name, text):

@@ -20,8 +20,8 @@ class Failed(Exception):
 class CpuSampler:
     """Reads the CPU time of a process tree at regular times, so that a window can be chosen afterwards."""
 
-    def __init__(self, child):
-        self.pids = procstat.tree(child.pid) if child is not None else []
+    def __init__(self, instance):
+        self.pids = instance.pids()
         self.samples = []
         self.done = threading.Event()
         self.thread = threading.Thread(target=self._run)
@@ -53,17 +53,18 @@ def client_environment(sslmode):
         "PGSSLROOTCERT": "/nonexistent"}
 
 
-def pgbench(bench, instance, *, protocol="simple", clients=1, script=None, reconnect=False, tls=False):
+def pgbench(bench, instance, *, protocol="simple", clients=1, script=None, reconnect=False, tls=False, login_seconds=None):
     """Transactions of `pgbench -S`, or of a script; figures of the time in which all clients ran."""
     prefix = bench.scratch.path / "pgbench_log"
     for old in prefix.parent.glob(prefix.name + ".*"):
         old.unlink()
-    logging_in = 1 if clients > 16 else 0  # pgbench counts its seconds from before the logins
+    # pgbench counts its seconds from before the logins.
+    logging_in = login_seconds if login_seconds is not None else 1 if clients > 16 else 0
     command = [f"{bench.postgres.bin}/pgbench", "-h", "127.0.0.1", "-p", instance.port, "-U", postgres.USER, "-n", "-M", protocol,
                "-c", clients, "-j", min(clients, 2), "-T", bench.seconds + logging_in, "-l", f"--log-prefix={prefix}"]
     command += ["-f", script] if script else ["-S"]
     command += ["-C"] if reconnect else []
-    with CpuSampler(instance.child) as sampler:
+    with CpuSampler(instance) as sampler:
         done = subprocess.run([str(part) for part in [*command, postgres.DATABASE]], capture_output=True, text=True, check=False,
                               timeout=bench.seconds + 60, env=client_environment("require" if tls else "disable"),
                               cwd=bench.scratch.path)
@@ -90,9 +91,19 @@ def _transactions(prefix, sampler):
     cpu = cpu_end.since(cpu_begin)
     return {
         "count": len(kept), "seconds": end - begin, "per_second": len(kept) / (end - begin),
-        "mean_ms": sum(kept) / len(kept) / 1000, "p99_ms": kept[min(len(kept) - 1, len(kept) * 99 // 100)] / 1000,
-        "cpu_us": cpu.total * MICRO / len(kept), "cpu_user_us": cpu.user * MICRO / len(kept),
-        "cpu_busy": cpu.total / (end - begin)}
+        "mean_ms": sum(kept) / len(kept) / 1000, "p50_ms": _quantile(kept, 500) / 1000,
+        "p99_ms": _quantile(kept, 990) / 1000, "p999_ms": _quantile(kept, 999) / 1000,
+        **cpu_figures(cpu, len(kept)), "cpu_busy": cpu.total / (end - begin)}
+
+
+def cpu_figures(cpu, count):
+    """For each of `count` transactions; all names begin with cpu."""
+    return {"cpu_us": cpu.total * MICRO / count, "cpu_user_us": cpu.user * MICRO / count,
+            "cpu_switches": cpu.switches / count, "cpu_faults": cpu.faults / count}
+
+
+def _quantile(ordered, thousandths):
+    return ordered[min(len(ordered) - 1, len(ordered) * thousandths // 1000)]
 
 
 def logins(bench, instance, *, tls=False, resume=False, tls12=False, clients=8):
@@ -101,7 +112,7 @@ def logins(bench, instance, *, tls=False, resume=False, tls12=False, clients=8):
                "--user", postgres.USER, "--password", postgres.PASSWORD, "--database", postgres.DATABASE]
     command += ["--resume"] if resume else ["--tls"] if tls else []
     command += ["--tls12"] if tls12 else []
-    pids = procstat.tree(instance.child.pid) if instance.child else []
+    pids = instance.pids()
     before = procstat.cpu(pids)
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, timeout=bench.seconds + 60)
     time.sleep(0.05)  # the last goodbyes are still being read
@@ -113,7 +124,7 @@ def logins(bench, instance, *, tls=False, resume=False, tls12=False, clients=8):
     return {
         "count": count, "seconds": said["seconds"], "per_second": count / said["seconds"], "failed": said["failed"],
         "resumed": said["resumed"] / count, "mean_ms": said["mean"] * 1000, "p99_ms": said["p99"] * 1000,
-        "cpu_us": cpu.total * MICRO / count, "cpu_user_us": cpu.user * MICRO / count}
+        **cpu_figures(cpu, count)}
 
 
 def copy_out(bench, instance):
@@ -121,7 +132,7 @@ def copy_out(bench, instance):
     bench.postgres.prepare_copy()
     command = [f"{bench.postgres.bin}/psql", "-X", "-h", "127.0.0.1", "-p", str(instance.port), "-U", postgres.USER, "-d",
                postgres.DATABASE, "-c", "COPY bulk TO STDOUT"]
-    pids = procstat.tree(instance.child.pid) if instance.child else []
+    pids = instance.pids()
     before, begin = procstat.cpu(pids), time.monotonic()
     done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False, timeout=300,
                           env=client_environment("disable"))
@@ -139,11 +150,11 @@ def idle_sessions(bench, instance, count, *, tls=False):
         raise machine.Unavailable("no process to measure")
     command = [bench.tools["idle_sessions"], "--port", instance.port, "--user", postgres.USER, "--database", postgres.DATABASE]
     command += ["--tls"] if tls else []
-    _run_idle(command, 8).close()  # what is allocated once is not counted
+    IdleSessions(command, 8).close()  # what is allocated once is not counted
     time.sleep(0.2)
-    pids = procstat.tree(instance.child.pid)
+    pids = instance.pids()
     empty, before = procstat.memory(pids), procstat.cpu(pids)
-    with _run_idle(command, count) as load:
+    with IdleSessions(command, count) as load:
         opening = procstat.cpu(pids).since(before)
         time.sleep(1.0)
         full, rested, begin = procstat.memory(pids), procstat.cpu(pids), time.monotonic()
@@ -155,7 +166,7 @@ def idle_sessions(bench, instance, count, *, tls=False):
             "idle_cpu_us_per_second": idle.total * MICRO / seconds, "cpu_us_per_login": opening.total * MICRO / count}
 
 
-class _run_idle:
+class IdleSessions:
     """idle_sessions as a process that holds its sessions until it is closed."""
 
     def __init__(self, command, count):

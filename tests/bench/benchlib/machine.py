@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 BENCH = Path(__file__).resolve().parent.parent
-TOOLS = {"floor_relay": [], "fake_postgres": [], "login_load": ["load_session.cc"], "idle_sessions": ["load_session.cc"]}
+TOOLS = {"floor_relay": [], "fake_postgres": [], "login_load": ["load_session.cc"], "idle_sessions": ["load_session.cc"],
+         "crowd_load": ["load_session.cc"]}
 
 
 class Unavailable(Exception):

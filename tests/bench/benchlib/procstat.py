@@ -14,9 +14,12 @@ class Cpu:
 
     total: float
     user: float
+    switches: int = 0  # context switches, of one's own accord or not
+    faults: int = 0    # page faults that the kernel answered without a disk
 
     def since(self, earlier):
-        return Cpu(self.total - earlier.total, self.user - earlier.user)
+        return Cpu(self.total - earlier.total, self.user - earlier.user, self.switches - earlier.switches,
+                   self.faults - earlier.faults)
 
 
 def tree(pid):
@@ -35,17 +38,21 @@ def tree(pid):
 def cpu(pids):
     """User and system time of all threads, kernel threads that work for them (io_uring) included."""
     total = ticks = user_ticks = 0.0
+    switches = faults = 0
     for pid in pids:
         try:
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             user_ticks += int(fields[11])
             ticks += int(fields[11]) + int(fields[12])
-            total += sum(_run_nanoseconds(task) for task in Path(f"/proc/{pid}/task").iterdir()) * 1e-9
+            faults += int(fields[7])
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                total += _run_nanoseconds(task) * 1e-9
+                switches += _switches(task)
         except OSError:
             continue
     if total == 0.0:  # a kernel without schedstat: whole ticks have to do
         total = ticks * TICK
-    return Cpu(total, user_ticks * TICK)
+    return Cpu(total, user_ticks * TICK, switches, faults)
 
 
 def _run_nanoseconds(task):
@@ -53,6 +60,14 @@ def _run_nanoseconds(task):
         return int((task / "schedstat").read_text().split()[0])
     except (OSError, IndexError):
         return 0
+
+
+def _switches(task):
+    try:
+        lines = (task / "status").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if "voluntary_ctxt_switches" in line)
 
 
 def memory(pids):

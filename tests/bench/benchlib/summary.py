@@ -10,7 +10,7 @@ COMPARED = ("per_second", "mean_ms", "p99_ms", "cpu_us", "cpu_s_per_gib", "bytes
 
 
 def add(report):
-    """Puts `summary` into every cell: {target: {figure: median, "vs": {figure: {direct, peer, floor}}}}."""
+    """Puts `summary` into every cell: {target: {figure: median, "vs": {figure: {direct, peer, floor, …}}}}."""
     for cell in report["cells"].values():
         rounds = cell["rounds"]
         cell["best_peer"] = {figure: _best_peer(rounds, figure) for figure in COMPARED}
@@ -23,7 +23,8 @@ def figure(cell, target, name):
 
 
 def ratio(cell, target, name, other):
-    """The median of per-round ratios of one figure to `direct`, `peer` (the best), `floor` or `baseline`, or None."""
+    """The median of per-round ratios of one figure to `direct`, `peer` (the best), `pgbouncer` (pooled), `floor` or
+    `baseline`, or None."""
     return cell["summary"].get(target, {}).get("vs", {}).get(name, {}).get(other)
 
 
@@ -37,10 +38,17 @@ def _summary(target, rounds, best_peer):
     for name in COMPARED:
         if name not in result:
             continue
-        others = {"direct": "direct", "peer": best_peer[name], "floor": "floor", "baseline": targets.BASELINE}
+        others = {"direct": "direct", "peer": best_peer[name], "floor": "floor", "baseline": targets.BASELINE,
+                  "pgbouncer": pgbouncer(rounds)}
         ratios = {kind: _ratio(rounds, target, other, name) for kind, other in others.items()}
         result["vs"][name] = {kind: value for kind, value in ratios.items() if value is not None}
     return result
+
+
+def pgbouncer(names):
+    """Which of its pooled forms a pooled cell is judged by: the one that is most like the gateway there."""
+    forms = (targets.BOUNCER_PAIR, targets.BOUNCER_TX, targets.BOUNCER_SESSION)
+    return next((form for form in forms if form in names), None)
 
 
 def _ratio(rounds, target, other, name):
@@ -51,7 +59,7 @@ def _ratio(rounds, target, other, name):
 
 def _best_peer(rounds, name):
     medians = {}
-    for peer in targets.PEERS:
+    for peer in (*targets.PEERS, *targets.POOL_PEERS):
         found = [one[name] for one in rounds.get(peer, []) if one and one.get(name)]
         if found:
             medians[peer] = median(found)

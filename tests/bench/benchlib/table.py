@@ -14,7 +14,7 @@ def show(report, verdicts):
     if meta["quick"]:
         print("A quick run shows that everything works; its figures are too short to quote.")
     for name, cell in report["cells"].items():
-        _cell(name, cell)
+        _cell(name, cell, meta["counters"])
     for text in meta["notes"]:
         print(f"note: {text}")
     print("\nMarks")
@@ -22,12 +22,12 @@ def show(report, verdicts):
         print(f"  {verdict.outcome}  {verdict.mark}: {verdict.figure}")
 
 
-def _cell(name, cell):
+def _cell(name, cell, counters):
     print(f"\n{name}: {cell['title']}")
     if not cell["summary"]:
         print("  nothing was measured")
         return
-    columns = _columns(cell)
+    columns = _columns(cell) + (_counters(cell) if counters else [])
     rows = [[title for title, _ in columns]]
     for target in (one for one in targets.ORDER if one in cell["summary"]):
         rows.append([write(target) for _, write in columns])
@@ -36,9 +36,20 @@ def _cell(name, cell):
         print("  " + "  ".join(text.ljust(width) if i == 0 else text.rjust(width) for i, (text, width) in enumerate(zip(row, widths))))
 
 
+def _value(cell, name, form, scale=1.0):
+    return lambda target: _text(summary.figure(cell, target, name), form, scale)
+
+
+def _counters(cell):
+    """What the processor time was spent around, for each transaction of the proxy."""
+    if not any("cpu_switches" in one for one in cell["summary"].values()):
+        return []
+    return [("switches", _value(cell, "cpu_switches", "{:.2f}")), ("page faults", _value(cell, "cpu_faults", "{:.2f}"))]
+
+
 def _columns(cell):
     def value(name, form, scale=1.0):
-        return lambda target: _text(summary.figure(cell, target, name), form, scale)
+        return _value(cell, name, form, scale)
 
     def ratio(name, other):
         return lambda target: _text(summary.ratio(cell, target, name, other), "{:.2f}")
@@ -49,7 +60,12 @@ def _columns(cell):
         columns += [(cell["unit"], value("per_second", "{:,.0f}")), ("x direct", ratio("per_second", "direct")),
                     ("x best peer", ratio("per_second", "peer"))]
     if "mean_ms" in have:
-        columns += [("mean ms", value("mean_ms", "{:.3f}")), ("p99 ms", value("p99_ms", "{:.3f}")), ("x best peer", ratio("p99_ms", "peer"))]
+        columns += [("mean ms", value("mean_ms", "{:.3f}"))]
+        columns += [("p50 ms", value("p50_ms", "{:.3f}"))] if "p50_ms" in have else []
+        columns += [("p99 ms", value("p99_ms", "{:.3f}")), ("x best peer", ratio("p99_ms", "peer"))]
+        columns += [("p99.9 ms", value("p999_ms", "{:.3f}"))] if "p999_ms" in have else []
+    if "p99_ratio" in have:
+        columns += [("p99 ms without idle", value("p99_alone_ms", "{:.3f}")), ("x", value("p99_ratio", "{:.2f}"))]
     if "resumed" in have:
         columns += [("resumed", value("resumed", "{:.0%}"))]
     if "cpu_us" in have:

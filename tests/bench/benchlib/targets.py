@@ -1,15 +1,22 @@
-"""What is measured: the direct connection, the proxies, and the floor. Each proxy has one worker thread."""
+"""What is measured: the direct connection, the proxies, and the floor. Each proxy has one worker thread, unless
+the cell asks for more. Those that share server connections are in pool_targets.py."""
 
 import re
 import subprocess
 from dataclasses import dataclass
 
-from benchlib import machine, postgres
+from benchlib import machine, postgres, procstat
 
 PEERS = ("pgbouncer", "haproxy", "nginx")
+POOL = 20  # server connections of everything that pools
 # A trunkline that keeps an audit, and another build of it to compare with (--baseline).
 AUDITED, BASELINE = "trunkline+audit", "baseline"
-ORDER = ("direct", "trunkline", AUDITED, BASELINE, *PEERS, "floor", "floor+walk")
+UNPOOLED = ("direct", "trunkline", AUDITED, BASELINE, *PEERS, "floor", "floor+walk")
+# In the cells of the pooled modes; a pair is two processes on one port.
+TX, SESSION = "trunkline-tx", "trunkline-session"
+BOUNCER_TX, BOUNCER_SESSION, BOUNCER_PAIR, PGPOOL = "pgbouncer-tx", "pgbouncer-session", "pgbouncer-pair", "pgpool"
+POOL_PEERS = (BOUNCER_TX, BOUNCER_SESSION, BOUNCER_PAIR, PGPOOL)
+ORDER = (*UNPOOLED, TX, SESSION, *POOL_PEERS)
 
 
 @dataclass
@@ -18,6 +25,14 @@ class Instance:
 
     port: int
     child: object = None
+    others: tuple = ()  # further children that listen there
+
+    def children(self):
+        return [one for one in (self.child, *self.others) if one is not None]
+
+    def pids(self):
+        """Of all processes of the target, without the server."""
+        return [pid for child in self.children() for pid in procstat.tree(child.pid)]
 
 
 @dataclass
@@ -27,6 +42,8 @@ class Leg:
     server_port: int
     tls: bool = False   # the proxy terminates TLS
     fake: bool = False  # the server is the fake one, which lets everybody in
+    trust: bool = False  # a pool asks its clients for no proof
+    workers: int = 1
 
 
 class Target:
@@ -48,8 +65,8 @@ class Target:
         return Instance(port, self.scratch.spawn(stem, self.command(stem, port, leg), port))
 
     def stop(self, instance):
-        if instance is not None and instance.child is not None:
-            self.scratch.stop(instance.child)
+        for child in instance.children() if instance is not None else ():
+            self.scratch.stop(child)
 
     def command(self, stem, port, leg):
         raise NotImplementedError
@@ -77,6 +94,13 @@ class Trunkline(Target):
         """Further lines of its configuration."""
         return ""
 
+    def route(self, stem, leg):
+        """Who checks clients, and what becomes of server connections."""
+        return "auth: {method: server}"
+
+    def pool(self):
+        return ""
+
     def command(self, stem, port, leg):
         if not self.program().exists():
             raise machine.Unavailable(f"{self.program()} is not built")
@@ -87,23 +111,24 @@ listeners:
   - name: bench
     address: 127.0.0.1:{port}
     tls: {tls}
-    maxSessions: 10000
+    maxSessions: 12000
 routes:
   - name: bench
     match: {{listener: bench}}
     upstream: server
-    auth: {{method: server}}
+    {self.route(stem, leg)}
 upstreams:
   - name: server
     endpoints: ["127.0.0.1:{leg.server_port}"]
     tls: {{mode: disable}}
-workers: 1
+    {self.pool()}
+workers: {leg.workers}
 {self.more(stem)}
 """)
         return [self.program(), "serve", "-c", config, "--log-level", "warn"]
 
     def version(self):
-        return _first_line([str(self.program()), "version"])
+        return first_line([str(self.program()), "version"])
 
 
 class Audited(Trunkline):
@@ -126,10 +151,23 @@ class Pgbouncer(Target):
     name = "pgbouncer"
     terminates_tls = True
     relays_login = False
+    mode = "session"
+
+    def trusts(self, leg):
+        return leg.fake
+
+    def users(self, leg):
+        return f'"{postgres.USER}" ""\n' if leg.fake else self.bench.postgres.verifier()
+
+    def size(self, leg):
+        return 7000 if leg.fake else 200
+
+    def more(self):
+        """Further lines of its configuration."""
+        return ""
 
     def command(self, stem, port, leg):
-        users = f'"{postgres.USER}" ""\n' if leg.fake else self.bench.postgres.verifier()
-        auth_file = self.scratch.write(f"{stem}.users", users)
+        auth_file = self.scratch.write(f"{stem}.users", self.users(leg))
         cert, key = machine.certificate(self.scratch)
         tls = f"client_tls_sslmode = allow\nclient_tls_cert_file = {cert}\nclient_tls_key_file = {key}" if leg.tls else ""
         config = self.scratch.write(f"{stem}.ini", f"""
@@ -139,20 +177,21 @@ class Pgbouncer(Target):
 listen_addr = 127.0.0.1
 listen_port = {port}
 unix_socket_dir =
-auth_type = {"trust" if leg.fake else "scram-sha-256"}
+auth_type = {"trust" if self.trusts(leg) else "scram-sha-256"}
 auth_file = {auth_file}
-pool_mode = session
-max_client_conn = 8000
-default_pool_size = {7000 if leg.fake else 200}
+pool_mode = {self.mode}
+max_client_conn = 12000
+default_pool_size = {self.size(leg)}
 log_connections = 0
 log_disconnections = 0
 log_stats = 0
 {tls}
+{self.more()}
 """)
         return [machine.program("pgbouncer"), config]
 
     def version(self):
-        return _first_line([machine.program("pgbouncer"), "--version"])
+        return first_line([machine.program("pgbouncer"), "--version"])
 
 
 class Haproxy(Target):
@@ -176,7 +215,7 @@ listen bench
         return [machine.program("haproxy"), "-db", "-q", "-f", config]
 
     def version(self):
-        return _first_line([machine.program("haproxy"), "-v"])
+        return first_line([machine.program("haproxy"), "-v"])
 
 
 class Nginx(Target):
@@ -203,7 +242,7 @@ stream {{
         return [machine.program("nginx"), "-e", "stderr", "-c", config]
 
     def version(self):
-        return _first_line([machine.program("nginx"), "-v"])
+        return first_line([machine.program("nginx"), "-v"])
 
 
 class Floor(Target):
@@ -219,11 +258,9 @@ class FloorWalk(Floor):
     more = ("--buffer", "65536", "--walk")
 
 
-def all_targets(bench):
-    kinds = (Direct, Trunkline, Audited, Baseline, Pgbouncer, Haproxy, Nginx, Floor, FloorWalk)
-    return {kind.name: kind(bench) for kind in kinds}
+KINDS = (Direct, Trunkline, Audited, Baseline, Pgbouncer, Haproxy, Nginx, Floor, FloorWalk)
 
 
-def _first_line(command):
+def first_line(command):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return (done.stdout or done.stderr).strip().split("\n")[0]
