@@ -95,7 +95,7 @@ def measure_once(bench, cell, name, running, leg):
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="one short round of every cell (up to 6 minutes): shows that it works")
+    parser.add_argument("--quick", action="store_true", help="one short round of every cell (up to 7 minutes): shows that it works")
     parser.add_argument("--only", metavar="CELLS", default="", help="cells by name or shell pattern, separated by commas")
     parser.add_argument("--targets", metavar="NAMES", default=",".join(targets.ORDER), help="default: %(default)s")
     parser.add_argument("--rounds", type=int, metavar="N", help="default 5, quick 1")

@@ -12,6 +12,7 @@ COLOURS = {"direct": "#9aa3ad", "trunkline": "#0b6e4f", "trunkline+audit": "#3f9
            "floor": "#555b66", "floor+walk": "#83799b", targets.TX: "#0b6e4f", targets.SESSION: "#3f9c78", targets.BOUNCER_TX: "#c8553d",
            targets.BOUNCER_SESSION: "#dd8f7d", targets.BOUNCER_PAIR: "#8f3422", targets.PGPOOL: "#4a7bb7"}
 FONT = "font-family=\"'DejaVu Sans', Verdana, 'Segoe UI', sans-serif\""
+OURS = ("trunkline", targets.TX)
 INK, FAINT, GRID = "#1d2329", "#5b646e", "#dfe3e8"
 KIB = 1024
 
@@ -139,7 +140,7 @@ def _group(panel, bars, begin, width, bottom, scale):
         parts.append(f'<rect x="{x:.1f}" y="{bottom - tall:.1f}" width="{bar - 1.5:.1f}" height="{tall:.1f}" fill="{COLOURS[target]}">'
                      f"<title>{escape(target)}: {panel.form.format(value)}</title></rect>")
         size = 8.0 if bar < 22 else 10.5
-        weight = "bold" if target == "trunkline" else "normal"
+        weight = "bold" if target in OURS else "normal"
         parts.append(_text(x + (bar - 1.5) / 2, bottom - tall - 4, _label(panel, value), size, INK, "middle", weight))
     return parts
 
@@ -154,17 +155,20 @@ def _head(report):
     parts = [_text(MARGIN, 40, "Trunkline beside other proxies for PostgreSQL", 22, INK, weight="bold"),
              _text(MARGIN, 62, what + (" (quick run: not for quoting)" if info["quick"] else ""), 12, FAINT)]
     names = [name for name in targets.ORDER if any(name in cell["summary"] for cell in report["cells"].values())]
-    x = MARGIN
+    x, y = MARGIN, 76
     for name in names:
-        parts.append(f'<rect x="{x}" y="80" width="14" height="14" fill="{COLOURS[name]}"/>')
-        parts.append(_text(x + 20, 92, name, 12.5, INK, weight="bold" if name == "trunkline" else "normal"))
-        x += 44 + 8.2 * len(name)
+        wide = 44 + 8.2 * len(name)
+        if x + wide > WIDTH - MARGIN:
+            x, y = MARGIN, y + 19
+        parts.append(f'<rect x="{x:.1f}" y="{y}" width="14" height="14" fill="{COLOURS[name]}"/>')
+        parts.append(_text(x + 20, y + 12, name, 12.5, INK, weight="bold" if name in OURS else "normal"))
+        x += wide
     return parts
 
 
 def _foot(report, height):
     versions = report["meta"]["versions"]
-    text = " · ".join(_short(name, versions[name]) for name in ("server", "trunkline", *targets.PEERS) if name in versions)
+    text = " · ".join(_short(name, versions[name]) for name in ("server", "trunkline", *targets.PEERS, targets.PGPOOL) if name in versions)
     return [_text(MARGIN, height - 34, "Medians of the rounds. The floor is a bare epoll relay; with the walk it also follows message headers. "
                   "Each proxy has one worker thread where nothing else is said.", 11, FAINT), _text(MARGIN, height - 16, text, 11, FAINT)]
 

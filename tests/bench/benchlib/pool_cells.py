@@ -4,6 +4,7 @@ from benchlib import loads, pool_loads, targets
 from benchlib.cells import CLIENTS, PROTOCOLS, Cell, clients_text
 
 CROWDS = (500, 5000)
+LOGIN_SECONDS = {1: 0, 16: 1, 64: 2}  # what pgbench's own PBKDF2 and new server processes take at most
 # In session mode, and with pgpool, a client beyond the pool waits until another one leaves.
 WHILE_CLIENT_STAYS = (targets.SESSION, targets.BOUNCER_SESSION, targets.PGPOOL)
 # Debian's PgBouncer (1.18) knows no prepared statements in transaction mode.
@@ -23,7 +24,7 @@ def _transactions():
             found.append(Cell(f"pool-{protocol}-{clients}", f"pool of {targets.POOL}, pgbench -S, {protocol} protocol, {clients_text(clients)}",
                               "tx/s", _transaction_targets(protocol, clients, targets.BOUNCER_TX),
                               lambda bench, at, p=protocol, c=clients: loads.pgbench(bench, at, protocol=p, clients=c,
-                                                                                    login_seconds=1 if c > 1 else 0)))
+                                                                                    login_seconds=LOGIN_SECONDS[c])))
         for clients in CROWDS:
             found.append(Cell(f"pool-{protocol}-{clients}",
                               f"pool of {targets.POOL}, point reads, {protocol} protocol, {clients:,} clients, two workers (direct: {targets.POOL} clients)",

@@ -8,17 +8,19 @@ from benchlib import loads, postgres, targets
 
 PATIENCE = 60  # seconds in which all clients have to be logged in
 DRAIN = 10     # seconds that crowd_load waits for the last answers
+WARM = 0.5     # seconds in which a pool opens its connections
 SETTLE = 0.5   # seconds after which the goodbyes of many clients have been read
 
 
-def crowd(bench, instance, *, protocol="simple", clients):
+def crowd(bench, instance, *, protocol="simple", clients, seconds=None):
     """Point reads of crowd_load. The direct connection has as many clients as the pools have connections."""
+    seconds = seconds or bench.seconds
     count = clients if instance.child is not None else min(clients, targets.POOL)
-    command = [bench.tools["crowd_load"], "--port", instance.port, "--clients", count, "--seconds", bench.seconds,
+    command = [bench.tools["crowd_load"], "--port", instance.port, "--clients", count, "--seconds", seconds,
                "--protocol", protocol, "--patience", PATIENCE, *_identity()]
     with loads.CpuSampler(instance) as sampler:
         done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False,
-                              timeout=2 * PATIENCE + bench.seconds + DRAIN)
+                              timeout=2 * PATIENCE + seconds + DRAIN)
     said = json.loads(done.stdout or "{}")
     if said.get("clients") != count or said["failed"] or not said["transactions"]:
         raise loads.Failed(f"crowd_load: {said.get('clients', 0)} of {count} clients, {said.get('why') or done.stderr}")
@@ -40,6 +42,7 @@ def warm_logins(bench, instance, *, tls=False):
 
 def crowd_among_idle(bench, instance, *, idle, busy):
     """The busy clients' figures beside idle ones, and their p99 before those came."""
+    crowd(bench, instance, clients=busy, seconds=WARM)
     alone = crowd(bench, instance, clients=busy)
     with loads.IdleSessions(_idle_command(bench, instance, False), idle) as load:
         if load.opened < idle:

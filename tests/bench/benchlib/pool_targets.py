@@ -21,6 +21,9 @@ class PooledTrunkline(targets.Trunkline):
     def pool(self):
         return f"pool: {{size: {targets.POOL}}}"
 
+    def version(self):
+        return ""  # that of the target without pooling
+
 
 class SessionTrunkline(PooledTrunkline):
     name = targets.SESSION
@@ -41,6 +44,9 @@ class BouncerTx(targets.Pgbouncer):
 
     def size(self, leg):
         return targets.POOL
+
+    def version(self):
+        return ""  # that of the target without a pool of this size
 
 
 class BouncerSession(BouncerTx):
