@@ -2,7 +2,9 @@
 // itself be the wall. Each client has one statement under way, and sends the next when it has the answer.
 // Prints one line of JSON: transactions, latencies, and the Unix times between which they were counted.
 //
-// Logins come first, from several threads, and are not counted; no more begin after PATIENCE seconds. A
+// Logins come first, from several threads, and are not counted; no more begin after PATIENCE seconds. Then
+// each client has one answer, which opens the connections of a pool and tells how long a turn of all clients
+// takes: so long the load runs before anything counts, and the window holds at least four turns. A
 // transaction counts for the throughput when it ends inside the window, and for the latencies when it begins
 // there: what is under way at the end is waited for, so that a client who is left to starve shows.
 //
@@ -42,7 +44,8 @@ using trunkline::bench::login_plan;
 
 constexpr std::size_t login_threads = 8;
 constexpr std::size_t load_threads = 2;
-constexpr std::chrono::milliseconds warm_up{300};
+constexpr std::chrono::milliseconds least_warm_up{300};
+constexpr int least_turns = 4;
 constexpr std::chrono::seconds last_answers{10};
 constexpr unsigned accounts = 1'000'000;  // pgbench at scale 10
 
@@ -143,7 +146,8 @@ class crowd {
   crowd& operator=(const crowd&) = delete;
   ~crowd() { close(epoll_); }
 
-  void run() {
+  /// How many clients have no answer yet when patience ends.
+  std::size_t run() {
     for (client& one : *members_) {
       epoll_event interest{.events = EPOLLIN, .data = {.ptr = &one}};
       epoll_ctl(epoll_, EPOLL_CTL_ADD, one.session->fd(), &interest);
@@ -158,6 +162,7 @@ class crowd {
     for (const client& one : *members_) {
       if (one.waiting && counted_.holds(one.sent)) take_latency(one, steady::now());
     }
+    return waiting_;
   }
 
  private:
@@ -289,6 +294,17 @@ std::vector<std::vector<client>> log_in(settings& with, std::string& why) {
   return dealt;
 }
 
+/// All threads to their end; how many clients were left without an answer.
+std::size_t run_all(protocol how, std::vector<std::vector<client>>& crowds, window counted,
+                    std::vector<tally>& tallies) {
+  std::atomic<std::size_t> unanswered = 0;
+  std::vector<std::jthread> threads;
+  for (std::size_t i = 0; i < crowds.size(); ++i)
+    threads.emplace_back([&, i] { unanswered += crowd(how, crowds[i], counted, tallies[i]).run(); });
+  threads.clear();
+  return unanswered;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -307,14 +323,22 @@ int main(int argc, char** argv) {
   std::size_t clients = 0;
   for (const auto& some : crowds)
     clients += some.size();
-  const auto begin = steady::now() + warm_up;
-  const window counted{.begin = begin, .end = begin + seconds_of(with.seconds)};
-  const std::chrono::duration<double> wall = std::chrono::system_clock::now().time_since_epoch() + warm_up;
-  if (clients == with.clients) {
-    std::vector<std::jthread> threads;
-    for (std::size_t i = 0; i < load_threads; ++i)
-      threads.emplace_back([&, i] { crowd(with.how, crowds[i], counted, tallies[i]).run(); });
+  if (clients < with.clients) {
+    print(tallies, clients, 0, 0);
+    return 1;
   }
-  print(tallies, clients, wall.count(), with.seconds);
+  const auto first = steady::now();
+  if (run_all(with.how, crowds, {.begin = first, .end = first}, tallies) > 0) {
+    tallies[0].why = "clients without a first answer";
+    print(tallies, 0, 0, 0);
+    return 1;
+  }
+  const auto turn = steady::now() - first;
+  const auto warm_up = std::max<steady::duration>(least_warm_up, turn);
+  const auto length = std::max(seconds_of(with.seconds), least_turns * turn);
+  const auto begin = steady::now() + warm_up;
+  const std::chrono::duration<double> wall = std::chrono::system_clock::now().time_since_epoch() + warm_up;
+  run_all(with.how, crowds, {.begin = begin, .end = begin + length}, tallies);
+  print(tallies, clients, wall.count(), std::chrono::duration<double>(length).count());
   return 0;
 }

@@ -7,7 +7,7 @@ import time
 from benchlib import loads, postgres, targets
 
 PATIENCE = 60  # seconds in which all clients have to be logged in
-DRAIN = 10     # seconds that crowd_load waits for the last answers
+ANSWERS = 80   # seconds of crowd_load beyond the measured ones, when a first turn takes the 10 it may: 4 turns and more
 WARM = 0.5     # seconds in which a pool opens its connections
 SETTLE = 0.5   # seconds after which the goodbyes of many clients have been read
 
@@ -20,7 +20,7 @@ def crowd(bench, instance, *, protocol="simple", clients, seconds=None):
                "--protocol", protocol, "--patience", PATIENCE, *_identity()]
     with loads.CpuSampler(instance) as sampler:
         done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False,
-                              timeout=2 * PATIENCE + seconds + DRAIN)
+                              timeout=2 * PATIENCE + seconds + ANSWERS)
     said = json.loads(done.stdout or "{}")
     if said.get("clients") != count or said["failed"] or not said["transactions"]:
         raise loads.Failed(f"crowd_load: {said.get('clients', 0)} of {count} clients, {said.get('why') or done.stderr}")
