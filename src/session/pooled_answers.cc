@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "protocol/message_writer.h"
 #include "protocol/session_start.h"
 #include "session/pooled_server.h"
 
@@ -53,7 +54,8 @@ void pooled_server::on_drained() {
 }
 
 void pooled_server::on_end(stream_end end) {
-  const bool nothing_lost = doing_ == doing::errand;
+  const bool nothing_lost =
+      doing_ == doing::errand && !owes_ready_ && errand_->what() != side_errand::purpose::inspection;
   setup_.pool->source()->of->suspect(link_->lease.on()->id);
   if (doing_ == doing::rest) link_->lease.on()->resting.fetch_sub(1, std::memory_order_relaxed);
   if (nothing_lost && carries()) {
@@ -95,7 +97,8 @@ void pooled_server::answer_step(chunk_editor& out) {
 void pooled_server::begin_answer(char type, std::uint32_t length) {
   answer_type_ = type;
   answer_left_ = length - static_cast<std::uint32_t>(limits::message_length_min);
-  answer_hidden_ = (type == '1' || type == '3') && edits_.swallows(queue_.current());
+  answer_hidden_ = ((type == '1' || type == '3') && edits_.swallows(queue_.current())) ||
+                   (withholding_ && (type == 'S' || type == 'Z'));
   answer_kept_ = type == 'Z' || type == 'S' || type == 'E' || (type == 'C' && watch_tags_);
   if (answer_kept_ && answer_left_ > limits::pooled_message) answer_kept_ = false;
   if (type != 'D' && type != 'd' && type != 'Z' && type != 'E') (void)queue_.server_message(type);
@@ -104,9 +107,7 @@ void pooled_server::begin_answer(char type, std::uint32_t length) {
 void pooled_server::answer_over(chunk_editor& out) {
   if (answer_type_ == 'D' || answer_type_ == 'd') return;
   if (answer_type_ == 'Z') {
-    status_ = answer_.empty() ? '?' : static_cast<char>(answer_[0]);
-    (void)queue_.ready_for_query();
-    if (statements_ != nullptr && queue_.at_rest()) statements_->settle();
+    take_ready(out);
   } else if (answer_type_ == 'E') {
     take_error();
   } else if (answer_type_ == 'S') {
@@ -149,6 +150,7 @@ void pooled_server::take_error() {
 
 void pooled_server::take_parameter() {
   const auto status = protocol::decode_parameter_status(answer_);
+  if (status && withholding_) withheld_.set(status->name, status->value);
   if (!status || is_fact(status->name)) return;
   const std::string name = pool::folded(status->name);
   if (name == "standard_conforming_strings") rules_.standard_conforming_strings = status->value != "off";
@@ -163,8 +165,28 @@ void pooled_server::take_parameter() {
   }
 }
 
+void pooled_server::take_ready(chunk_editor& out) {
+  status_ = answer_.empty() ? '?' : static_cast<char>(answer_[0]);
+  (void)queue_.ready_for_query();
+  if (statements_ != nullptr && queue_.at_rest()) statements_->settle();
+  if (!withholding_) return;
+  const bool now = status_ == 'I' || (status_ == 'T' && restores_now_);
+  if (now && queue_.at_rest() && traces_.must_inspect() && !unnamed_pins_) {
+    owes_ready_ = true;
+  } else if (answer_hidden_) {
+    auto told = take_withheld();
+    protocol::message_writer(told, 'Z').u8(static_cast<std::uint8_t>(status_));
+    out.insert(told);
+  }
+}
+
 void pooled_server::take_tag() {
   const std::string_view tag = as_text(answer_).substr(0, as_text(answer_).find('\0'));
+  if (setup_.mode == config::pooling_mode::session) {
+    if (tag != "RESET" && tag != "SET" && tag != "DISCARD ALL") return;
+    traces_.note_set_back(setup_.settings);
+    return withhold();
+  }
   if (tag != "DISCARD ALL" && tag != "DEALLOCATE ALL") return;
   link_->prepared.clear();
   if (statements_ != nullptr) statements_->clear();
@@ -172,7 +194,29 @@ void pooled_server::take_tag() {
   link_->settings.clear();
   settings_ = setup_.settings;
   settings_seen_ = false;
-  misled_ = true;
+}
+
+void pooled_server::withhold() {
+  if (!setup_.settings.empty()) withholding_ = restores_now_ = true;
+}
+
+std::vector<std::byte> pooled_server::take_withheld() {
+  std::vector<std::byte> out;
+  for (const auto& [name, value] : withheld_.entries())
+    protocol::append_parameter_status(out, name, value);
+  withheld_ = {};
+  return out;
+}
+
+/// The settings are what they are to be.
+void pooled_server::tell_ready() {
+  owes_ready_ = false;
+  withholding_ = status_ != 'I';  // the transaction may be taken back
+  auto out = take_withheld();
+  protocol::message_writer(out, 'Z').u8(static_cast<std::uint8_t>(status_));
+  for (buffer& part : loop().buffers().copies(out)) {
+    if (!closed_) handler_->on_received(std::move(part));
+  }
 }
 
 /// What the gateway answers itself, where the server owes nothing before it.
@@ -186,8 +230,8 @@ void pooled_server::deliver_due() {
 void pooled_server::look_at_rest() {
   if (finishing_ && nothing_will_come()) return fin_.schedule();
   if (doing_ != doing::flow || !link_at_rest_or_none()) return;
-  if (link_ == nullptr || status_ != 'I') return;
-  if (setup_.mode == config::pooling_mode::transaction) transaction_over();
+  if (link_ == nullptr || (status_ != 'I' && !owes_ready_)) return;
+  status_ == 'I' ? transaction_over() : restore_in_transaction();
   if (link_ != nullptr && link_->lease.on()->held.load(std::memory_order_relaxed)) look_at_hold();
 }
 
@@ -199,13 +243,27 @@ bool pooled_server::nothing_will_come() const {
          queue_.waits_for_copy_data();
 }
 
+/// What a RESET within it has set back at the server goes back to the session's own start.
+void pooled_server::restore_in_transaction() {
+  if (std::exchange(restores_now_, false)) return begin_inspection();
+  if (!settings_seen_) begin_sync();
+  if (doing_ == doing::flow) tell_ready();
+}
+
 void pooled_server::transaction_over() {
+  restores_now_ = false;
   traces_.transaction_over();
   unnamed_noted_ = false;
   if (unnamed_pins_) return;  // what the gateway would ask ends it
   if (traces_.must_inspect()) {
-    watch_tags_ = false;
-    return begin_errand(side_errand::purpose::inspection, traces_.inspection(setup_.pool->who().user));
+    watch_tags_ = watches_always();
+    return begin_inspection();
+  }
+  if (owes_ready_) {
+    if (!settings_seen_) begin_sync();
+    if (doing_ == doing::errand) return;
+    tell_ready();
+    if (closed_) return;
   }
   if (cancels_ == 0 && carries()) release();
 }

@@ -86,10 +86,10 @@ void pooled_server::process_pending() {
     buffer data;
     if (!pending_.empty()) {
       data = std::move(pending_.front());
-      pending_.pop_front();
+      pending_.erase(pending_.begin());
     }
     process(data);
-    if (!data.empty()) pending_.push_front(std::move(data));
+    if (!data.empty()) pending_.insert(pending_.begin(), std::move(data));
   }
   if (!closed_ && pending_.empty() && doing_ == doing::flow && !held_) handler_->on_drained();
 }
@@ -217,7 +217,7 @@ void pooled_server::note(const sql::effects& of, std::string_view text) {
   traces_.note_kind(of);
   if (of.clean()) [[likely]]
     return;
-  traces_.note(of, text);
+  if (traces_.note(of, text)) withhold();
   watch_tags_ = watch_tags_ || of.has(sql::effect::discard_all) || of.has(sql::effect::deallocate);
 }
 

@@ -30,7 +30,9 @@ pooled_server::pooled_server(pooled_setup setup)
             self->owner_->pool_failed(why->first, std::move(why->second));
           },
           this),
-      settings_(setup_.settings) {}
+      settings_(setup_.settings) {
+  watch_tags_ = watches_always();
+}
 
 pooled_server::~pooled_server() {
   close();
@@ -235,31 +237,27 @@ void pooled_server::errand_over() {
       return fail(cause::internal, std::move(why));
     }
     link_->settings = settings_;
-    if (std::exchange(misled_, false)) tell_parameters(done->parameters());
-    if (closed_) return;
+    for (const auto& [name, value] : done->parameters().entries())
+      if (owes_ready_) withheld_.set(name, value);
   } else if (done->what() == side_errand::purpose::inspection) {
     take_inspection(*done);
   }
   // After an inspection the transaction is over; after the other errands the client's work begins.
-  if (!closed_ && done->what() == side_errand::purpose::inspection) look_at_rest();
+  if (owes_ready_ || done->what() == side_errand::purpose::inspection) look_at_rest();
   if (!closed_) process_pending();
   if (!closed_) look_at_rest();
 }
 
-void pooled_server::take_inspection(const side_errand& done) {
-  if (done.failed()) return traces_.not_known();
-  traces_.take(done.rows(), settings_, link_->settings, setup_.settings);
-  settings_seen_ = settings_ == link_->settings;
-  misled_ = misled_ || traces_.take_restored();
+void pooled_server::begin_inspection() {
+  begin_errand(side_errand::purpose::inspection,
+               traces_.inspection(setup_.pool->who().user, known_settings()));
 }
 
-void pooled_server::tell_parameters(const pool::parameter_list& changed) {
-  std::vector<std::byte> out;
-  for (const auto& [name, value] : changed.entries())
-    protocol::append_parameter_status(out, name, value);
-  for (buffer& part : loop().buffers().copies(out)) {
-    if (!closed_) handler_->on_received(std::move(part));
-  }
+void pooled_server::take_inspection(const side_errand& done) {
+  if (status_ == 'T') status_ = done.status();
+  if (done.failed()) return traces_.not_known();
+  traces_.take(done.rows(), known_settings(), status_ == 'I');
+  settings_seen_ = settings_ == link_->settings;
 }
 
 }  // namespace trunkline::session

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -146,7 +145,12 @@ class pooled_server final : public runtime::byte_stream,
   void answer_over(chunk_editor& out);
   void take_error();
   void take_parameter();
+  void take_ready(chunk_editor& out);
   void take_tag();
+  void withhold();
+  void restore_in_transaction();
+  std::vector<std::byte> take_withheld();
+  void tell_ready();
   void put_in_due(chunk_editor& out);
   void deliver_due();
   void look_at_rest();
@@ -162,9 +166,14 @@ class pooled_server final : public runtime::byte_stream,
   bool link_at_rest_or_none() const { return link_ == nullptr || link_at_rest(); }
   void begin_sync();
   void begin_errand(side_errand::purpose what, std::string_view query);
+  /// What the server says of each statement, since nobody looks at the texts.
+  bool watches_always() const {
+    return setup_.mode == config::pooling_mode::session && !setup_.settings.empty();
+  }
   bool carries() const { return setup_.mode == config::pooling_mode::transaction && pinned() == nullptr; }
+  void begin_inspection();
   void take_inspection(const side_errand& done);
-  void tell_parameters(const pool::parameter_list& changed);
+  session_traces::known_settings known_settings() { return {settings_, link_->settings, setup_.settings}; }
   void errand_over();
   void fail(telemetry::cause what, error why);
   runtime::loop& loop() const { return shelf_.where(); }
@@ -182,10 +191,15 @@ class pooled_server final : public runtime::byte_stream,
   bool settings_seen_ = false;  ///< the connection has this session's settings
   bool watch_tags_ = false;
   bool unnamed_noted_ = false;  ///< its effects are, in this transaction
-  bool misled_ = false;         ///< the client has been told of settings that are not the session's
+  // Where a setting goes back to its default, the server's is not the session's: what is said of settings is
+  // told with the ReadyForQuery, and that when they are what they are to be.
+  bool withholding_ = false;
+  bool restores_now_ = false;  ///< with the next ReadyForQuery, if within a transaction
+  bool owes_ready_ = false;
+  pool::parameter_list withheld_;
   char status_ = 'I';
-  unsigned cancels_ = 0;  ///< under way for the connection
-  std::deque<runtime::buffer> pending_;
+  unsigned cancels_ = 0;                  ///< under way for the connection
+  std::vector<runtime::buffer> pending_;  ///< from the client, first first: one or two
   runtime::deferred fin_;
   runtime::deferred due_;      ///< answers of the gateway's own wait to be told
   runtime::deferred failing_;  ///< so does the session's end

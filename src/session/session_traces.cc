@@ -52,6 +52,11 @@ bool contains_word(std::string_view text, std::string_view lower) {
   return found != text.end();
 }
 
+/// A setting with a name of the user's own.
+bool is_custom(std::string_view name) {
+  return name.find('.') != std::string_view::npos;
+}
+
 std::string array_of(const std::vector<std::string>& names) {
   std::string out = "ARRAY[";
   for (const auto& each : names)
@@ -91,75 +96,102 @@ void session_traces::note_kind(const sql::effects& of) {
            of.statements > 1;
 }
 
-void session_traces::note(const sql::effects& of, std::string_view text) {
+bool session_traces::note(const sql::effects& of, std::string_view text) {
   bits_ |= of.bits & ~harmless;
   for (const auto& each : of.settings)
     if (std::find(names_.begin(), names_.end(), each) == names_.end()) names_.push_back(each);
-  to_default_ = to_default_ || contains_word(text, "reset") || contains_word(text, "default");
+  const bool back =
+      of.has(effect::reset_all) || contains_word(text, "reset") || contains_word(text, "default");
+  to_default_ = to_default_ || back;
   for (const auto& each : invisible)
     if (of.has(each.bit)) sticky_ = each.name;
   // No list shows a setting with a name of the user's own.
   if (of.has(effect::all_settings)) sticky_ = "settings";
   for (const effect each : beyond_reset)
     beyond_reset_ = beyond_reset_ || of.has(each);
+  return back;
 }
 
-std::string session_traces::inspection(std::string_view user) const {
+void session_traces::note_set_back(const pool::setting_map& at_start) {
+  to_default_ = true;
+  for (const auto& [name, value] : at_start.entries())
+    if (std::find(names_.begin(), names_.end(), name) == names_.end()) names_.push_back(name);
+}
+
+std::string session_traces::inspection(std::string_view user, const known_settings& known) const {
   auto names = names_;
   if (bits_ != 0) names.emplace_back("role");  // which no list shows
+  if (has(effect::reset_all)) {
+    for (const pool::setting_map* each :
+         std::initializer_list<const pool::setting_map*>{&known.session, &known.at_start})
+      for (const auto& [name, value] : each->entries())
+        if (is_custom(name)) names.push_back(name);
+  }
   std::string query =
       "SELECT 'n', n, pg_catalog.current_setting(n, true), CASE WHEN pg_catalog.current_setting(n, true) IS "
       "NULL OR "
       "EXISTS (SELECT FROM pg_catalog.pg_settings p WHERE pg_catalog.lower(p.name) = n AND p.setting IS NOT "
       "DISTINCT "
-      "FROM p.reset_val) THEN 'd' ELSE '' END FROM pg_catalog.unnest(" +
+      "FROM p.reset_val AND p.source <> 'session') THEN 'd' ELSE '' END FROM pg_catalog.unnest(" +
       array_of(names) + ") n";
   if (bits_ != 0) query.append(all_settings).append(objects_query).append(pool::quote_literal(user));
   return query;
 }
 
-void session_traces::take(const std::vector<side_errand::row>& rows, pool::setting_map& settings,
-                          pool::setting_map& of_link, const pool::setting_map& at_start) {
+void session_traces::take_object(const side_errand::row& found) {
+  for (const auto& object : objects)
+    if (found[1] == object.name) pinned_ = object.name;
+  if (found[1] == "session_authorization") pinned_ = "session_authorization";
+}
+
+void session_traces::take_setting(const side_errand::row& found, const known_settings& known) const {
+  const std::string& name = found[1];
+  const std::string& value = found[2];
+  const std::string* start = known.at_start.find(name);
+  const bool is_default = found[3] == "d" || (name == "role" && value == "none");
+  // What has a name of the user's own is empty after a RESET.
+  if (is_custom(name) && value.empty() && set_back() && start != nullptr) {
+    known.link.set(name, value);
+    known.session.set(name, *start);
+  } else if (is_default) {
+    known.session.erase(name);
+    known.link.erase(name);
+  } else {
+    known.session.set(name, value);
+    known.link.set(name, value);
+  }
+}
+
+/// What the client has asked for at its start, where it has been set back.
+void session_traces::restore(const known_settings& known) const {
+  for (const auto& [name, value] : known.at_start.entries()) {
+    const bool named = std::find(names_.begin(), names_.end(), name) != names_.end();
+    if ((named || has(effect::reset_all)) && known.session.find(name) == nullptr)
+      known.session.set(name, value);
+  }
+}
+
+void session_traces::take(const std::vector<side_errand::row>& rows, known_settings known, bool over) {
   // Functions that nobody has looked into may have set what no list shows.
   tainted_ = tainted_ || has(effect::inspect);
-  const bool all = bits_ != 0;
-  if (all) {
+  if (bits_ != 0) {
     pinned_ = nullptr;
     // What can be listed is listed; names that only the client's texts tell are kept beside that.
     pool::setting_map custom;
-    for (const auto& [name, value] : settings.entries())
-      if (name.find('.') != std::string::npos) custom.set(name, value);
-    if (has(effect::reset_all)) custom.clear();
-    settings = of_link = custom;
+    for (const auto& [name, value] : known.session.entries())
+      if (is_custom(name)) custom.set(name, value);
+    known.session = known.link = custom;
   }
   for (const auto& each : rows) {
     if (each.size() != 4) continue;
-    const std::string& name = each[1];
-    if (each[0] == "o") {
-      for (const auto& object : objects)
-        if (name == object.name) pinned_ = object.name;
-      if (name == "session_authorization") pinned_ = "session_authorization";
-      continue;
-    }
-    const bool is_default = each[3] == "d" || (name == "role" && each[2] == "none");
-    if (is_default) {
-      settings.erase(name);
-      of_link.erase(name);
-    } else {
-      settings.set(name, each[2]);
-      of_link.set(name, each[2]);
-    }
+    each[0] == "o" ? take_object(each) : take_setting(each, known);
   }
-  const bool everything = has(effect::reset_all);
-  if (to_default_ || everything) {
-    for (const auto& [name, value] : at_start.entries()) {
-      const bool named = std::find(names_.begin(), names_.end(), name) != names_.end();
-      if ((!everything && !named) || settings.find(name) != nullptr) continue;
-      settings.set(name, value);
-      restored_ = true;
-    }
-  }
-  if (settings.bytes() > limits::session_settings) pinned_ = "settings";
+  if (set_back()) restore(known);
+  if (known.session.bytes() > limits::session_settings) pinned_ = "settings";
+  if (over) forget();
+}
+
+void session_traces::forget() {
   bits_ = 0;
   names_.clear();
   to_default_ = false;
@@ -167,10 +199,8 @@ void session_traces::take(const std::vector<side_errand::row>& rows, pool::setti
 
 void session_traces::not_known() {
   pinned_ = "unknown";
-  bits_ = 0;
-  names_.clear();
-  to_default_ = false;
   tainted_ = true;
+  forget();
 }
 
 }  // namespace trunkline::session

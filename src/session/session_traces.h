@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "pool/setting_map.h"
@@ -20,19 +19,25 @@ class session_traces {
   void note_kind(const sql::effects& of);
   bool wrote() const { return wrote_; }
   void transaction_over() { wrote_ = false; }
-  /// A statement with these effects is about to run.
-  void note(const sql::effects& of, std::string_view text);
+  /// A statement with these effects is about to run. True: it may set something back to its default, which at
+  /// the server need not be what it is for the session.
+  bool note(const sql::effects& of, std::string_view text);
   /// Objects that cannot be carried: with `onUnsafe: refuse` such a statement is an error. Null: it is safe.
   static const char* unsafe_reason(const sql::effects& of);
 
   /// Of the transaction that is over. False: nothing to ask.
   bool must_inspect() const { return bits_ != 0 || !names_.empty(); }
+  /// What the session has, as far as it is known.
+  struct known_settings {
+    pool::setting_map& session;
+    pool::setting_map& link;
+    const pool::setting_map& at_start;  ///< what RESET goes back to
+  };
   /// One Query; its rows go to `take`. `user`: who the connection was logged in for.
-  std::string inspection(std::string_view user) const;
-  /// `settings`: the session's; `of_link`: those of the connection; both are then as the server says.
-  /// `at_start`: what RESET goes back to.
-  void take(const std::vector<side_errand::row>& rows, pool::setting_map& settings,
-            pool::setting_map& of_link, const pool::setting_map& at_start);
+  std::string inspection(std::string_view user, const known_settings& known) const;
+  /// Session and link are then as the server says. `over`: so is the transaction; else it may be taken back,
+  /// and all is asked again at its end.
+  void take(const std::vector<side_errand::row>& rows, known_settings known, bool over);
   /// It could not be asked: on doubt the session stays where it is.
   void not_known();
 
@@ -47,18 +52,22 @@ class session_traces {
   /// The connection has it from this session's last time there.
   void taint() { tainted_ = true; }
 
-  /// What RESET went back to at the server is not what it goes back to for the session: the client has been
-  /// told the wrong values. Asked once.
-  bool take_restored() { return std::exchange(restored_, false); }
+  /// The server has said RESET, SET or DISCARD ALL, and nobody has looked at the text: these settings may
+  /// have been set back.
+  void note_set_back(const pool::setting_map& at_start);
 
  private:
+  void take_object(const side_errand::row& found);
+  void take_setting(const side_errand::row& found, const known_settings& known) const;
+  void restore(const known_settings& known) const;
+  void forget();
+  bool set_back() const { return to_default_ || has(sql::effect::reset_all); }
   bool has(sql::effect each) const { return (bits_ & static_cast<std::uint32_t>(each)) != 0; }
 
   std::uint32_t bits_ = 0;          // of sql::effect, of the transaction
   std::vector<std::string> names_;  // of settings that it may have changed
   bool wrote_ = false;              // in this transaction
-  bool restored_ = false;
-  bool to_default_ = false;  // some of them back to their default
+  bool to_default_ = false;         // some of them back to their default
   bool tainted_ = false;
   bool beyond_reset_ = false;
   const char* pinned_ = nullptr;

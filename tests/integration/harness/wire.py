@@ -230,6 +230,9 @@ class RawClient:
                     raise failure
             elif kind == "N":
                 self.notices.append(error_fields(body))
+            elif kind == "S":
+                name, value = body.split(b"\0")[:2]
+                self.parameters[name.decode()] = value.decode()
             elif kind == "Z":
                 if failure:
                     raise failure
