@@ -166,6 +166,22 @@ def test_sessions_go_on_in_the_old_process(generations):
     assert {line["cause"] for line in some.gateway.ends()} <= {"client_eof", "client_terminate", "client_reset"}
 
 
+def test_pooled_sessions_go_on_in_the_old_process(generations):
+    """With its pool; new ones have a pool of their own."""
+    some = generations(auth={"method": "trust"}, route={"pooling": "transaction"},
+                       upstream={"pool": {"size": 1, "maxWait": "20s"}})
+    with RawClient(some.port).login() as first, RawClient(some.port).login() as second:
+        first.simple("set work_mem = '7MB'")
+        some.hand_over()
+        with RawClient(some.port).login() as new:
+            new.simple("begin")
+            for _ in range(3):
+                assert first.simple("show work_mem") == [["7MB"]]
+                assert second.simple("select 1") == [["1"]]
+            new.simple("commit")
+            assert new.simple("show work_mem") != [["7MB"]]
+
+
 def test_a_login_that_has_begun_is_finished(generations):
     some = generations(drain={"grace": "20s"})
     packet = startup({"user": "trustuser", "database": "app"})
