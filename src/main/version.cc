@@ -5,7 +5,6 @@
 #include <gnu/libc-version.h>
 #include <openssl/crypto.h>
 #include <openssl/opensslv.h>
-#include <spdlog/version.h>
 
 #include <CLI/Version.hpp>
 
@@ -39,15 +38,14 @@ std::string version_text() {
       "build: {}, {}{}\n"
       "openssl: {} (built with {})\n"
       "yaml-cpp: {}\n"
-      "spdlog: {}.{}.{}\n"
       "fmt: {}.{}.{}\n"
       "cli11: {}\n"
       "c-ares: {} (built with {})\n"
       "libc: glibc {} {}\n",
       TRUNKLINE_VERSION, TRUNKLINE_BUILD, compiler(), sanitizers(), OpenSSL_version(OPENSSL_VERSION_STRING),
-      OPENSSL_VERSION_STR, TRUNKLINE_YAML_CPP, SPDLOG_VER_MAJOR, SPDLOG_VER_MINOR, SPDLOG_VER_PATCH,
-      FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100, CLI11_VERSION, ::ares_version(nullptr),
-      ARES_VERSION_STR, gnu_get_libc_version(), gnu_get_libc_release());
+      OPENSSL_VERSION_STR, TRUNKLINE_YAML_CPP, FMT_VERSION / 10000, FMT_VERSION / 100 % 100,
+      FMT_VERSION % 100, CLI11_VERSION, ::ares_version(nullptr), ARES_VERSION_STR, gnu_get_libc_version(),
+      gnu_get_libc_release());
 }
 
 std::string_view version_number() {

@@ -8,6 +8,7 @@ loop_guard::watched::~watched() {
   if (guard_ == nullptr) return;
   std::lock_guard lock(guard_->mutex_);
   guard_->legs_.erase(at_);
+  --guard_->watching_;
 }
 
 bool loop_guard::watched::looped() const {
@@ -27,6 +28,7 @@ std::string both(const net::socket_address& from, const net::socket_address& to)
 loop_guard::watched loop_guard::watch(const net::socket_address& from, const net::socket_address& to) {
   if (from.is_unix() || from.port() == 0) return {};
   std::lock_guard lock(mutex_);
+  ++watching_;
   return {this, legs_.insert(legs_.end(), {.ends = both(from, to)})};
 }
 

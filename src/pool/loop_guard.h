@@ -4,6 +4,7 @@
 // process; any thread; a mutex for each login.
 #pragma once
 
+#include <atomic>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -41,6 +42,8 @@ class loop_guard {
     std::list<leg>::iterator at_;
   };
 
+  /// False: none is on its way out, and no connection that came in is one of these.
+  bool watches() const { return watching_.load() > 0; }
   watched watch(const net::socket_address& from, const net::socket_address& to);
   /// Whether a connection that came in from `peer` at `here` is one of these; it is told so.
   bool is_own(const net::socket_address& peer, const net::socket_address& here);
@@ -48,6 +51,7 @@ class loop_guard {
  private:
   std::mutex mutex_;
   std::list<leg> legs_;
+  std::atomic<int> watching_{0};
 };
 
 }  // namespace trunkline::pool

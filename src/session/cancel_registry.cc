@@ -1,5 +1,6 @@
 #include "session/cancel_registry.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "auth/sha256.h"
@@ -28,8 +29,7 @@ void cancel_registry::identify(std::uint16_t replica, const cancel_mac_key& mac_
 }
 
 cancel_registry::issued cancel_registry::add(std::shared_ptr<const cancel_target> target, bool long_key) {
-  const auto secret = runtime::random_bytes<short_cancel_key_bytes>();
-  const cancel_nonce nonce = runtime::random_bytes<sizeof(cancel_nonce)>();
+  const auto random = runtime::random_bytes<std::max(short_cancel_key_bytes, sizeof(cancel_nonce))>();
 
   issued made;
   std::lock_guard lock(mutex_);
@@ -46,10 +46,12 @@ cancel_registry::issued cancel_registry::add(std::shared_ptr<const cancel_target
   made.ticket.registry_ = this;
   made.ticket.pid_ = pid.encode();
   if (long_key) {
+    cancel_nonce nonce;
+    std::copy_n(random.begin(), nonce.size(), nonce.begin());
     const long_cancel_key key = make_long_key(mac_key_, pid, target->session, nonce);
     made.key.assign(key.begin(), key.end());
   } else {
-    made.key.assign(secret.begin(), secret.end());
+    made.key.assign(random.begin(), random.begin() + short_cancel_key_bytes);
   }
   slots_[index] = {std::move(target), made.ticket.pid_, made.key};
   return made;

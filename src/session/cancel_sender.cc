@@ -6,6 +6,7 @@
 
 #include "config/glob.h"
 #include "runtime/deadline.h"
+#include "session/negotiate.h"
 
 namespace trunkline::session {
 namespace {
@@ -52,7 +53,7 @@ runtime::task<bool> offer_cancel(login_context* context, std::uint32_t pid, std:
     request.connect = {.where = context->loop,
                        .upstream = &settings.upstreams[index],
                        .options = context->facts->setup->socket_options,
-                       .client = context->proxied,
+                       .client = header_for_server(*context),
                        .plain = true};
     request.of = context->facts->setup->clusters[index].get();
     request.target = config::route_target::any;

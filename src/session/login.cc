@@ -199,7 +199,6 @@ void login::start(std::unique_ptr<runtime::byte_stream> client, net::socket_addr
 runtime::task<step<established>> login::run(login_context* context) {
   // Of the connection, whatever a PROXY header says.
   const auto peer = context->client_address;
-  const auto here = net::socket_address::of_self(context->client.stream()->native_handle());
   if (auto negotiated = co_await negotiate(context); !negotiated) {
     co_return std::unexpected(std::move(negotiated.error()));
   }
@@ -209,7 +208,10 @@ runtime::task<step<established>> login::run(login_context* context) {
                                                       .code = sqlstates::cannot_connect_now,
                                                       .message = "the gateway is shutting down"}});
   }
-  if (context->shared->loops.is_own(peer, here)) co_return std::unexpected(own_connection());
+  if (context->shared->loops.watches() && context->client.connected()) {
+    const auto here = net::socket_address::of_self(context->client.stream()->native_handle());
+    if (context->shared->loops.is_own(peer, here)) co_return std::unexpected(own_connection());
+  }
   established made;
   made.opaque = context->opaque;
   if (wants_console(*context)) {

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "protocol/session_start.h"
+#include "session/negotiate.h"
 #include "session/pooled_server.h"
 
 namespace trunkline::session {
@@ -113,7 +114,7 @@ pool::search_request search_request_of(const login_context& context) {
                      .upstream = &context.upstream(),
                      .tls = context.upstream_tls(),
                      .options = context.facts->setup->socket_options,
-                     .client = context.proxied,
+                     .client = header_for_server(context),
                      .plain = context.opaque,
                      .on_behalf_of = &context.client,
                      .guard = &context.shared->loops};

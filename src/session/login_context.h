@@ -74,7 +74,7 @@ struct login_context {
   net::channel server;
 
   net::socket_address client_address;  ///< as the PROXY header says, where there was one
-  net::proxy_header proxied;           ///< to be passed on to servers that want it
+  net::proxy_header proxied;           ///< as far as it is known: see header_for_server
   const tls::tls_stream* client_tls = nullptr;
   bool opaque = false;            ///< passthrough was chosen: nothing may be said to the client
   bool ssl_request_seen = false;  ///< the client was answered S; a server must be asked too

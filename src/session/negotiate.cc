@@ -61,11 +61,7 @@ bool may_send_proxy_header(const login_context& context) {
 /// A trusted source must send the header; bytes of any other source are the client's own.
 runtime::task<step<>> read_proxy_header(login_context* context) {
   context->proxied.local = context->client_address.is_unix();
-  if (!context->proxied.local) {
-    context->proxied.source = proxy_address_of(context->client_address);
-    context->proxied.destination =
-        proxy_address_of(net::socket_address::of_self(context->client.stream()->native_handle()));
-  }
+  if (!context->proxied.local) context->proxied.source = proxy_address_of(context->client_address);
   if (!may_send_proxy_header(*context)) co_return step<>();
   for (;;) {
     auto read = net::read_proxy_header(context->client.unread());
@@ -215,6 +211,14 @@ runtime::task<step<bool>> handle(login_context* context, protocol::first_packet_
 }
 
 }  // namespace
+
+net::proxy_header header_for_server(const login_context& context) {
+  net::proxy_header made = context.proxied;
+  if (!made.local && made.destination.family == net::proxy_family::none && context.client.connected())
+    made.destination =
+        proxy_address_of(net::socket_address::of_self(context.client.stream()->native_handle()));
+  return made;
+}
 
 runtime::task<step<>> negotiate(login_context* context) {
   if (auto read = co_await read_proxy_header(context); !read) co_return read;

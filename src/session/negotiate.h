@@ -11,4 +11,7 @@ namespace trunkline::session {
 /// and ends the login.
 runtime::task<step<>> negotiate(login_context* context);
 
+/// What a server that wants a PROXY header is told of the client.
+net::proxy_header header_for_server(const login_context& context);
+
 }  // namespace trunkline::session

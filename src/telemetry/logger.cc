@@ -1,18 +1,16 @@
 #include "telemetry/logger.h"
 
 #include <fmt/format.h>
-#include <spdlog/async.h>
-#include <spdlog/sinks/base_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
 
 #include <chrono>
 #include <ctime>
-#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "telemetry/line_writer.h"
 
 namespace trunkline::telemetry {
 namespace {
-
-constexpr std::size_t queue_lines = 8192;
 
 std::string_view name_of(log_level level) {
   switch (level) {
@@ -132,53 +130,22 @@ std::string render_line(log_format format, std::string_view time, log_level leve
   return line;
 }
 
-/// A stream that somebody else opened.
-class file_sink final : public spdlog::sinks::base_sink<std::mutex> {
- public:
-  explicit file_sink(std::FILE* to) : to_(to) {}
-
- private:
-  void sink_it_(const spdlog::details::log_msg& line) override {
-    spdlog::memory_buf_t text;
-    formatter_->format(line, text);
-    std::fwrite(text.data(), 1, text.size(), to_);
-    std::fflush(to_);
-  }
-  void flush_() override { std::fflush(to_); }
-
-  std::FILE* to_;
-};
-
-struct logger::sink {
-  std::shared_ptr<spdlog::details::thread_pool> thread;
-  std::shared_ptr<spdlog::async_logger> out;
-};
-
-logger::logger(log_format format, log_level lowest, std::FILE* also)
-    : format_(format), lowest_(lowest), sink_(std::make_unique<sink>()) {
-  sink_->thread = std::make_shared<spdlog::details::thread_pool>(queue_lines, 1);
-  sink_->out =
-      std::make_shared<spdlog::async_logger>("trunkline", std::make_shared<spdlog::sinks::stderr_sink_mt>(),
-                                             sink_->thread, spdlog::async_overflow_policy::overrun_oldest);
-  if (also != nullptr) sink_->out->sinks().push_back(std::make_shared<file_sink>(also));
-  sink_->out->set_pattern("%v");
-  sink_->out->set_level(spdlog::level::trace);
+logger::logger(log_format format, log_level lowest, std::FILE* also) : format_(format), lowest_(lowest) {
+  std::vector<std::FILE*> files{stderr};
+  if (also != nullptr) files.push_back(also);
+  out_ = std::make_unique<line_writer>(std::move(files));
 }
 
-logger::~logger() {
-  sink_->out->flush();
-  sink_->out.reset();
-  sink_->thread.reset();  // joins, with everything written
-}
+logger::~logger() = default;
 
 std::uint64_t logger::dropped() const {
-  return sink_->thread->overrun_counter();
+  return out_->dropped();
 }
 
 void logger::write(log_level level, std::string_view event, std::string_view message,
                    std::span<const field> fields) {
   if (!enabled(level)) return;
-  sink_->out->log(spdlog::level::info, render_line(format_, now_rfc3339(), level, event, message, fields));
+  out_->push(render_line(format_, now_rfc3339(), level, event, message, fields), level >= log_level::warning);
 }
 
 }  // namespace trunkline::telemetry

@@ -17,6 +17,8 @@ namespace trunkline::telemetry {
 enum class log_format : std::uint8_t { text, json };
 enum class log_level : std::uint8_t { debug, info, warning, error };
 
+class line_writer;
+
 struct field {
   std::string_view name;
   std::variant<std::string_view, std::int64_t, double, bool> value;
@@ -43,10 +45,9 @@ class logger {
   }
 
  private:
-  struct sink;
   log_format format_;
   log_level lowest_;
-  std::unique_ptr<sink> sink_;
+  std::unique_ptr<line_writer> out_;
 };
 
 /// What `logger` writes, without a line end: for tests and for `audit`'s text form. `time` is RFC 3339.
