@@ -85,6 +85,12 @@ inline constexpr std::size_t pooled_message = 1024 * 1024;
 inline constexpr std::size_t pooled_message_head = 1024;
 /// A larger unnamed statement is not kept: its session keeps its server connection.
 inline constexpr std::size_t unnamed_statement = 8 * 1024;
+/// Channels in one query of the connection that listens for a pool.
+inline constexpr std::size_t listen_batch = 100;
+/// How long it stays when nobody listens any more.
+inline constexpr std::chrono::milliseconds listen_linger = 10s;
+/// Of notifications that a client has not taken yet. More ends it with 53400.
+inline constexpr std::size_t notifications_waiting = 1024 * 1024;
 /// How long a cancel request waits for the pooled session that it is for.
 inline constexpr std::chrono::milliseconds cancel_patience = 30s;
 /// Names and values of settings that one client has changed. More pins it.

@@ -10,6 +10,7 @@ namespace trunkline::pool {
 link_pool::link_pool(pool_identity who, const std::vector<runtime::loop*>& workers) : who_(std::move(who)) {
   for (unsigned i = 0; i < workers.size(); ++i)
     shelves_.push_back(std::make_unique<link_shelf>(*this, *workers[i], i));
+  listening_ = std::make_unique<listen_hub>(*this, *workers.front());
 }
 
 void link_pool::set_source(std::shared_ptr<const link_source> newest) {
@@ -135,13 +136,17 @@ std::vector<std::shared_ptr<link_pool>> link_pools::all() const {
 }
 
 void link_pools::close_shelves(unsigned worker) {
-  for (const auto& each : all())
+  for (const auto& each : all()) {
     each->shelf(worker).close();
+    if (worker == 0) each->listening().close();
+  }
 }
 
 void link_pools::evict(unsigned worker, const std::function<bool(const link&)>& which) {
-  for (const auto& each : all())
+  for (const auto& each : all()) {
     each->shelf(worker).evict(which);
+    if (worker == 0) each->listening().evict(which);
+  }
 }
 
 }  // namespace trunkline::pool

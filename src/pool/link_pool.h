@@ -15,6 +15,7 @@
 
 #include "pool/link_shelf.h"
 #include "pool/link_source.h"
+#include "pool/listen_hub.h"
 #include "pool/parameter_list.h"
 #include "pool/setting_map.h"
 
@@ -58,6 +59,8 @@ class link_pool : public std::enable_shared_from_this<link_pool> {
   /// Only on the thread of that worker.
   link_shelf& shelf(unsigned worker) { return *shelves_[worker]; }
   std::size_t shelves() const { return shelves_.size(); }
+  /// On the loop of the first worker.
+  listen_hub& listening() { return *listening_; }
 
   /// The newest configuration, and the secret of whoever logged in last.
   void set_source(std::shared_ptr<const link_source> newest);
@@ -98,6 +101,7 @@ class link_pool : public std::enable_shared_from_this<link_pool> {
   std::atomic<std::uint64_t> epoch_{0};
   std::atomic<std::uint64_t> generation_{0};
   std::vector<std::unique_ptr<link_shelf>> shelves_;
+  std::unique_ptr<listen_hub> listening_;
   mutable std::mutex mutex_;
   std::shared_ptr<const link_source> source_;
   std::unordered_map<std::string, std::shared_ptr<const welcome>> welcomes_;

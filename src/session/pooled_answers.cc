@@ -225,6 +225,7 @@ void pooled_server::deliver_due() {
   for (buffer& part : loop().buffers().copies(due)) {
     if (!closed_) handler_->on_received(std::move(part));
   }
+  deliver_mail();
 }
 
 void pooled_server::look_at_rest() {
@@ -233,12 +234,13 @@ void pooled_server::look_at_rest() {
   if (link_ == nullptr || (status_ != 'I' && !owes_ready_)) return;
   status_ == 'I' ? transaction_over() : restore_in_transaction();
   if (link_ != nullptr && link_->lease.on()->held.load(std::memory_order_relaxed)) look_at_hold();
+  if (!closed_) deliver_mail();
 }
 
 /// The client has said its last word, and there is no answer to wait for: its last message is half a one, or
 /// the server waits for more.
 bool pooled_server::nothing_will_come() const {
-  if (doing_ == doing::wait || !pending_.empty()) return false;
+  if (doing_ == doing::wait || doing_ == doing::ask_hub || !pending_.empty()) return false;
   return link_at_rest_or_none() || passing_ > 0 || !gathered_.empty() || queue_.batch_open() ||
          queue_.waits_for_copy_data();
 }

@@ -65,6 +65,14 @@ std::string refusal_statement(const char* reason) {
          std::string(reason) + ")'', HINT = ''Use a route with pooling: session, or onUnsafe: pin.''; END'";
 }
 
+/// Quotes and backslashes are left out of the message: what they mean is a setting of the session's.
+std::string failing_statement(const error& why) {
+  std::string message = why.message;
+  std::erase_if(message, [](char each) { return each == '\'' || each == '\\'; });
+  return "DO 'BEGIN RAISE EXCEPTION USING ERRCODE = ''" + std::string(why.code.view()) + "'', MESSAGE = ''" +
+         message + "''; END'";
+}
+
 error violation(const char* what) {
   return {.source = error_source::client, .code = sqlstates::protocol_violation, .message = what};
 }
@@ -215,8 +223,10 @@ bool pooled_server::take_whole(chunk_editor& out, byte_span message, std::size_t
 
 void pooled_server::note(const sql::effects& of, std::string_view text) {
   traces_.note_kind(of);
-  if (of.clean()) [[likely]]
+  if (of.clean() || is_for_hub(of)) [[likely]]
     return;
+  if (of.has(sql::effect::unlisten) || of.has(sql::effect::discard_all))
+    unlisten(of.unlisten_name.empty() ? pool::listen_hub::every_channel : of.unlisten_name);
   if (traces_.note(of, text)) withhold();
   watch_tags_ = watch_tags_ || of.has(sql::effect::discard_all) || of.has(sql::effect::deallocate);
 }
@@ -238,7 +248,8 @@ bool pooled_server::deallocates_own(const sql::effects& of) const {
 }
 
 bool pooled_server::refuses(const sql::effects& of) const {
-  return setup_.on_unsafe == config::unsafe_policy::refuse && session_traces::unsafe_reason(of) != nullptr;
+  return setup_.on_unsafe == config::unsafe_policy::refuse && session_traces::unsafe_reason(of) != nullptr &&
+         !is_for_hub(of);
 }
 
 bool pooled_server::take_query(chunk_editor& out, byte_span message, std::size_t in_chunk) {
@@ -261,6 +272,7 @@ bool pooled_server::take_unclean_query(chunk_editor& out, byte_span message, std
     out.replace(in_chunk, {});
     return true;
   }
+  if (is_for_hub(of) && queue_.at_rest()) return take_for_hub(out, in_chunk, of);
   if (!ready_for_work() || must_forget_sequences(of)) return false;
   if (refuses(of)) {
     std::vector<std::byte> instead;
@@ -278,6 +290,14 @@ bool pooled_server::take_unclean_query(chunk_editor& out, byte_span message, std
     return true;
   }
   pass_query(out, message, in_chunk);
+  return true;
+}
+
+bool pooled_server::take_for_hub(chunk_editor& out, std::size_t in_chunk, const sql::effects& of) {
+  std::optional<error> refused;
+  if (!ask_hub(of, refused)) return false;
+  answer_for_hub(of, refused);
+  out.replace(in_chunk, {});
   return true;
 }
 
@@ -465,12 +485,42 @@ const pool::statement* pooled_server::use_statement(chunk_editor& out, std::stri
   return which.get();
 }
 
+/// Of the client's statement of that name; null: there is none, or it is too large to be kept.
+const sql::effects* pooled_server::effects_bound(std::string_view name) {
+  std::string_view text = std::string_view(unnamed_).substr(0, unnamed_.find('\0'));
+  if (!name.empty()) {
+    if (statements_ == nullptr || statements_->find(name) == nullptr) return nullptr;
+    text = statements_->find(name)->text();
+  }
+  return text.empty() ? nullptr : &owner_->effects().look(text, rules_);
+}
+
+/// What runs in the place of a LISTEN that the hub has taken, or has not: something that does nothing, or
+/// fails.
+const pool::statement* pooled_server::instead_of(chunk_editor& out, const std::optional<error>& refused) {
+  std::string content(nothing_to_do);
+  if (refused) content = failing_statement(*refused) + std::string(3, '\0');
+  const auto which = setup_.statements->find_or_add(as_bytes(content));
+  if (!link_->prepared.use(which->id, 0)) prepare(out, *which, false);
+  listening_used_ = which;
+  return which.get();
+}
+
 bool pooled_server::take_bind(chunk_editor& out, byte_span message, std::size_t in_chunk) {
   byte_span body = message.subspan(header_bytes);
   const auto portal = take_text(body);
   const auto name = portal ? take_text(body) : std::nullopt;
   if (!ready_for_work()) return false;
-  const auto* which = name && !queue_.skipping() ? use_statement(out, *name) : nullptr;
+  const bool looked_up = name && !queue_.skipping();
+  const auto* effects = looked_up ? effects_bound(*name) : nullptr;
+  const pool::statement* which = nullptr;
+  if (effects != nullptr && is_for_hub(*effects)) [[unlikely]] {
+    std::optional<error> refused;
+    if (!ask_hub(*effects, refused)) return false;
+    which = instead_of(out, refused);
+  } else if (looked_up) {
+    which = use_statement(out, *name);
+  }
   if (which == nullptr) {
     pass(out, message, in_chunk);
   } else {

@@ -43,6 +43,7 @@ pooled_server::~pooled_server() {
 void pooled_server::resume_receiving() {
   receiving_ = true;
   if (link_ != nullptr) link_->stream->resume_receiving();
+  deliver_mail();
 }
 
 void pooled_server::pause_receiving() {
@@ -87,6 +88,7 @@ void pooled_server::close() {
   failing_.cancel();
   pending_.clear();
   if (claim::waits()) shelf_.give_up(*this);
+  stop_listening();
   if (link_ != nullptr) dispose_of_link();
 }
 

@@ -18,6 +18,7 @@
 #include "session/cancel_registry.h"
 #include "session/chunk_editor.h"
 #include "session/client_statements.h"
+#include "session/listening.h"
 #include "session/session_traces.h"
 #include "session/side_errand.h"
 #include "sql/effects_cache.h"
@@ -51,7 +52,8 @@ struct pooled_setup {
 
 class pooled_server final : public runtime::byte_stream,
                             private runtime::stream_handler,
-                            private pool::claim {
+                            private pool::claim,
+                            private pool::channel_listener {
  public:
   explicit pooled_server(pooled_setup setup);
   ~pooled_server() override;
@@ -88,7 +90,7 @@ class pooled_server final : public runtime::byte_stream,
 
  private:
   static constexpr std::size_t header_bytes = 5;
-  enum class doing : std::uint8_t { flow, wait, errand, rest };
+  enum class doing : std::uint8_t { flow, wait, errand, rest, ask_hub };
   struct rename_at {
     std::size_t before_name;
     std::size_t name_size;
@@ -119,6 +121,8 @@ class pooled_server final : public runtime::byte_stream,
   void send_close(chunk_editor& out, std::string_view name);
   void prepare(chunk_editor& out, const pool::statement& which, bool for_client);
   const pool::statement* use_statement(chunk_editor& out, std::string_view name);
+  const sql::effects* effects_bound(std::string_view name);
+  const pool::statement* instead_of(chunk_editor& out, const std::optional<error>& refused);
   void begin_unnamed(std::string_view content);
   void end_unnamed();
   void restore_unnamed(chunk_editor& out);
@@ -130,6 +134,7 @@ class pooled_server final : public runtime::byte_stream,
   bool deallocates_own(const sql::effects& of) const;
   std::string execute_own(chunk_editor& out, const sql::effects& of, std::string_view text);
   bool refuses(const sql::effects& of) const;
+  bool take_for_hub(chunk_editor& out, std::size_t in_chunk, const sql::effects& of);
   void refuse_parse(chunk_editor& out, std::size_t in_chunk, const char* reason);
   bool ready_for_work();
   void adopt(std::unique_ptr<pool::link> made);
@@ -156,6 +161,17 @@ class pooled_server final : public runtime::byte_stream,
   void look_at_rest();
   bool nothing_will_come() const;
   void transaction_over();
+
+  // LISTEN.
+  bool is_for_hub(const sql::effects& of) const;
+  bool ask_hub(const sql::effects& of, std::optional<error>& refused);
+  void unlisten(const std::string& channel);
+  void answer_for_hub(const sql::effects& of, const std::optional<error>& refused);
+  void stop_listening();
+  void deliver_mail();
+  void subscribed(std::uint64_t ticket, const std::optional<error>& refused) override;
+  void heard(byte_span message) override;
+  void may_have_missed() override;
 
   // The connection.
   void granted(std::unique_ptr<pool::link> made) override;
@@ -234,6 +250,8 @@ class pooled_server final : public runtime::byte_stream,
   };
   std::vector<preparing> preparing_;
   std::unique_ptr<side_errand> errand_;
+  std::unique_ptr<listening> listening_;                   ///< null: it never did
+  std::shared_ptr<const pool::statement> listening_used_;  ///< what ran in the place of a LISTEN
 };
 
 }  // namespace trunkline::session

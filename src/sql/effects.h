@@ -78,6 +78,8 @@ struct effects {
   std::vector<std::string> settings;
   std::string execute_name;     ///< empty: no EXECUTE, or of several names
   std::string deallocate_name;  ///< empty: no DEALLOCATE, DEALLOCATE ALL, or of several names
+  std::string listen_name;      ///< empty: no LISTEN, or to several channels
+  std::string unlisten_name;    ///< "*": all; empty: no UNLISTEN, or of several channels
 
   bool has(effect each) const { return (bits & static_cast<std::uint32_t>(each)) != 0; }
   void add(effect each) { bits |= static_cast<std::uint32_t>(each); }

@@ -305,6 +305,12 @@ TEST(Effects, NamesOfPreparedStatements) {
   EXPECT_EQ(find_effects("execute P; execute p").execute_name, "p");
   EXPECT_EQ(find_effects("execute p; execute q").execute_name, "");
   EXPECT_EQ(find_effects("execute p; execute q; execute q").execute_name, "");
+  EXPECT_EQ(find_effects("listen Chan").listen_name, "chan");
+  EXPECT_EQ(find_effects("listen \"Cha\"\"n\"").listen_name, "Cha\"n");
+  EXPECT_EQ(find_effects("listen a; listen b").listen_name, "");
+  EXPECT_EQ(find_effects("unlisten a").unlisten_name, "a");
+  EXPECT_EQ(find_effects("select 1; unlisten *; reset all").unlisten_name, "*");
+  EXPECT_EQ(find_effects("unlisten *; unlisten a").unlisten_name, "");
   EXPECT_EQ(find_effects("deallocate p").deallocate_name, "p");
   EXPECT_EQ(find_effects("deallocate p; deallocate all").deallocate_name, "");
   EXPECT_EQ(find_effects("deallocate all; deallocate p").deallocate_name, "");

@@ -103,8 +103,8 @@ class walk {
   void discard(std::size_t node);
   void declare(std::size_t node);
   void close(std::size_t) { out_.add(effect::close_cursor); }
-  void listen(std::size_t) { out_.add({effect::listen, effect::inspect}); }
-  void unlisten(std::size_t) { out_.add({effect::unlisten, effect::inspect}); }
+  void listen(std::size_t node);
+  void unlisten(std::size_t node);
   void load(std::size_t) { out_.add({effect::load, effect::inspect}); }
   void unknown(std::size_t) { out_.add(effect::inspect); }
 
@@ -317,6 +317,15 @@ void walk::execute(std::size_t node) {
 
 void walk::deallocate(std::size_t node) {
   name_once(effect::deallocate, out_.deallocate_name, plain_text(tree_.value(node, "name")));
+}
+
+void walk::listen(std::size_t node) {
+  name_once(effect::listen, out_.listen_name, plain_text(tree_.value(node, "conditionname")));
+}
+
+void walk::unlisten(std::size_t node) {
+  const std::string name = plain_text(tree_.value(node, "conditionname"));
+  name_once(effect::unlisten, out_.unlisten_name, name.empty() ? "*" : name);
 }
 
 void walk::discard(std::size_t node) {

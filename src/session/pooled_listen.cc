@@ -1,0 +1,135 @@
+// LISTEN and UNLISTEN of a session that has no server connection of its own: the pool's hub listens for it,
+// and what is said comes in between two exchanges.
+#include <utility>
+
+#include "base/limits.h"
+#include "protocol/answer_messages.h"
+#include "protocol/message_writer.h"
+#include "session/pooled_server.h"
+
+namespace trunkline::session {
+
+using telemetry::cause;
+
+namespace {
+
+constexpr std::uint32_t only(sql::effect which) {
+  return static_cast<std::uint32_t>(which) | static_cast<std::uint32_t>(sql::effect::inspect);
+}
+
+void append_warning(std::vector<std::byte>& out, std::string_view message) {
+  protocol::message_writer notice(out, 'N');
+  for (const auto& [field, value] :
+       {std::pair<char, std::string_view>{'S', "WARNING"}, {'V', "WARNING"}, {'C', "01000"}, {'M', message}})
+    notice.u8(static_cast<std::uint8_t>(field)).text(value);
+  notice.u8(0);
+}
+
+}  // namespace
+
+/// Alone and outside a transaction; in the encoding that the hub hears in. What it cannot take the server
+/// does, and the session stays on its connection.
+bool pooled_server::is_for_hub(const sql::effects& of) const {
+  if (setup_.mode != config::pooling_mode::transaction || of.statements != 1 || status_ != 'I') return false;
+  const bool listens = of.bits == only(sql::effect::listen) && !of.listen_name.empty();
+  const bool unlistens = of.bits == only(sql::effect::unlisten) && !of.unlisten_name.empty();
+  return (listens || unlistens) && traces_.pinned() == nullptr &&
+         settings_.find("client_encoding") == nullptr;
+}
+
+/// False: the answer is on its way, and the message is to be looked at again. `refused`: where it is no.
+bool pooled_server::ask_hub(const sql::effects& of, std::optional<error>& refused) {
+  if (of.has(sql::effect::unlisten)) {
+    unlisten(of.unlisten_name);
+    return true;
+  }
+  if (listening_ == nullptr) {
+    listening_ = std::make_unique<listening>();
+    listening_->box =
+        std::make_shared<pool::listener_box>(loop(), static_cast<pool::channel_listener&>(*this));
+  }
+  if (listening_->hears(of.listen_name)) return true;
+  if (listening_->awaited == of.listen_name && listening_->refused) {
+    refused = std::exchange(listening_->refused, std::nullopt);
+    listening_->awaited.clear();
+    return true;
+  }
+  listening_->awaited = of.listen_name;
+  listening_->refused.reset();
+  doing_ = doing::ask_hub;
+  setup_.pool->listening().subscribe(of.listen_name, listening_->box, ++listening_->ticket);
+  return false;
+}
+
+void pooled_server::unlisten(const std::string& channel) {
+  if (listening_ == nullptr) return;
+  const bool all = channel == pool::listen_hub::every_channel;
+  std::erase_if(listening_->channels, [&](const std::string& each) { return all || each == channel; });
+  setup_.pool->listening().unsubscribe(channel, listening_->box);
+}
+
+/// The whole answer to a simple query, without a server.
+void pooled_server::answer_for_hub(const sql::effects& of, const std::optional<error>& refused) {
+  std::vector<std::byte> answer;
+  if (refused) {
+    protocol::append_refusal(answer, *refused);
+  } else {
+    protocol::append_command_complete(answer, of.has(sql::effect::listen) ? "LISTEN" : "UNLISTEN");
+  }
+  protocol::message_writer(answer, 'Z').u8(static_cast<std::uint8_t>(status_));
+  edits_.put_in(queue_.newest(), answer);
+}
+
+void pooled_server::stop_listening() {
+  if (listening_ == nullptr) return;
+  listening_->box->shut();
+  setup_.pool->listening().unsubscribe(pool::listen_hub::every_channel, listening_->box);
+}
+
+// ---- from the hub ----
+
+void pooled_server::subscribed(std::uint64_t ticket, const std::optional<error>& refused) {
+  if (doing_ != doing::ask_hub || ticket != listening_->ticket) return;
+  if (refused) {
+    listening_->refused = refused;
+  } else {
+    listening_->channels.push_back(std::exchange(listening_->awaited, {}));
+  }
+  doing_ = doing::flow;
+  process_pending();
+  if (!closed_) look_at_rest();
+}
+
+void pooled_server::heard(byte_span message) {
+  auto& mail = listening_->mail;
+  mail.insert(mail.end(), message.begin(), message.end());
+  if (mail.size() > limits::notifications_waiting) {
+    return fail(cause::limit, {.source = error_source::client,
+                               .code = sqlstates::configuration_limit_exceeded,
+                               .message = "the client takes no notifications, and too many wait for it",
+                               .hint = "Read what the connection says, or UNLISTEN."});
+  }
+  deliver_mail();
+}
+
+void pooled_server::may_have_missed() {
+  append_warning(
+      listening_->mail,
+      "notifications may have been missed: the connection that listens was lost, and has been made "
+      "again");
+  deliver_mail();
+}
+
+/// Between two exchanges, and outside a transaction, as a server does it.
+void pooled_server::deliver_mail() {
+  if (listening_ == nullptr || listening_->mail.empty() || closed_ || !receiving_) return;
+  const bool between = doing_ != doing::errand && queue_.at_rest() && answer_left_ == 0 && answer_.empty() &&
+                       status_ == 'I' && !owes_ready_ && edits_.empty();
+  if (!between) return;
+  const auto mail = std::exchange(listening_->mail, {});
+  for (runtime::buffer& part : loop().buffers().copies(mail)) {
+    if (!closed_) handler_->on_received(std::move(part));
+  }
+}
+
+}  // namespace trunkline::session
