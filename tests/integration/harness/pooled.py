@@ -112,8 +112,12 @@ logfile = {self._folder / "pgbouncer.log"}
         wait_until(lambda: port_answers(self.port), 15, f"pgbouncer listens (see {self._folder})")
         return self
 
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
     def check_alive(self) -> None:
-        assert self._process.poll() is None, (self._folder / "stderr.log").read_text()[-2000:]
+        assert self.running, (self._folder / "stderr.log").read_text()[-2000:]
 
     def stop(self) -> None:
         if self._process is not None:
