@@ -61,6 +61,13 @@ class fake_observer final : public session::observer {
   }
   config::snapshot settings() override { return current; }
   std::vector<session::upstream_view> upstreams() override { return upstream_list; }
+  std::vector<session::pool_view> pools() override { return pool_list; }
+  std::vector<const telemetry::pool_metrics*> pool_counts() override {
+    std::vector<const telemetry::pool_metrics*> all;
+    for (const auto& each : pool_count_list)
+      all.push_back(each.get());
+    return all;
+  }
   session::audit_view audit() override { return audit_state; }
   std::vector<session::certificate_view> certificates() override { return certificate_list; }
   std::chrono::system_clock::time_point started() const override { return begun; }
@@ -77,6 +84,8 @@ class fake_observer final : public session::observer {
   std::vector<std::unique_ptr<telemetry::worker_metrics>> worker_list;
   config::snapshot current;
   std::vector<session::upstream_view> upstream_list;
+  std::vector<session::pool_view> pool_list;
+  std::vector<std::unique_ptr<telemetry::pool_metrics>> pool_count_list;
   session::audit_view audit_state;
   std::vector<session::certificate_view> certificate_list;
   std::chrono::system_clock::time_point begun = std::chrono::system_clock::now();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "admin/pool_metrics_page.h"
 #include "admin/process_facts.h"
 #include "base/seconds.h"
 #include "telemetry/route_exposition.h"
@@ -175,6 +176,7 @@ std::string metrics_page(session::observer& seen, const metrics_moment& at,
   telemetry::write_routes(out, seen.routes());
   write_cancels(out, seen);
   write_upstreams(out, seen.upstreams());
+  write_pools(out, seen);
   write_audit(out, seen.audit());
   write_workers(out, seen, at);
   const auto settings = seen.settings();

@@ -74,6 +74,8 @@ inline constexpr std::chrono::milliseconds pool_retry_most = 2s;
 inline constexpr std::chrono::milliseconds pool_care = 100ms;
 /// Different start-up settings of clients whose greeting is remembered, for each pool.
 inline constexpr std::size_t pool_welcomes = 256;
+/// Pools that the metrics name, the oldest first.
+inline constexpr std::size_t pool_series = 100;
 /// Statements that one server connection has prepared; the one unused for longest is closed.
 inline constexpr std::size_t prepared_per_link = 500;
 /// Named statements of one client: how many, and of what size in all. More ends it with 53400.

@@ -247,7 +247,7 @@ pools_by_name pools_of(const session::sessions_view& all) {
 /// PgBouncer's columns from `cl_active` to `load_balance_hosts`.
 void add_pool(row& made, const session::pool_view& of) {
   made.small(of.cl_active).small(of.cl_waiting).number(0).number(0);
-  made.small(of.sv_active).number(0).number(0).small(of.sv_idle).small(of.sv_used).small(of.sv_tested);
+  made.small(of.sv_active).number(0).number(0).small(of.sv_idle).number(0).small(of.sv_tested);
   made.small(of.sv_login).small(of.maxwait_us / 1'000'000).small(of.maxwait_us % 1'000'000);
   made.text(of.pool_mode).null();
 }

@@ -68,6 +68,7 @@ class gateway {
   session::audit_view audit_state() const;
   /// The servers of all upstreams, and what may be done with them.
   pool::watch_room& servers() { return servers_; }
+  pool::link_pools& pools() { return *pools_; }
   session::database_gate& databases() { return services_->databases; }
   /// PAUSE and RESUME of all upstreams, without waiting.
   void pause_all();

@@ -86,6 +86,17 @@ std::vector<session::upstream_view> gateway_observer::upstreams() {
   return all;
 }
 
+std::vector<session::pool_view> gateway_observer::pools() {
+  std::vector<session::pool_view> all;
+  for (const auto& each : gateway_.pools().all())
+    all.push_back(session::view_of(*each));
+  return all;
+}
+
+std::vector<const telemetry::pool_metrics*> gateway_observer::pool_counts() {
+  return gateway_.pools().counts();
+}
+
 bool gateway_observer::disabled(const std::string& database) {
   return !gateway_.databases().lets_in(database);
 }

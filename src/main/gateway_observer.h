@@ -17,6 +17,8 @@ class gateway_observer final : public session::observer {
   std::vector<const telemetry::worker_metrics*> workers() override;
   config::snapshot settings() override;
   std::vector<session::upstream_view> upstreams() override;
+  std::vector<session::pool_view> pools() override;
+  std::vector<const telemetry::pool_metrics*> pool_counts() override;
   bool disabled(const std::string& database) override;
   session::audit_view audit() override;
   std::vector<session::certificate_view> certificates() override;

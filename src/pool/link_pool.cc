@@ -7,7 +7,9 @@
 
 namespace trunkline::pool {
 
-link_pool::link_pool(pool_identity who, const std::vector<runtime::loop*>& workers) : who_(std::move(who)) {
+link_pool::link_pool(pool_identity who, pool_origin origin, pool_group& group,
+                     const std::vector<runtime::loop*>& workers)
+    : who_(std::move(who)), origin_(std::move(origin)), group_(group) {
   for (unsigned i = 0; i < workers.size(); ++i)
     shelves_.push_back(std::make_unique<link_shelf>(*this, *workers[i], i));
   listening_ = std::make_unique<listen_hub>(*this, *workers.front());
@@ -110,6 +112,8 @@ pool_figures link_pool::figures() const {
   for (const auto& each : shelves_) {
     seen.idle += each->idle();
     seen.opening += each->opening();
+    seen.resetting += each->resetting();
+    seen.clients += each->clients();
     seen.waiting += each->waiting();
     seen.waits += each->waits();
     seen.waited_us += each->waited_us();
@@ -122,12 +126,29 @@ pool_figures link_pool::figures() const {
   return seen;
 }
 
-std::shared_ptr<link_pool> link_pools::find_or_make(const pool_identity& who) {
+std::shared_ptr<link_pool> link_pools::find_or_make(const pool_identity& who, const pool_origin& origin) {
   std::lock_guard lock(mutex_);
   for (const auto& each : pools_)
     if (each->who() == who) return each;
-  pools_.push_back(std::make_shared<link_pool>(who, workers_));
+  pools_.push_back(std::make_shared<link_pool>(who, origin, group_of(who.upstream), workers_));
   return pools_.back();
+}
+
+/// Precondition: the mutex is held.
+pool_group& link_pools::group_of(const std::string& upstream) {
+  for (const auto& each : groups_)
+    if (each->upstream() == upstream) return *each;
+  groups_.push_back(std::make_unique<pool_group>(upstream, workers_.size()));
+  return *groups_.back();
+}
+
+std::vector<const telemetry::pool_metrics*> link_pools::counts() const {
+  std::vector<const telemetry::pool_metrics*> all;
+  std::lock_guard lock(mutex_);
+  for (const auto& each : groups_)
+    for (unsigned i = 0; i < each->workers(); ++i)
+      all.push_back(&each->counts(i));
+  return all;
 }
 
 std::vector<std::shared_ptr<link_pool>> link_pools::all() const {

@@ -17,6 +17,7 @@
 #include "pool/link_source.h"
 #include "pool/listen_hub.h"
 #include "pool/parameter_list.h"
+#include "pool/pool_group.h"
 #include "pool/setting_map.h"
 
 namespace trunkline::pool {
@@ -31,6 +32,12 @@ struct pool_identity {
   bool operator==(const pool_identity&) const = default;
 };
 
+/// By whom a pool was made, for those who look at it.
+struct pool_origin {
+  std::string route;
+  std::string database;  ///< as the client asked for it
+};
+
 /// What a client is told at its login, and what its session's settings are then.
 struct welcome {
   parameter_list parameters;
@@ -43,19 +50,29 @@ struct pool_figures {
   std::size_t open = 0;  ///< there are, or are being opened
   std::size_t idle = 0;
   std::size_t opening = 0;
-  std::size_t waiting = 0;  ///< clients that wait for one
+  std::size_t resetting = 0;  ///< the last client's traces are being removed
+  std::size_t clients = 0;
+  std::size_t waiting = 0;  ///< of them, for a connection
   std::uint64_t waits = 0;  ///< that ever did, and how long in all
   std::uint64_t waited_us = 0;
   std::uint64_t longest_wait_us = 0;  ///< of those who wait now
+  /// Clients have them. Counted while they come and go: what is between two states may be missing.
+  std::size_t active() const {
+    const std::size_t others = idle + opening + resetting;
+    return open > others ? open - others : 0;
+  }
 };
 
 class link_pool : public std::enable_shared_from_this<link_pool> {
  public:
-  link_pool(pool_identity who, const std::vector<runtime::loop*>& workers);
+  link_pool(pool_identity who, pool_origin origin, pool_group& group,
+            const std::vector<runtime::loop*>& workers);
   link_pool(const link_pool&) = delete;
   link_pool& operator=(const link_pool&) = delete;
 
   const pool_identity& who() const { return who_; }
+  const pool_origin& origin() const { return origin_; }
+  pool_group& group() { return group_; }
   /// Only on the thread of that worker.
   link_shelf& shelf(unsigned worker) { return *shelves_[worker]; }
   std::size_t shelves() const { return shelves_.size(); }
@@ -96,6 +113,8 @@ class link_pool : public std::enable_shared_from_this<link_pool> {
 
  private:
   const pool_identity who_;
+  const pool_origin origin_;
+  pool_group& group_;
   std::atomic<std::size_t> size_{1};
   std::atomic<std::size_t> open_{0};
   std::atomic<std::uint64_t> epoch_{0};
@@ -112,8 +131,12 @@ class link_pools {
  public:
   explicit link_pools(std::vector<runtime::loop*> workers) : workers_(std::move(workers)) {}
 
-  std::shared_ptr<link_pool> find_or_make(const pool_identity& who);
+  /// `origin`: who asks, should it be the first.
+  std::shared_ptr<link_pool> find_or_make(const pool_identity& who, const pool_origin& origin);
+  /// The oldest first.
   std::vector<std::shared_ptr<link_pool>> all() const;
+  /// Of all upstreams and workers; they stay.
+  std::vector<const telemetry::pool_metrics*> counts() const;
   /// On the worker's thread, or when it has ended: its shelves close what they have.
   void close_shelves(unsigned worker);
   /// On the worker's thread: idle connections to that server close, if `which` says so.
@@ -122,9 +145,12 @@ class link_pools {
   statement_book& statements() { return statements_; }
 
  private:
+  pool_group& group_of(const std::string& upstream);
+
   const std::vector<runtime::loop*> workers_;
   statement_book statements_;
   mutable std::mutex mutex_;
+  std::vector<std::unique_ptr<pool_group>> groups_;
   std::vector<std::shared_ptr<link_pool>> pools_;
 };
 

@@ -50,6 +50,8 @@ void link_shelf::close() {
   pool_.leave(openings_.size() + resets_.size());
   openings_.clear();
   resets_.clear();
+  opening_count_.store(0, std::memory_order_relaxed);
+  resetting_count_.store(0, std::memory_order_relaxed);
   refuse_all({.why = {.code = sqlstates::cannot_connect_now, .message = "the gateway is shutting down"}});
 }
 
@@ -110,8 +112,6 @@ void link_shelf::arrived(std::unique_ptr<link> from_elsewhere) {
 
 void link_shelf::grant(std::unique_ptr<link> made) {
   claim& next = *first_;
-  const auto waited = std::chrono::duration_cast<std::chrono::microseconds>(loop_.now() - next.since_);
-  waited_us_.fetch_add(static_cast<std::uint64_t>(waited.count()), std::memory_order_relaxed);
   part(next);
   ++made->sessions;
   next.granted(std::move(made));
@@ -164,6 +164,7 @@ void link_shelf::recycle(std::unique_ptr<link> used, bool in_transaction, std::s
     auto link = which.take();
     self->loop_.dispose(std::move(*at));
     all.erase(at);
+    self->resetting_count_.store(all.size(), std::memory_order_relaxed);
     if (!clean) return self->discard(std::move(link));
     self->give_back(std::move(link));
   };
@@ -176,6 +177,7 @@ void link_shelf::recycle(std::unique_ptr<link> used, bool in_transaction, std::s
     }
   }
   resets_.push_back(std::make_unique<link_reset>(loop_, std::move(used), done, this));
+  resetting_count_.store(resets_.size(), std::memory_order_relaxed);
   resets_.back()->start(in_transaction, statements);
 }
 
@@ -248,6 +250,11 @@ void link_shelf::join(claim& who) {
 }
 
 void link_shelf::part(claim& who) {
+  const auto waited = loop_.now() - who.since_;
+  pool_.group().counts(worker_).wait_seconds.record(waited);
+  waited_us_.fetch_add(
+      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(waited).count()),
+      std::memory_order_relaxed);
   const bool was_first = first_ == &who;
   (who.previous_ == nullptr ? first_ : who.previous_->next_) = who.next_;
   (who.next_ == nullptr ? last_ : who.next_->previous_) = who.previous_;

@@ -49,6 +49,9 @@ class link_shelf final {
   link_shelf& operator=(const link_shelf&) = delete;
   ~link_shelf();
 
+  /// Whoever may take connections here, from its login to its end.
+  void client_came() { clients_.fetch_add(1, std::memory_order_relaxed); }
+  void client_left() { clients_.fetch_sub(1, std::memory_order_relaxed); }
   /// An idle connection, or null: the claim waits, and hears.
   std::unique_ptr<link> take(claim& who);
   void give_up(claim& who);
@@ -73,6 +76,8 @@ class link_shelf final {
   std::size_t idle() const { return idle_count_.load(); }
   std::size_t waiting() const { return waiting_count_.load(std::memory_order_relaxed); }
   std::size_t opening() const { return opening_count_.load(std::memory_order_relaxed); }
+  std::size_t resetting() const { return resetting_count_.load(std::memory_order_relaxed); }
+  std::size_t clients() const { return clients_.load(std::memory_order_relaxed); }
   /// When the first of those who wait came; nothing: none waits.
   std::optional<runtime::time_point> first_since() const;
   std::uint64_t waits() const { return waits_.load(std::memory_order_relaxed); }
@@ -116,6 +121,8 @@ class link_shelf final {
   std::atomic<std::size_t> idle_count_{0};
   std::atomic<std::size_t> waiting_count_{0};
   std::atomic<std::size_t> opening_count_{0};
+  std::atomic<std::size_t> resetting_count_{0};
+  std::atomic<std::size_t> clients_{0};
   std::atomic<std::int64_t> first_since_ns_{0};  ///< 0: none waits
   std::atomic<std::uint64_t> waits_{0};
   std::atomic<std::uint64_t> waited_us_{0};

@@ -23,6 +23,7 @@ struct link_source {
   std::shared_ptr<cluster> of;
   std::string zone;
   config::route_target target = config::route_target::primary;
+  config::pooling_mode mode = config::pooling_mode::transaction;  ///< of the route that asked last
   loop_guard* guard = nullptr;
   runtime::work_pool* work = nullptr;
   auth::key_cache* keys = nullptr;

@@ -12,16 +12,19 @@
 
 #include "config/settings.h"
 #include "telemetry/flight_recorder.h"
+#include "telemetry/pool_metrics.h"
 #include "telemetry/route_metrics.h"
 
 namespace trunkline::pool {
 class cluster;
-}
+class link_pool;
+}  // namespace trunkline::pool
 
 namespace trunkline::session {
 
 struct session_facts;
 struct upstream_view;
+struct pool_view;
 
 /// One session as it is now.
 struct session_view {
@@ -56,6 +59,8 @@ struct session_view {
 session_view view_of(const session_facts& facts, std::chrono::steady_clock::time_point now);
 /// What a cluster is now.
 upstream_view view_of(const pool::cluster& of, std::chrono::steady_clock::time_point now);
+/// What a pool is now.
+pool_view view_of(const pool::link_pool& of);
 /// As pg_stat_activity calls it; `idle`: nothing outstanding.
 const char* state_name(char transaction_status, bool idle);
 
@@ -121,19 +126,29 @@ struct certificate_view {
   std::chrono::system_clock::time_point expires;
 };
 
-/// One pool of shared server connections, as SHOW POOLS shows it. Times in microseconds.
+/// One pool of shared server connections; names as SHOW POOLS has them. Times in microseconds.
 struct pool_view {
-  std::string database = {};  ///< as clients ask for it
-  std::string user = {};
+  std::string upstream = {};
+  std::string target = {};    ///< primary | replica | preferReplica | any
+  std::string route = {};     ///< of the client that it was made for
+  std::string database = {};  ///< as that client asked for it
+  std::string user = {};      ///< at the server
   std::uint64_t cl_active = 0;
   std::uint64_t cl_waiting = 0;
   std::uint64_t sv_active = 0;
   std::uint64_t sv_idle = 0;
-  std::uint64_t sv_used = 0;
-  std::uint64_t sv_tested = 0;
+  std::uint64_t sv_tested = 0;  ///< the last client's traces are being removed
   std::uint64_t sv_login = 0;
   std::uint64_t maxwait_us = 0;
   std::string pool_mode = {};  ///< session | transaction
+  std::uint64_t size = 0;      ///< at most so many server connections
+  std::uint64_t min_idle = 0;
+  std::uint64_t waits = 0;  ///< of clients that found no connection at once, and how long in all
+  std::uint64_t waited_us = 0;
+
+  /// Another one's clients and connections, too.
+  void add(const pool_view& other);
+  std::uint64_t servers() const { return sv_active + sv_idle + sv_tested + sv_login; }
 };
 
 class observer {
@@ -150,6 +165,8 @@ class observer {
   virtual std::vector<upstream_view> upstreams() = 0;
   /// Pools of shared server connections, where there are any. They win over what sessions alone tell.
   virtual std::vector<pool_view> pools() { return {}; }
+  /// Live objects, for reading: of each upstream with pools and each worker; they stay.
+  virtual std::vector<const telemetry::pool_metrics*> pool_counts() { return {}; }
   /// DISABLE: no new sessions of that database.
   virtual bool disabled(const std::string& /*database*/) { return false; }
   virtual audit_view audit() = 0;

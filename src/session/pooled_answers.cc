@@ -256,7 +256,7 @@ void pooled_server::transaction_over() {
   restores_now_ = false;
   traces_.transaction_over();
   unnamed_noted_ = false;
-  if (unnamed_pins_) return;  // what the gateway would ask ends it
+  if (unnamed_pins_) return note_pin();  // what the gateway would ask ends it
   if (traces_.must_inspect()) {
     watch_tags_ = watches_always();
     return begin_inspection();
@@ -267,7 +267,16 @@ void pooled_server::transaction_over() {
     tell_ready();
     if (closed_) return;
   }
+  note_pin();
   if (cancels_ == 0 && carries()) release();
+}
+
+void pooled_server::note_pin() {
+  const char* const now = setup_.mode == config::pooling_mode::transaction ? pinned() : nullptr;
+  if (now == told_pin_) return;
+  if (told_pin_ == nullptr) pinned_since_ = loop().now();
+  owner_->pin_changed(told_pin_, now);
+  told_pin_ = now;
 }
 
 }  // namespace trunkline::session

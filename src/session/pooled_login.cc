@@ -44,6 +44,7 @@ void refresh_source(login_context& context, pool::link_pool& pool, pool::server_
   made->of = context.facts->setup->clusters[context.facts->route->upstream_index];
   made->zone = context.settings().zone;
   made->target = context.facts->target;
+  made->mode = context.facts->route->pooling;
   made->guard = &context.shared->loops;
   made->work = &context.shared->work;
   made->keys = &context.shared->keys;
@@ -205,7 +206,9 @@ runtime::task<step<cancel_registry::ticket>> pooled_login(login_context* context
 
   pool::server_secret secret = secret_for_server(*context, std::move(*proved));
   context->facts->server_user = secret.user;
-  auto pool = context->shared->pools->find_or_make(identity_of(*context, secret.user));
+  auto pool = context->shared->pools->find_or_make(
+      identity_of(*context, secret.user),
+      {.route = context->facts->route->name, .database = std::string(context->startup.database)});
   refresh_source(*context, *pool, std::move(secret));
   context->pool_shelf = &pool->shelf(context->facts->worker);
 

@@ -32,6 +32,7 @@ pooled_server::pooled_server(pooled_setup setup)
           this),
       settings_(setup_.settings) {
   watch_tags_ = watches_always();
+  shelf_.client_came();
 }
 
 pooled_server::~pooled_server() {
@@ -83,12 +84,14 @@ int pooled_server::native_handle() const {
 void pooled_server::close() {
   if (closed_) return;
   closed_ = true;
+  shelf_.client_left();
   fin_.cancel();
   due_.cancel();
   failing_.cancel();
   pending_.clear();
   if (claim::waits()) shelf_.give_up(*this);
   stop_listening();
+  if (told_pin_ != nullptr) owner_->pin_changed(std::exchange(told_pin_, nullptr), nullptr);
   if (link_ != nullptr) dispose_of_link();
 }
 

@@ -34,6 +34,8 @@ class pooled_owner {
   virtual void lease_waited() = 0;
   /// There is none, or it cannot be made the session's: the session ends.
   virtual void pool_failed(telemetry::cause what, error why) = 0;
+  /// Why it keeps its connection between two transactions has changed; null: it does not.
+  virtual void pin_changed(const char* before, const char* now) = 0;
   /// It ends while a statement runs.
   virtual void abandoned(std::shared_ptr<cancel_target> target) = 0;
   /// Of its worker.
@@ -77,8 +79,14 @@ class pooled_server final : public runtime::byte_stream,
   /// The connection that it has now; null: none.
   const pool::link* link() const { return link_.get(); }
   /// Why it keeps its connection between two transactions; null: it does not.
-  const char* pinned() const { return unnamed_pins_ ? "large unnamed statement" : traces_.pinned(); }
+  const char* pinned() const { return unnamed_pins_ ? "unnamed_statement" : traces_.pinned(); }
+  /// Since when, as far as it was told.
+  runtime::time_point pinned_since() const { return pinned_since_; }
   bool waits() const { return claim::waits(); }
+  /// Where it waits.
+  runtime::time_point waits_since() const { return claim::since(); }
+  const pool::link_pool& pool() const { return *setup_.pool; }
+  config::pooling_mode mode() const { return setup_.mode; }
   /// Its connection's server is no longer what it was: it is given up as soon as it can be. False: the
   /// session cannot go on without it.
   bool leave();
@@ -161,6 +169,7 @@ class pooled_server final : public runtime::byte_stream,
   void look_at_rest();
   bool nothing_will_come() const;
   void transaction_over();
+  void note_pin();
 
   // LISTEN.
   bool is_for_hub(const sql::effects& of) const;
@@ -249,6 +258,8 @@ class pooled_server final : public runtime::byte_stream,
     std::uint64_t id;
   };
   std::vector<preparing> preparing_;
+  const char* told_pin_ = nullptr;  ///< as the owner knows it
+  runtime::time_point pinned_since_{};
   std::unique_ptr<side_errand> errand_;
   std::unique_ptr<listening> listening_;                   ///< null: it never did
   std::shared_ptr<const pool::statement> listening_used_;  ///< what ran in the place of a LISTEN

@@ -275,6 +275,12 @@ void session::lease_waited() {
   if (relay_ != nullptr) relay_->lease_waited();
 }
 
+void session::pin_changed(const char* before, const char* now) {
+  telemetry::route_metrics& counts = metrics();
+  if (before != nullptr) counts.unpins[telemetry::pin_reason_of(before)].add();
+  if (now != nullptr) counts.pins[telemetry::pin_reason_of(now)].add();
+}
+
 void session::pool_failed(telemetry::cause what, error why) {
   if (relay_ != nullptr) relay_->fail(what, std::move(why));
 }

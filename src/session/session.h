@@ -93,6 +93,7 @@ class session final : public relay_owner, public console_owner, private pooled_o
   void cancel_over() override;
   void lease_waited() override;
   void pool_failed(telemetry::cause what, error why) override;
+  void pin_changed(const char* before, const char* now) override;
   void abandoned(std::shared_ptr<cancel_target> target) override;
   sql::effects_cache& effects() override { return host_.effects(); }
   void relay_ended(telemetry::close_cause cause, std::vector<std::byte> last_word,

@@ -33,6 +33,12 @@ inline constexpr metric_family errors{"trunkline_errors_total", metric_kind::cou
 inline constexpr metric_family bytes{"trunkline_bytes_total", metric_kind::counter, "PostgreSQL's bytes, as seen from the gateway, without TLS."};
 inline constexpr metric_family client_think{"trunkline_client_think_seconds", metric_kind::histogram, "Time between two exchanges of a session outside a transaction: the client has nothing to ask."};
 inline constexpr metric_family idle_in_transaction{"trunkline_idle_in_transaction_seconds", metric_kind::histogram, "Time between two exchanges of a session inside a transaction: locks are held while the client thinks."};
+inline constexpr metric_family pinned_sessions{"trunkline_pinned_sessions", metric_kind::gauge, "Sessions with pooling: transaction that keep their server connection between transactions now, by what they have left on it."};
+inline constexpr metric_family pins{"trunkline_pins_total", metric_kind::counter, "Times that a session began to keep its server connection between transactions, by why."};
+inline constexpr metric_family pool_connections{"trunkline_pool_connections", metric_kind::gauge, "Server connections of a pool now, by what they do: active (a client has it), idle, opening, resetting (the last client's traces are removed)."};
+inline constexpr metric_family pool_size{"trunkline_pool_size", metric_kind::gauge, "Server connections that the pool may have."};
+inline constexpr metric_family pool_waiting_clients{"trunkline_pool_waiting_clients", metric_kind::gauge, "Clients that wait for a server connection of the pool now."};
+inline constexpr metric_family pool_wait_seconds{"trunkline_pool_wait_seconds", metric_kind::histogram, "Time that clients waited for a pooled server connection, of those who found none at once."};
 inline constexpr metric_family cancels{"trunkline_cancels_total", metric_kind::counter, "Cancel requests, by what became of them."};
 inline constexpr metric_family tcp_rtt{"trunkline_tcp_rtt_seconds", metric_kind::histogram, "Round-trip time of the network as the kernel measures it, by leg."};
 inline constexpr metric_family tcp_retransmits{"trunkline_tcp_retransmits_total", metric_kind::counter, "TCP segments that the gateway had to send again, by leg."};

@@ -99,6 +99,24 @@ class exposition {
     }
   }
 
+  /// Only the reasons that were seen.
+  void pins() {
+    for (const bool now : {true, false}) {
+      out_.family(now ? metric::pinned_sessions : metric::pins);
+      for (const auto& [name, of] : routes_) {
+        for (std::size_t i = 0; i < pin_reason_count; ++i) {
+          const auto ever = sum(of, [&](const route_metrics& one) -> const auto& { return one.pins[i]; });
+          if (ever == 0) continue;
+          std::uint64_t pinned = 0;
+          for (const route_metrics* each : of)
+            pinned += each->pinned_sessions(i);
+          out_.sample({{"route", name.first}, {"upstream", name.second}, {"reason", pin_reason_names[i]}},
+                      now ? pinned : ever);
+        }
+      }
+    }
+  }
+
   /// What comes in on one leg goes out on the other.
   void bytes() {
     out_.family(metric::bytes);
@@ -168,6 +186,7 @@ void write_routes(metrics_writer& to, std::span<const route_metrics* const> rout
   out.histogram(metric::client_think, [](one from) -> const auto& { return from.client_think; });
   out.histogram(metric::idle_in_transaction,
                 [](one from) -> const auto& { return from.idle_in_transaction; });
+  out.pins();
   out.histograms(metric::tcp_rtt, "leg", side_names,
                  [](one from, std::size_t i) -> const auto& { return from.tcp_rtt[i]; });
   out.counters(metric::tcp_retransmits, "leg", side_names,

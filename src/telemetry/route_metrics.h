@@ -13,6 +13,7 @@
 #include "telemetry/close_cause.h"
 #include "telemetry/exchange.h"
 #include "telemetry/histogram.h"
+#include "telemetry/pin_reasons.h"
 
 namespace trunkline::telemetry {
 
@@ -48,10 +49,19 @@ struct route_metrics {
   /// silence before that write.
   std::array<idle_death_histogram, side_count> idle_before_death;
 
+  /// Pooled sessions that began, or ceased, to keep their server connection, by `pin_reason_of`.
+  std::array<counter, pin_reason_count> pins;
+  std::array<counter, pin_reason_count> unpins;
+
   std::uint64_t open_sessions() const {
     const std::uint64_t over =
         sessions_over.value();  // first: what begins meanwhile must not make it negative
     const std::uint64_t begun = sessions_begun.value();
+    return begun > over ? begun - over : 0;
+  }
+  std::uint64_t pinned_sessions(std::size_t reason) const {
+    const std::uint64_t over = unpins[reason].value();  // first, for the same reason
+    const std::uint64_t begun = pins[reason].value();
     return begun > over ? begun - over : 0;
   }
 };

@@ -36,5 +36,18 @@ TEST(RouteMetrics, OpenSessionsAreNeverNegative) {
   EXPECT_EQ(made.open_sessions(), 2U);
 }
 
+TEST(RouteMetrics, PinsHaveAClosedListOfReasons) {
+  EXPECT_EQ(pin_reason_names[pin_reason_of("temporary")], "temporary");
+  EXPECT_EQ(pin_reason_names[pin_reason_of("what nobody thought of")], "other");
+  EXPECT_EQ(pin_reason_of("other"), pin_reason_count - 1);
+  const std::set<std::string_view> different(pin_reason_names.begin(), pin_reason_names.end());
+  EXPECT_EQ(different.size(), pin_reason_count);
+  route_metrics made;
+  made.unpins[1].add();
+  EXPECT_EQ(made.pinned_sessions(1), 0U);
+  made.pins[1].add(3);
+  EXPECT_EQ(made.pinned_sessions(1), 2U);
+}
+
 }  // namespace
 }  // namespace trunkline::telemetry
