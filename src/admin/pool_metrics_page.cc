@@ -88,6 +88,7 @@ void write_pools(metrics_writer& out, session::observer& seen) {
   write_connections(out, all);
   write(out, metric::pool_size, all, [](const pool_view& of) { return of.size; });
   write(out, metric::pool_waiting_clients, all, [](const pool_view& of) { return of.cl_waiting; });
+  write(out, metric::pool_notifications_missed, all, [](const pool_view& of) { return of.listen_missed; });
   write_waits(out, seen.pool_counts());
 }
 

@@ -237,7 +237,7 @@ result<std::string> gateway_commander::wait_close(const std::string& database) {
     const auto all = seen.sessions();
     const auto left = std::count_if(all.sessions.begin(), all.sessions.end(), [&](const auto& each) {
       const auto mark = marks.find(each.upstream);
-      return mark != marks.end() && each.started < mark->second;
+      return mark != marks.end() && each.started < mark->second && !each.outlives_server;
     });
     if (left == 0 && all.complete) return std::string();
     if (std::chrono::steady_clock::now() >= until)

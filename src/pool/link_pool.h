@@ -78,6 +78,7 @@ class link_pool : public std::enable_shared_from_this<link_pool> {
   std::size_t shelves() const { return shelves_.size(); }
   /// On the loop of the first worker.
   listen_hub& listening() { return *listening_; }
+  const listen_hub& listening() const { return *listening_; }
 
   /// The newest configuration, and the secret of whoever logged in last.
   void set_source(std::shared_ptr<const link_source> newest);

@@ -53,6 +53,7 @@ struct session_view {
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
   std::uint64_t exchanges = 0;
+  bool outlives_server = false;  ///< pooled, and on no connection that is to end
 };
 
 /// What the facts alone tell; a session that has a relay knows more. `now` is the loop's clock.
@@ -143,7 +144,8 @@ struct pool_view {
   std::string pool_mode = {};  ///< session | transaction
   std::uint64_t size = 0;      ///< at most so many server connections
   std::uint64_t min_idle = 0;
-  std::uint64_t waits = 0;  ///< of clients that found no connection at once, and how long in all
+  std::uint64_t listen_missed = 0;  ///< times that a client was told that it may have missed notifications
+  std::uint64_t waits = 0;          ///< of clients that found no connection at once, and how long in all
   std::uint64_t waited_us = 0;
 
   /// Another one's clients and connections, too.

@@ -21,6 +21,7 @@ pool_view view_of(const pool::link_pool& of) {
   seen.sv_login = now.opening;
   seen.maxwait_us = now.longest_wait_us;
   seen.size = now.size;
+  seen.listen_missed = of.listening().missed();
   seen.waits = now.waits;
   seen.waited_us = now.waited_us;
   if (const auto source = of.source()) {
@@ -31,9 +32,10 @@ pool_view view_of(const pool::link_pool& of) {
 }
 
 void pool_view::add(const pool_view& other) {
-  for (const auto field : {&pool_view::cl_active, &pool_view::cl_waiting, &pool_view::sv_active,
-                           &pool_view::sv_idle, &pool_view::sv_tested, &pool_view::sv_login, &pool_view::size,
-                           &pool_view::min_idle, &pool_view::waits, &pool_view::waited_us})
+  for (const auto field :
+       {&pool_view::cl_active, &pool_view::cl_waiting, &pool_view::sv_active, &pool_view::sv_idle,
+        &pool_view::sv_tested, &pool_view::sv_login, &pool_view::size, &pool_view::min_idle,
+        &pool_view::listen_missed, &pool_view::waits, &pool_view::waited_us})
     this->*field += other.*field;
   maxwait_us = std::max(maxwait_us, other.maxwait_us);
 }

@@ -44,7 +44,7 @@ pooled_server::~pooled_server() {
 void pooled_server::resume_receiving() {
   receiving_ = true;
   if (link_ != nullptr) link_->stream->resume_receiving();
-  deliver_mail();
+  if (listening_ != nullptr) due_.schedule();  // nothing is told within the call
 }
 
 void pooled_server::pause_receiving() {

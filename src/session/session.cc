@@ -356,6 +356,7 @@ session_view session::view() const {
   seen.transaction_status = relay_->transaction_status();
   seen.state = state_name(seen.transaction_status, relay_->idle());
   seen.local = net::socket_address::of_self(relay_->server()->native_handle()).text();
+  seen.outlives_server = pooled_ != nullptr && (pooled_->link() == nullptr || !pooled_->link()->unfit);
   const exchange_observer* observer = relay_->observer();
   if (observer == nullptr) return seen;
   seen.exchanges = observer->exchanges();

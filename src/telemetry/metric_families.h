@@ -38,6 +38,7 @@ inline constexpr metric_family pins{"trunkline_pins_total", metric_kind::counter
 inline constexpr metric_family pool_connections{"trunkline_pool_connections", metric_kind::gauge, "Server connections of a pool now, by what they do: active (a client has it), idle, opening, resetting (the last client's traces are removed)."};
 inline constexpr metric_family pool_size{"trunkline_pool_size", metric_kind::gauge, "Server connections that the pool may have."};
 inline constexpr metric_family pool_waiting_clients{"trunkline_pool_waiting_clients", metric_kind::gauge, "Clients that wait for a server connection of the pool now."};
+inline constexpr metric_family pool_notifications_missed{"trunkline_pool_notifications_missed_total", metric_kind::counter, "Times that a client was warned that it may have missed notifications, because the connection that listens for its pool was lost."};
 inline constexpr metric_family pool_wait_seconds{"trunkline_pool_wait_seconds", metric_kind::histogram, "Time that clients waited for a pooled server connection, of those who found none at once."};
 inline constexpr metric_family cancels{"trunkline_cancels_total", metric_kind::counter, "Cancel requests, by what became of them."};
 inline constexpr metric_family tcp_rtt{"trunkline_tcp_rtt_seconds", metric_kind::histogram, "Round-trip time of the network as the kernel measures it, by leg."};

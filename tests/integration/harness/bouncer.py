@@ -14,7 +14,7 @@ from harness import postgres
 from harness.console import verifier
 from harness.system import REPOSITORY, free_port, port_answers, wait_until
 
-POOL_MODE = "session"
+POOL_MODE = "transaction"
 ADMIN, ADMIN_PASSWORD = "boss", "pgbouncer's admin"
 READER = "stats"
 
