@@ -15,7 +15,7 @@ constexpr std::chrono::milliseconds gather_for{5};
 }  // namespace
 
 line_writer::line_writer(std::vector<std::FILE*> files)
-    : files_(std::move(files)), thread_([this] { run(); }) {}
+    : files_(std::move(files)), thread_("log", [this] { run(); }) {}
 
 line_writer::~line_writer() {
   {

@@ -9,8 +9,9 @@
 #include <cstdio>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
+
+#include "runtime/owned_thread.h"
 
 namespace trunkline::telemetry {
 
@@ -40,7 +41,7 @@ class line_writer {
   bool parked_ = false;
   bool urgent_ = false;
   bool over_ = false;
-  std::thread thread_;
+  runtime::owned_thread thread_;
 };
 
 }  // namespace trunkline::telemetry

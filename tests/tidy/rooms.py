@@ -10,7 +10,7 @@ ALLOWED = {
     "tls": _FLOOR | {"runtime", "net"},
     "protocol": _FLOOR,
     "config": _FLOOR,
-    "telemetry": _FLOOR,
+    "telemetry": _FLOOR | {"runtime"},
     "pgbouncer": _FLOOR | {"config"},
     "auth": _FLOOR,
     "audit": _FLOOR | {"runtime", "protocol", "config", "telemetry"},
