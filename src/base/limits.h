@@ -76,6 +76,12 @@ inline constexpr std::chrono::milliseconds pool_care = 100ms;
 inline constexpr std::size_t pool_welcomes = 256;
 /// Pools that the metrics name, the oldest first.
 inline constexpr std::size_t pool_series = 100;
+/// Where `pool.maxConnections` or `pool.perUser` is reached: how often a pool whose clients wait asks for a
+/// place, how often the pools are looked at for one that gives it, and how long clients of a pool that has
+/// none wait before one of those that have a single connection gives it.
+inline constexpr std::chrono::milliseconds pool_room_retry = 20ms;
+inline constexpr std::chrono::milliseconds pool_room_look = 1ms;
+inline constexpr std::chrono::milliseconds pool_turn = 100ms;
 /// Statements that one server connection has prepared; the one unused for longest is closed.
 inline constexpr std::size_t prepared_per_link = 500;
 /// Named statements of one client: how many, and of what size in all. More ends it with 53400.

@@ -162,6 +162,8 @@ upstream build_upstream(section& from) {
   made.max_wait = pool.duration("maxWait");
   made.pool.size = static_cast<std::size_t>(pool.integer("size"));
   made.pool.min_idle = static_cast<std::size_t>(pool.integer("minIdle"));
+  made.pool.max_connections = static_cast<std::size_t>(pool.integer("maxConnections"));
+  made.pool.per_user = static_cast<std::size_t>(pool.integer("perUser"));
   made.pool.max_lifetime = pool.duration("maxLifetime");
   made.pool.idle_timeout = pool.duration("idleTimeout");
   made.hold = from.child("failover").duration("hold");

@@ -234,6 +234,8 @@ void write_upstream(writer& out, const upstream& one, bool tls_is_used) {
   out.mapping("pool", [&] {
     out.number("size", one.pool.size);
     out.number("minIdle", one.pool.min_idle);
+    out.number("maxConnections", one.pool.max_connections);
+    out.number("perUser", one.pool.per_user);
     out.time("maxLifetime", one.pool.max_lifetime);
     out.time("idleTimeout", one.pool.idle_timeout);
     out.number("maxLogins", one.max_logins);

@@ -47,7 +47,7 @@ upstreams:
   zones:
   - {name: a, endpoints: ['10.0.1.*', db-0.*]}
   - {name: b, endpoints: '[2001:db8:*'}
-  pool: {size: 7, minIdle: 2, maxLifetime: 2h, idleTimeout: 5m, maxLogins: 5, maxWait: 6s}
+  pool: {size: 7, minIdle: 2, maxConnections: 70, perUser: 9, maxLifetime: 2h, idleTimeout: 5m, maxLogins: 5, maxWait: 6s}
   failover: {hold: 45s}
   tls: {mode: verify-ca, caFile: /c/ca, certFile: /c/crt, keyFile: /c/key, direct: true, sameCertificate: true}
   connectTimeout: 3s
@@ -106,7 +106,7 @@ TEST(Render, SaysTheSameInJson) {
        R"("discovery":{"dns":{"name":"db.example.org","port":5434},"resolver":"[::1]:5353"})",
        R"("health":{"interval":"3s","timeout":"500ms","user":"watch","passwordFile":"/c/health",)",
        R"("zones":[{"name":"a","endpoints":["10.0.1.*","db-0.*"]},)",
-       R"("pool":{"size":7,"minIdle":2,"maxLifetime":"2h","idleTimeout":"5m","maxLogins":5,"maxWait":"6s"},"failover":{"hold":"45s"})",
+       R"("pool":{"size":7,"minIdle":2,"maxConnections":70,"perUser":9,"maxLifetime":"2h","idleTimeout":"5m","maxLogins":5,"maxWait":"6s"},"failover":{"hold":"45s"})",
        R"({"name":"found","discovery":{"srv":{"name":"_postgresql._tcp.example.org"}},"pool")",
        R"("admin":{"address":"[::]:9631",)"}) {
     EXPECT_THAT(json, testing::HasSubstr(part));

@@ -222,6 +222,11 @@ void add_servers(std::vector<schema_key>& to) {
     {.path = "upstreams[].zones[].name", .kind = kind::name, .doc = "The zone.", .required = true},
     {.path = "upstreams[].zones[].endpoints", .kind = kind::texts,
      .doc = "Names of endpoints, such as `db-0.*` or `10.0.1.*`.", .required = true},
+  });
+}
+
+void add_pools(std::vector<schema_key>& to) {
+  to.insert(to.end(), {
     {.path = "upstreams[].pool", .kind = kind::mapping, .doc = "Server connections."},
     {.path = "upstreams[].pool.maxLogins", .kind = kind::integer,
      .doc = "Connections to one endpoint that are being opened at a time; others wait their turn.",
@@ -233,8 +238,14 @@ void add_servers(std::vector<schema_key>& to) {
      .doc = "Server connections of one pool at most, over all workers. A pool is for one target, database and user.",
      .default_text = std::to_string(limits::pool_size), .least = 1, .most = 10'000},
     {.path = "upstreams[].pool.minIdle", .kind = kind::integer,
-     .doc = "Server connections that are kept ready in a pool that has been used.", .default_text = "0",
+     .doc = "Server connections that are kept ready in a pool that has clients.", .default_text = "0",
      .most = 10'000},
+    {.path = "upstreams[].pool.maxConnections", .kind = kind::integer,
+     .doc = "Server connections of all its pools together; where it is reached, pools share it evenly. 0: no bound.",
+     .default_text = "0", .most = 100'000},
+    {.path = "upstreams[].pool.perUser", .kind = kind::integer,
+     .doc = "Server connections of all its pools with the same user at the server, together. 0: no bound.",
+     .default_text = "0", .most = 100'000},
     {.path = "upstreams[].pool.maxLifetime", .kind = kind::duration,
      .doc = "A pooled server connection is replaced before it is older; 0: never.",
      .default_text = shown(limits::pool_lifetime), .most = 7 * 24 * hour_ms},
@@ -358,6 +369,7 @@ std::vector<schema_key> build_schema() {
   add_routes(table);
   add_upstreams(table);
   add_servers(table);
+  add_pools(table);
   add_rest(table);
   add_replicas(table);
   add_admin(table);

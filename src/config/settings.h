@@ -197,6 +197,8 @@ struct zone {
 struct pool_limits {
   std::size_t size = limits::pool_size;
   std::size_t min_idle = 0;
+  std::size_t max_connections = 0;                    ///< of all pools of the upstream; 0: no bound
+  std::size_t per_user = 0;                           ///< of all its pools with one user; 0: no bound
   milliseconds max_lifetime = limits::pool_lifetime;  ///< 0: no end
   milliseconds idle_timeout = limits::pool_idle;      ///< 0: no end
   bool operator==(const pool_limits&) const = default;

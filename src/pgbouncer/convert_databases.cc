@@ -108,6 +108,9 @@ void write_pool(conversion_state& state, const named_values& database) {
     };
     number("size", size_of, size_key);
     number("minIdle", owner_of(state, database, "min_pool_size"), "min_pool_size");
+    const given_values& all_of = owner_of(state, database, "max_db_connections");
+    if (all_of.number("max_db_connections") > 0) number("maxConnections", all_of, "max_db_connections");
+    if (globals.number("max_user_connections") > 0) number("perUser", globals, "max_user_connections");
     const given_values& life_of = owner_of(state, database, "server_lifetime");
     auto life = life_of.seconds("server_lifetime");
     if (life.count() == 0) {

@@ -225,6 +225,19 @@ TEST(Convert, TheConsoleHasUsersAndReaders) {
   EXPECT_THAT(lost(all), Contains(HasSubstr("admin_users: no equal: `old` has no password")));
 }
 
+TEST(Convert, BoundsOverPoolsAreTheUpstreams) {
+  const auto all = convert_text(
+      "[databases]\napp = host=h max_db_connections=3\nother = host=h\n[pgbouncer]\nauth_file=users.txt\n"
+      "max_db_connections = 9\nmax_user_connections = 5\n");
+  const auto& upstreams = all.loaded.value->upstreams;
+  ASSERT_EQ(upstreams.size(), 2U);
+  EXPECT_EQ(upstreams[0].pool.max_connections, 3U);
+  EXPECT_EQ(upstreams[0].pool.per_user, 5U);
+  EXPECT_EQ(upstreams[1].pool.max_connections, 9U);
+  const auto without = convert_text(small);
+  EXPECT_EQ(without.loaded.value->upstreams[0].pool.max_connections, 0U);
+}
+
 TEST(Convert, NothingIsDroppedSilently) {
   std::string ini =
       "[databases]\napp = host=h connect_query='select 1' reserve_pool=2 max_db_connections=3\n"
@@ -240,8 +253,8 @@ TEST(Convert, NothingIsDroppedSilently) {
   const auto told = lost(all);
   for (const auto& each : keys)
     EXPECT_THAT(told, Contains(HasSubstr(": " + each + ": no equal: "))) << each;
-  for (const char* each : {"app: connect_query", "app: reserve_pool", "app: max_db_connections",
-                           "app: max_user_connections", "[peers] 1"})
+  for (const char* each :
+       {"app: connect_query", "app: reserve_pool", "app: max_user_connections", "[peers] 1"})
     EXPECT_THAT(told, Contains(HasSubstr(std::string(": ") + each + ": no equal: "))) << each;
   EXPECT_THAT(all.made->yaml, HasSubstr("# i:2: app: connect_query: no equal: "));
 }

@@ -40,6 +40,7 @@ class link final : private runtime::stream_handler {
   /// that ends it.
   void rest_at(link_shelf& shelf);
 
+  std::uint64_t number = 0;  ///< of no other one, in this process
   std::unique_ptr<runtime::byte_stream> stream;
   pool::lease lease;
   server_place place;

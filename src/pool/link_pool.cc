@@ -13,10 +13,19 @@ link_pool::link_pool(pool_identity who, pool_origin origin, pool_group& group,
   for (unsigned i = 0; i < workers.size(); ++i)
     shelves_.push_back(std::make_unique<link_shelf>(*this, *workers[i], i));
   listening_ = std::make_unique<listen_hub>(*this, *workers.front());
+  group_.budget().join(*this);
+}
+
+link_pool::~link_pool() {
+  listening_.reset();
+  shelves_.clear();
+  group_.budget().part(*this);
 }
 
 void link_pool::set_source(std::shared_ptr<const link_source> newest) {
-  size_.store(newest->upstream->pool.size, std::memory_order_relaxed);
+  const config::pool_limits& limits = newest->upstream->pool;
+  size_.store(limits.size, std::memory_order_relaxed);
+  group_.budget().set(limits.max_connections, limits.per_user);
   std::lock_guard lock(mutex_);
   source_ = std::move(newest);
 }
@@ -38,18 +47,27 @@ void link_pool::keep_welcome(const std::string& settings, std::shared_ptr<const 
   welcomes_[settings] = std::move(made);
 }
 
-bool link_pool::enter() {
-  std::size_t now = open_.load();
-  while (now < size())
-    if (open_.compare_exchange_weak(now, now + 1)) return true;
-  return false;
+entering link_pool::enter(runtime::time_point now) {
+  std::size_t count = open_.load();
+  do {
+    if (count >= size()) return entering::full;
+  } while (!open_.compare_exchange_weak(count, count + 1));
+  if (group_.budget().enter(*this, now)) return entering::done;
+  open_.fetch_sub(1);
+  return entering::no_room;
 }
 
-link_shelf* link_pool::waits_longest(const link_shelf& but) {
+void link_pool::leave(std::size_t how_many) {
+  if (how_many == 0) return;
+  open_.fetch_sub(how_many);
+  group_.budget().leave(*this, how_many);
+}
+
+link_shelf* link_pool::waits_longest(const link_shelf* but) const {
   link_shelf* longest = nullptr;
   std::optional<runtime::time_point> since;
   for (const auto& each : shelves_) {
-    if (each.get() == &but) continue;
+    if (each.get() == but) continue;
     const auto theirs = each->first_since();
     if (!theirs || (since && *since <= *theirs)) continue;
     since = theirs;
@@ -73,6 +91,47 @@ void link_pool::ask_others(const link_shelf& who) {
   if (most == nullptr) return;
   most->where().post(
       [self = shared_from_this(), most, to = who.worker()] { most->lend_to(*self->shelves_[to]); });
+}
+
+// ---- for the budget ----
+
+std::size_t link_pool::spare_connections() const {
+  std::size_t count = 0;
+  for (const auto& each : shelves_)
+    count += each->idle();
+  return count;
+}
+
+std::size_t link_pool::waiting_clients() const {
+  std::size_t count = 0;
+  for (const auto& each : shelves_)
+    count += each->waiting();
+  return count;
+}
+
+std::optional<runtime::time_point> link_pool::waits_since() const {
+  const link_shelf* first = waits_longest(nullptr);
+  return first == nullptr ? std::nullopt : first->first_since();
+}
+
+/// Where nothing is idle, the next one that is given back pays.
+void link_pool::asked_to_pay() {
+  for (const auto& each : shelves_) {
+    if (each->idle() == 0) continue;
+    auto self = weak_from_this().lock();
+    if (self == nullptr) return;
+    link_shelf* const idle = each.get();
+    return idle->where().post([self = std::move(self), idle] { idle->pay(); });
+  }
+}
+
+bool link_pool::place_is_free() {
+  link_shelf* const next = waits_longest(nullptr);
+  if (next == nullptr) return false;
+  auto self = weak_from_this().lock();
+  if (self == nullptr) return false;
+  next->where().post([self = std::move(self), next] { next->use_place(); });
+  return true;
 }
 
 namespace {
@@ -138,7 +197,7 @@ std::shared_ptr<link_pool> link_pools::find_or_make(const pool_identity& who, co
 pool_group& link_pools::group_of(const std::string& upstream) {
   for (const auto& each : groups_)
     if (each->upstream() == upstream) return *each;
-  groups_.push_back(std::make_unique<pool_group>(upstream, workers_.size()));
+  groups_.push_back(std::make_unique<pool_group>(upstream, workers_.size(), last_link_));
   return *groups_.back();
 }
 

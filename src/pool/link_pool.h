@@ -63,12 +63,20 @@ struct pool_figures {
   }
 };
 
-class link_pool : public std::enable_shared_from_this<link_pool> {
+/// Whether a pool may have one connection more.
+enum class entering : std::uint8_t {
+  done,
+  full,     ///< it has as many as it may have
+  no_room,  ///< the upstream's pools have; another one is asked to give a connection
+};
+
+class link_pool final : public std::enable_shared_from_this<link_pool>, private budget_member {
  public:
   link_pool(pool_identity who, pool_origin origin, pool_group& group,
             const std::vector<runtime::loop*>& workers);
   link_pool(const link_pool&) = delete;
   link_pool& operator=(const link_pool&) = delete;
+  ~link_pool() override;
 
   const pool_identity& who() const { return who_; }
   const pool_origin& origin() const { return origin_; }
@@ -98,13 +106,17 @@ class link_pool : public std::enable_shared_from_this<link_pool> {
 
   // ---- for the shelves ----
 
-  /// A place for one more connection; false: the pool is full.
-  bool enter();
-  void leave(std::size_t how_many) { open_.fetch_sub(how_many); }
+  /// A place for one more connection. Where there is no room, whoever waits asks again after
+  /// `limits::pool_room_retry`, or when it is told of a place.
+  entering enter(runtime::time_point now);
+  void leave(std::size_t how_many);
+  /// A place that was told of is not used.
+  void pass_on() { group_.budget().pass_on(*this); }
+  using budget_member::pays;
   std::size_t size() const { return size_.load(std::memory_order_relaxed); }
   std::size_t open() const { return open_.load(std::memory_order_relaxed); }
   /// The other shelf whose first client has waited for longest; null: none waits.
-  link_shelf* waits_longest(const link_shelf& but);
+  link_shelf* waits_longest(const link_shelf& but) const { return waits_longest(&but); }
   /// Asks the others for an idle connection for that shelf.
   void ask_others(const link_shelf& who);
   /// There is a place for one more connection: whoever waits elsewhere may open one.
@@ -113,6 +125,14 @@ class link_pool : public std::enable_shared_from_this<link_pool> {
   bool send(std::unique_ptr<link>& which, link_shelf& from, link_shelf& to);
 
  private:
+  const std::string& budget_user() const override { return who_.user; }
+  std::size_t spare_connections() const override;
+  std::size_t waiting_clients() const override;
+  std::optional<runtime::time_point> waits_since() const override;
+  void asked_to_pay() override;
+  bool place_is_free() override;
+  link_shelf* waits_longest(const link_shelf* but) const;
+
   const pool_identity who_;
   const pool_origin origin_;
   pool_group& group_;
@@ -150,6 +170,7 @@ class link_pools {
 
   const std::vector<runtime::loop*> workers_;
   statement_book statements_;
+  std::atomic<std::uint64_t> last_link_{0};
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<pool_group>> groups_;
   std::vector<std::shared_ptr<link_pool>> pools_;

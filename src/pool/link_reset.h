@@ -19,6 +19,7 @@ class link_reset final : private runtime::stream_handler {
 
   void start(bool in_transaction, std::string_view statements);
   std::unique_ptr<link> take() { return std::move(link_); }
+  const link& which() const { return *link_; }
 
  private:
   void on_received(runtime::buffer data) override;

@@ -83,12 +83,13 @@ bool link_shelf::fits(const link& which) const {
 
 void link_shelf::give_back(std::unique_ptr<link> used) {
   used->used = loop_.now();
-  if (closed_ || !fits(*used)) {
+  if (closed_ || !fits(*used) || pool_.pays()) {
     bury(std::move(used), true);
     return find_more();
   }
   const auto margin = (used->retires_at - used->born) / 20;
-  if (!used->replaced && loop_.now() + margin > used->retires_at && pool_.enter()) {
+  if (!used->replaced && loop_.now() + margin > used->retires_at &&
+      pool_.enter(loop_.now()) == entering::done) {
     used->replaced = true;
     open_one();
   }
@@ -224,6 +225,13 @@ void link_shelf::evict(const std::function<bool(const link&)>& which) {
   idle_count_.store(idle_.size());
 }
 
+void link_shelf::for_each_spare(const std::function<void(const link& which, bool idle)>& visit) const {
+  for (const auto& each : idle_)
+    visit(*each, true);
+  for (const auto& each : resets_)
+    visit(each->which(), false);
+}
+
 // ---- the line ----
 
 std::optional<runtime::time_point> link_shelf::first_since() const {
@@ -268,19 +276,27 @@ void link_shelf::patience_over() {
   const auto patience = pool_.source()->upstream->max_wait;
   while (first_ != nullptr && first_->since_ + patience <= loop_.now()) {
     claim& late = *first_;
-    const auto figures = pool_.figures();
     part(late);
-    late.refused(
-        {.why = {.reaction = error_reaction::retry,
-                 .code = sqlstates::too_many_connections,
-                 .message = "no server connection became free in " + std::to_string(patience.count()) +
-                            " ms: all " + std::to_string(figures.size) + " of pool " + pool_.who().database +
-                            "/" + pool_.who().user + " are in use",
-                 .hint = "The upstream's pool.size and pool.maxWait set how many there are and how long "
-                         "clients wait."},
-         .what = connect_failure::kind::crowded});
+    late.refused(too_late());
   }
   if (first_ != nullptr) patience_.arm(first_->since_ + patience);
+}
+
+connect_failure link_shelf::too_late() const {
+  const std::size_t open = pool_.open();
+  const bool shared = open < pool_.size() && pool_.group().budget().has_bounds();
+  return {.why = {.reaction = error_reaction::retry,
+                  .code = sqlstates::too_many_connections,
+                  .message = "no server connection became free in " +
+                             std::to_string(pool_.source()->upstream->max_wait.count()) + " ms: all " +
+                             std::to_string(shared ? open : pool_.size()) + " of pool " +
+                             pool_.who().database + "/" + pool_.who().user + " are in use" +
+                             (shared ? ", and the upstream's pools may have no more" : ""),
+                  .hint = shared ? "The upstream's pool.maxConnections and pool.perUser set how many all its "
+                                   "pools may have, pool.maxWait how long clients wait."
+                                 : "The upstream's pool.size and pool.maxWait set how many there are and how "
+                                   "long clients wait."},
+          .what = connect_failure::kind::crowded};
 }
 
 void link_shelf::refuse_all(const connect_failure& why) {
@@ -295,9 +311,32 @@ void link_shelf::refuse_all(const connect_failure& why) {
 
 void link_shelf::find_more() {
   if (closed_) return;
-  while (openings_.size() < waiting() && !retry_.armed() && pool_.enter())
+  while (openings_.size() < waiting() && !retry_.armed() && may_open())
     open_one();
   if (first_ != nullptr) pool_.ask_others(*this);
+}
+
+bool link_shelf::may_open() {
+  const entering said = pool_.enter(loop_.now());
+  if (said == entering::no_room) retry_.arm(loop_.now() + limits::pool_room_retry);
+  return said == entering::done;
+}
+
+/// Another pool has given a connection, so that this one may open one.
+void link_shelf::use_place() {
+  retry_.disarm();
+  find_more();
+  pool_.pass_on();
+}
+
+/// What is idle goes as far as another pool is to have its place, the oldest first.
+void link_shelf::pay() {
+  while (!idle_.empty() && pool_.pays()) {
+    auto given = std::move(idle_.front());
+    idle_.erase(idle_.begin());
+    idle_count_.store(idle_.size());
+    bury(std::move(given), true);
+  }
 }
 
 /// Precondition: the pool has been entered.
@@ -323,6 +362,7 @@ void link_shelf::opened(link_opening& which, link_opening::outcome result) {
     (*result)->retires_at =
         lifetime.count() == 0 ? runtime::time_point::max() : loop_.now() + lifetime_of(lifetime);
     (*result)->generation = pool_.generation();
+    (*result)->number = pool_.group().next_link();
     return arrived(std::move(*result));
   }
   pool_.leave(1);
@@ -368,7 +408,7 @@ void link_shelf::keep_ready() {
   const auto wanted = pool_.source()->upstream->pool.min_idle;
   if (wanted == 0 || closed_ || retry_.armed()) return;
   for (auto figures = pool_.figures(); figures.idle + figures.opening < wanted; ++figures.opening) {
-    if (!pool_.enter()) return;
+    if (pool_.enter(loop_.now()) != entering::done) return;
     open_one();
   }
 }

@@ -63,6 +63,8 @@ class link_shelf final {
   void discard(std::unique_ptr<link> used);
   /// Idle connections of which that is true are closed.
   void evict(const std::function<bool(const link&)>& which);
+  /// Those that no client has. On the worker's thread.
+  void for_each_spare(const std::function<void(const link& which, bool idle)>& visit) const;
   /// It rested here, and will not do any more.
   void lost(link& which);
   /// The end: nothing is idle, nothing waits.
@@ -91,8 +93,12 @@ class link_shelf final {
   void grant(std::unique_ptr<link> made);
   void rest(std::unique_ptr<link> made);
   void find_more();
+  bool may_open();
+  void use_place();
+  void pay();
   void open_one();
   void opened(link_opening& which, link_opening::outcome result);
+  connect_failure too_late() const;
   void refuse_all(const connect_failure& why);
   void join(claim& who);
   void part(claim& who);
