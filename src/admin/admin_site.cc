@@ -15,12 +15,13 @@ constexpr std::string_view api_root = "/api/v1/";
 constexpr std::string_view sessions_folder = "sessions/";
 
 http_response index_page() {
-  return json_response({{"healthz", "/healthz"},
-                        {"readyz", "/readyz"},
-                        {"metrics", "/metrics"},
-                        {"api",
-                         {"/api/v1/sessions", "/api/v1/sessions/ID", "/api/v1/upstreams", "/api/v1/exchanges",
-                          "/api/v1/audit", "/api/v1/access", "/api/v1/config"}}});
+  return json_response(
+      {{"healthz", "/healthz"},
+       {"readyz", "/readyz"},
+       {"metrics", "/metrics"},
+       {"api",
+        {"/api/v1/sessions", "/api/v1/sessions/ID", "/api/v1/upstreams", "/api/v1/pools", "/api/v1/prepared",
+         "/api/v1/exchanges", "/api/v1/audit", "/api/v1/access", "/api/v1/config"}}});
 }
 
 }  // namespace
@@ -30,8 +31,9 @@ admin_site::admin_site(session::observer& seen, std::string version)
 
 lane admin_site::lane_of(const http_request& request) const {
   if (request.path == "/healthz" || request.path == "/readyz") return lane::here;
-  const bool asks_workers =
-      request.path.starts_with("/api/v1/sessions") || request.path.starts_with("/api/v1/exchanges");
+  const bool asks_workers = request.path.starts_with("/api/v1/sessions") ||
+                            request.path.starts_with("/api/v1/exchanges") ||
+                            request.path.starts_with("/api/v1/prepared");
   return asks_workers ? lane::patient : lane::brief;
 }
 
@@ -65,6 +67,8 @@ http_response admin_site::api(const http_request& request, std::string_view page
   if (page == "sessions") return sessions_page(seen_, request);
   if (page.starts_with(sessions_folder)) return session_page(seen_, page.substr(sessions_folder.size()));
   if (page == "upstreams") return upstreams_page(seen_);
+  if (page == "pools") return pools_page(seen_, request);
+  if (page == "prepared") return prepared_page(seen_, request, statements_);
   if (page == "exchanges") return exchanges_page(seen_, request, statements_);
   if (page == "audit") return audit_page(seen_);
   if (page == "access") return access_page();

@@ -109,6 +109,64 @@ TEST_F(AdminSite, NamesOfStrangersStayInsideTheJson) {
   EXPECT_EQ(got["user"], std::string("a\"\xef\xbf\xbd\0<script>", 14));
 }
 
+TEST_F(AdminSite, APooledSessionSaysWhatItHas) {
+  add_session(1, "anna", "idle");
+  add_session(2, "anna", "idle");
+  auto& of = seen_.session_list[1].pooled.emplace();
+  of.mode = "transaction";
+  of.pinned = "listen";
+  of.pinned_seconds = 2.5;
+  of.server.emplace().number = 17;
+  EXPECT_EQ(get_json("/api/v1/sessions/1")["pooled"], nullptr);
+  const auto got = get_json("/api/v1/sessions/2")["pooled"];
+  EXPECT_EQ(got["mode"], "transaction");
+  EXPECT_EQ(got["connection"], 17);
+  EXPECT_EQ(got["waitSeconds"], nullptr);
+  EXPECT_EQ(got["pinned"], "listen");
+  EXPECT_EQ(got["pinnedSeconds"], 2.5);
+  of.server.reset();
+  of.waits = true;
+  of.wait_seconds = 0.5;
+  of.pinned.clear();
+  const auto waiting = get_json("/api/v1/sessions/2")["pooled"];
+  EXPECT_EQ(waiting["connection"], nullptr);
+  EXPECT_EQ(waiting["waitSeconds"], 0.5);
+  EXPECT_EQ(waiting["pinnedSeconds"], nullptr);
+}
+
+TEST_F(AdminSite, PoolsAreFilteredAndBounded) {
+  for (const char* user : {"anna", "bert", "carl"}) {
+    auto& made = seen_.pool_list.emplace_back();
+    made.upstream = "db";
+    made.user = user;
+    made.sv_idle = 3;
+    made.maxwait_us = 1'500'000;
+  }
+  auto got = get_json("/api/v1/pools");
+  EXPECT_EQ(got["matching"], 3);
+  EXPECT_EQ(got["pools"][0]["connections"]["idle"], 3);
+  EXPECT_EQ(got["pools"][0]["longestWaitSeconds"], 1.5);
+  got = get_json("/api/v1/pools?user=bert");
+  EXPECT_EQ(got["matching"], 1);
+  EXPECT_EQ(got["pools"][0]["user"], "bert");
+  got = get_json("/api/v1/pools?upstream=db&limit=2");
+  EXPECT_EQ(got["matching"], 3);
+  EXPECT_EQ(got["pools"].size(), 2U);
+  EXPECT_EQ(get_json("/api/v1/pools?upstream=other")["matching"], 0);
+  EXPECT_EQ(get("/api/v1/pools?colour=red").status, 400);
+}
+
+TEST_F(AdminSite, PreparedStatementsShowNoLiteral) {
+  seen_.prepared_list.push_back(
+      {.name = "trunkline_00_1", .text = "select 'geheim' where a = $1", .uses = 7, .users = 2});
+  const auto got = get_json("/api/v1/prepared")["statements"][0];
+  EXPECT_EQ(got["name"], "trunkline_00_1");
+  EXPECT_EQ(got["uses"], 7);
+  EXPECT_EQ(got["clients"], 2);
+  EXPECT_THAT(got["statement"], HasSubstr("where a = $"));
+  EXPECT_THAT(got["statement"], Not(HasSubstr("geheim")));
+}
+
 telemetry::flight_record slow_record(std::string statement) {
   telemetry::flight_record made;
   made.facts.total = 5s;

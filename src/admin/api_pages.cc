@@ -24,6 +24,16 @@ json known(const std::string& text) {
   return text.empty() ? json(nullptr) : json(text);
 }
 
+json pooled_json(const std::optional<session::pooled_view>& of) {
+  if (!of) return nullptr;
+  return {{"mode", of->mode},
+          {"user", of->user},
+          {"connection", of->server ? json(of->server->number) : json(nullptr)},
+          {"waitSeconds", of->waits ? json(of->wait_seconds) : json(nullptr)},
+          {"pinned", known(of->pinned)},
+          {"pinnedSeconds", of->pinned.empty() ? json(nullptr) : json(of->pinned_seconds)}};
+}
+
 json session_json(const session::session_view& of) {
   return {{"id", of.id},
           {"state", of.state},
@@ -48,7 +58,8 @@ json session_json(const session::session_view& of) {
           {"exchangeSeconds", of.exchange_seconds},
           {"bytesIn", of.bytes_in},
           {"bytesOut", of.bytes_out},
-          {"exchanges", of.exchanges}};
+          {"exchanges", of.exchanges},
+          {"pooled", pooled_json(of.pooled)}};
 }
 
 json exchange_json(const telemetry::flight_record& of, statement_text& statements) {
@@ -207,6 +218,65 @@ http_response exchanges_page(session::observer& seen, const http_request& reques
   return json_response({{"windowSeconds", seconds_of(limits::slow_window)},
                         {"slowest", exchanges_json(view.slowest, most, statements)},
                         {"failed", exchanges_json(view.failed, most, statements)}});
+}
+
+namespace {
+
+json pool_json(const session::pool_view& of) {
+  return {{"upstream", of.upstream},
+          {"target", of.target},
+          {"route", of.route},
+          {"database", of.database},
+          {"user", of.user},
+          {"mode", known(of.pool_mode)},
+          {"size", of.size},
+          {"minIdle", of.min_idle},
+          {"clients", {{"active", of.cl_active}, {"waiting", of.cl_waiting}}},
+          {"connections",
+           {{"active", of.sv_active},
+            {"idle", of.sv_idle},
+            {"opening", of.sv_login},
+            {"resetting", of.sv_tested}}},
+          {"longestWaitSeconds", static_cast<double>(of.maxwait_us) / 1e6},
+          {"waits", of.waits},
+          {"waitedSeconds", static_cast<double>(of.waited_us) / 1e6}};
+}
+
+}  // namespace
+
+http_response pools_page(session::observer& seen, const http_request& request) {
+  query asked(request, {"upstream", "route", "user", "database", "limit"});
+  const std::size_t most = asked.count("limit", shown_by_default, limits::admin_sessions);
+  if (asked.refusal()) return *asked.refusal();
+  auto all = seen.pools();
+  const auto differs = [&](std::string_view name, const std::string& value) {
+    const auto wanted = asked.text(name);
+    return wanted && *wanted != value;
+  };
+  std::erase_if(all, [&](const session::pool_view& each) {
+    return differs("upstream", each.upstream) || differs("route", each.route) || differs("user", each.user) ||
+           differs("database", each.database);
+  });
+  json list = json::array();
+  for (std::size_t i = 0; i < std::min(all.size(), most); ++i)
+    list.push_back(pool_json(all[i]));
+  return json_response({{"matching", all.size()}, {"pools", list}});
+}
+
+http_response prepared_page(session::observer& seen, const http_request& request,
+                            statement_text& statements) {
+  query asked(request, {"limit"});
+  const std::size_t most = asked.count("limit", shown_by_default, limits::prepared_shown);
+  if (asked.refusal()) return *asked.refusal();
+  const auto all = seen.prepared();
+  json list = json::array();
+  for (std::size_t i = 0; i < std::min(all.size(), most); ++i) {
+    list.push_back({{"name", all[i].name},
+                    {"uses", all[i].uses},
+                    {"clients", all[i].users},
+                    {"statement", known(statements.normalised(all[i].text))}});
+  }
+  return json_response({{"statements", list}});
 }
 
 http_response audit_page(session::observer& seen) {

@@ -16,6 +16,10 @@ http_response session_page(session::observer& seen, std::string_view id);
 http_response upstreams_page(session::observer& seen);
 http_response exchanges_page(session::observer& seen, const http_request& request,
                              statement_text& statements);
+/// Of shared server connections.
+http_response pools_page(session::observer& seen, const http_request& request);
+/// Prepared statements of pooled clients.
+http_response prepared_page(session::observer& seen, const http_request& request, statement_text& statements);
 http_response audit_page(session::observer& seen);
 http_response config_page(session::observer& seen);
 /// There is no just-in-time access in this version: no grants, and `supported` says so.

@@ -44,7 +44,7 @@ class fake_observer final : public session::observer {
     ++asked;
     while (hold)
       hold.wait(true);
-    return {session_list, complete};
+    return {session_list, {}, complete};
   }
   session::exchanges_view exchanges() override { return exchange_lists; }
   std::vector<const telemetry::route_metrics*> routes() override {
@@ -62,6 +62,7 @@ class fake_observer final : public session::observer {
   config::snapshot settings() override { return current; }
   std::vector<session::upstream_view> upstreams() override { return upstream_list; }
   std::vector<session::pool_view> pools() override { return pool_list; }
+  std::vector<session::prepared_view> prepared() override { return prepared_list; }
   std::vector<const telemetry::pool_metrics*> pool_counts() override {
     std::vector<const telemetry::pool_metrics*> all;
     for (const auto& each : pool_count_list)
@@ -85,6 +86,7 @@ class fake_observer final : public session::observer {
   config::snapshot current;
   std::vector<session::upstream_view> upstream_list;
   std::vector<session::pool_view> pool_list;
+  std::vector<session::prepared_view> prepared_list;
   std::vector<std::unique_ptr<telemetry::pool_metrics>> pool_count_list;
   session::audit_view audit_state;
   std::vector<session::certificate_view> certificate_list;

@@ -46,6 +46,11 @@ class row {
   session::console_row cells_;
 };
 
+/// For tables that are made from sessions.
+inline std::string incomplete_notice(bool complete) {
+  return complete ? "" : "a worker is busy: its sessions are missing";
+}
+
 /// "2026-11-25 14:03:07 UTC", as PgBouncer writes it; with microseconds where `exact`.
 std::string time_text(std::chrono::system_clock::time_point when, bool exact = false);
 

@@ -12,8 +12,8 @@ namespace trunkline::console {
 std::span<const table> tables() {
   static const std::vector<table> all = [] {
     std::vector<table> made;
-    for (const auto part :
-         {session_tables(), stats_tables(), setup_tables(), exchange_tables(), foreign_tables()})
+    for (const auto part : {session_tables(), pool_tables(), stats_tables(), setup_tables(),
+                            exchange_tables(), foreign_tables()})
       made.insert(made.end(), part.begin(), part.end());
     std::sort(made.begin(), made.end(), [](const table& a, const table& b) { return a.name < b.name; });
     return made;

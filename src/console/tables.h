@@ -41,6 +41,7 @@ std::size_t find_table(std::string_view name);
 
 // By subject, each in a file of its own: tables_*.cc.
 std::span<const table> session_tables();
+std::span<const table> pool_tables();
 std::span<const table> stats_tables();
 std::span<const table> setup_tables();
 std::span<const table> exchange_tables();

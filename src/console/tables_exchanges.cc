@@ -1,9 +1,9 @@
 // SHOW SLOW, FAILED and CLOSES: where the time went, and why it ended.
 #include <array>
 
-#include "base/limits.h"
 #include "console/rows.h"
 #include "console/tables.h"
+#include "console/told_statement.h"
 
 namespace trunkline::console {
 
@@ -52,29 +52,11 @@ std::string dominant_text(const exchange_facts& facts) {
   return fmt::format("{}, {} %: {}", telemetry::phase_names[which], percent, phase_words[which]);
 }
 
-/// Without literals: what the client sent may hold passwords.
-struct told_statement {
-  std::string text;
-  std::string fingerprint;
-};
-
-told_statement tell_statement(const std::string& sent, sight& seen) {
-  told_statement told;
-  if (sent.empty()) return told;
-  const auto list = seen.statements.look(sent, sent.size() >= limits::statement_head_bytes);
-  if (list == nullptr) return told;
-  for (const auto& each : *list) {
-    told.text += (told.text.empty() ? "" : "; ") + each.normalised;
-    if (told.fingerprint.empty()) told.fingerprint = each.fingerprint;
-  }
-  return told;
-}
-
 console_rows exchange_rows(const std::vector<flight_record>& records, sight& seen) {
   console_rows out;
   for (const flight_record& each : records) {
     const exchange_facts& facts = each.facts;
-    const told_statement statement = tell_statement(each.statement, seen);
+    const told_statement statement = tell_statement(each.statement, seen.statements);
     row made;
     made.text(time_text(each.began, true)).seconds(facts.total).text_or_null(dominant_text(facts));
     for (const auto& part : facts.phases)

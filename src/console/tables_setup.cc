@@ -65,9 +65,26 @@ std::map<std::string, route_load> load_by(const session::sessions_view& all,
   for (const auto& each : all.sessions) {
     route_load& of = load[each.*key];
     of.clients += 1;
-    of.servers += each.endpoint.empty() ? 0 : 1;
+    of.servers += each.endpoint.empty() || each.pooled ? 0 : 1;
   }
   return load;
+}
+
+/// And the connections of pools.
+void add_pools(std::map<std::string, route_load>& to, const std::vector<session::pool_view>& pools,
+               std::string session::pool_view::* key) {
+  for (const auto& each : pools)
+    to[each.*key].servers += each.servers();
+}
+
+/// What PgBouncer says of a database's pool: its size, how much of it is kept ready, its mode.
+void add_pool_setup(row& made, const config::route& of, const config::upstream& to) {
+  if (of.pooling == config::pooling_mode::off) {
+    made.small(of.limits.max_sessions).number(0).number(0).text("session").small(of.limits.max_sessions);
+    return;
+  }
+  made.small(to.pool.size).small(to.pool.min_idle).number(0).text(name_of(config::pooling_modes, of.pooling));
+  made.small(to.pool.max_connections);
 }
 
 session::upstream_view view_named(const std::vector<session::upstream_view>& all, const std::string& name) {
@@ -86,7 +103,8 @@ console_rows database_rows(sight& seen) {
   console_rows out;
   const auto settings = seen.from.settings();
   if (!settings) return out;
-  const auto load = load_by(seen.from.sessions(), &session::session_view::route);
+  auto load = load_by(seen.from.sessions(), &session::session_view::route);
+  add_pools(load, seen.from.pools(), &session::pool_view::route);
   const auto known = seen.from.upstreams();
   for (const config::route& each : settings->routes) {
     const config::upstream& to = settings->upstreams.at(each.upstream_index);
@@ -97,8 +115,8 @@ console_rows database_rows(sight& seen) {
     made.text(each.name).text(first.is_unix() ? first.path : first.host).small(first.port);
     made.text(each.database.empty() ? joined(each.match.databases, "*") : each.database);
     made.text_or_null(each.login ? each.login->user : "");
-    made.small(each.limits.max_sessions).number(0).number(0).text("session");
-    made.small(each.limits.max_sessions).small(now.servers);
+    add_pool_setup(made, each, to);
+    made.small(now.servers);
     const auto& names = each.match.databases;
     const bool disabled = !names.empty() && std::all_of(names.begin(), names.end(), [&](const auto& name) {
       return seen.from.disabled(name);
@@ -126,7 +144,8 @@ console_rows upstream_rows(sight& seen) {
   console_rows out;
   const auto settings = seen.from.settings();
   if (!settings) return out;
-  const auto load = load_by(seen.from.sessions(), &session::session_view::upstream);
+  auto load = load_by(seen.from.sessions(), &session::session_view::upstream);
+  add_pools(load, seen.from.pools(), &session::pool_view::upstream);
   const auto known = seen.from.upstreams();
   for (const config::upstream& each : settings->upstreams) {
     const session::upstream_view of = view_named(known, each.name);

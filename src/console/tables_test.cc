@@ -28,6 +28,8 @@ class made_up final : public session::observer {
   std::vector<const telemetry::worker_metrics*> workers() override { return {&worker}; }
   config::snapshot settings() override { return config; }
   std::vector<session::upstream_view> upstreams() override { return known; }
+  std::vector<session::pool_view> pools() override { return shared; }
+  std::vector<session::prepared_view> prepared() override { return statements; }
   session::audit_view audit() override { return {}; }
   std::vector<session::certificate_view> certificates() override {
     return {{.listener = "main", .subject = "CN=localhost", .expires = started() + 240h}};
@@ -53,7 +55,7 @@ class made_up final : public session::observer {
     route.name = "app";
     route.match.databases = {"app", "app_*"};
     route.upstream = "db";
-    config = made;
+    config = setup = made;
     auto& known_of = known.emplace_back();
     known_of.name = "db";
     session::endpoint_view server;
@@ -87,7 +89,10 @@ class made_up final : public session::observer {
   }
 
   config::snapshot config;
+  std::shared_ptr<config::settings> setup;
   session::sessions_view now;
+  std::vector<session::pool_view> shared;
+  std::vector<session::prepared_view> statements;
   std::vector<session::upstream_view> known;
   session::exchanges_view seen;
   telemetry::route_metrics one;
@@ -171,6 +176,153 @@ TEST_F(TablesTest, APoolIsTheSessionsOfADatabaseAndUser) {
   EXPECT_EQ(pools[0]["sv_active"], "1");
   EXPECT_EQ(pools[0]["in_transaction"], "1");
   EXPECT_EQ(pools[0]["maxwait"], "2");
+}
+
+/// Session 42 is pooled and has connection 17; 18 is idle, and 44 waits.
+class PooledTablesTest : public TablesTest {
+ protected:
+  PooledTablesTest() {
+    setup().routes[0].pooling = config::pooling_mode::transaction;
+    setup().upstreams[0].pool = {.size = 7, .min_idle = 2, .max_connections = 50};
+    auto& has = gateway.now.sessions[0];
+    has.pooled.emplace();
+    has.pooled->mode = "transaction";
+    has.pooled->database = "app";
+    has.pooled->user = "pool_user";
+    has.pooled->pinned = "temporary";
+    has.pooled->pinned_seconds = 90;
+    has.pooled->server = connection(17);
+    gateway.now.sessions[1].route = "app";
+    gateway.now.spare.push_back(connection(18));
+    session::session_view waiting = has;
+    waiting.id = 44;
+    waiting.state = "active";
+    waiting.transaction_status = 'I';
+    waiting.exchange_seconds = 1.5;
+    waiting.endpoint.clear();
+    waiting.pooled->server.reset();
+    waiting.pooled->pinned.clear();
+    waiting.pooled->waits = true;
+    waiting.pooled->wait_seconds = 1.25;
+    gateway.now.sessions.push_back(waiting);
+    auto& pool = gateway.shared.emplace_back();
+    pool.upstream = "db";
+    pool.route = "app";
+    pool.database = "app";
+    pool.user = "pool_user";
+    pool.pool_mode = "transaction";
+    pool.cl_active = pool.cl_waiting = pool.sv_active = pool.sv_idle = 1;
+    pool.size = 7;
+    pool.maxwait_us = 1'250'000;
+  }
+  config::settings& setup() { return *gateway.setup; }
+  static session::server_view connection(std::uint64_t number) {
+    session::server_view made;
+    made.number = number;
+    made.upstream = "db";
+    made.database = "app";
+    made.user = "pool_user";
+    made.endpoint = "10.0.0.1:5432";
+    made.pid = 4711;
+    made.state = "idle";
+    made.idle_seconds = 5;
+    return made;
+  }
+};
+
+TEST_F(PooledTablesTest, AServerConnectionIsShownWithItsClientOrWithout) {
+  auto servers = named("SERVERS");
+  ASSERT_EQ(servers.size(), 2u) << "who waits has none";
+  EXPECT_EQ(servers[0]["ptr"], "p17");
+  EXPECT_EQ(servers[0]["link"], "c42");
+  EXPECT_EQ(servers[0]["state"], "active");
+  EXPECT_EQ(servers[0]["user"], "pool_user") << "as it is at the server";
+  EXPECT_EQ(servers[1]["ptr"], "p18");
+  EXPECT_EQ(servers[1]["link"], "");
+  EXPECT_EQ(servers[1]["state"], "idle");
+  EXPECT_EQ(servers[1]["addr"], "10.0.0.1");
+  EXPECT_EQ(servers[1]["session"], "NULL");
+  auto clients = named("CLIENTS");
+  EXPECT_EQ(clients[0]["link"], "p17");
+  EXPECT_EQ(clients[0]["state"], "active");
+  EXPECT_EQ(clients[2]["link"], "");
+  EXPECT_EQ(clients[2]["state"], "waiting");
+  EXPECT_EQ(clients[2]["wait"], "1");
+  EXPECT_EQ(clients[2]["wait_us"], "250000");
+  EXPECT_EQ(named("SOCKETS").size(), 5u);
+  EXPECT_EQ(named("SOCKETS").back()["state"], "sv_idle");
+}
+
+TEST_F(PooledTablesTest, APoolCountsItsClientsOnce) {
+  auto pools = named("POOLS");
+  ASSERT_EQ(pools.size(), 2u) << "the login waits in its pool, if anywhere";
+  auto& shared = pools[1];
+  EXPECT_EQ(shared["user"], "pool_user");
+  EXPECT_EQ(shared["cl_active"], "1");
+  EXPECT_EQ(shared["cl_waiting"], "1");
+  EXPECT_EQ(shared["sv_active"], "1");
+  EXPECT_EQ(shared["sv_idle"], "1");
+  EXPECT_EQ(shared["maxwait"], "1");
+  EXPECT_EQ(shared["maxwait_us"], "250000");
+  EXPECT_EQ(shared["pool_mode"], "transaction");
+  EXPECT_EQ(shared["pool_size"], "7");
+  EXPECT_EQ(shared["in_transaction"], "1");
+  EXPECT_EQ(pools[0]["cl_waiting"], "0");
+  // Exporters want each database and user once.
+  gateway.shared.push_back(gateway.shared[0]);
+  EXPECT_EQ(named("POOLS").size(), 2u);
+  EXPECT_EQ(named("POOLS")[1]["sv_idle"], "2");
+  EXPECT_EQ(named("POOLS")[1]["pools"], "2");
+}
+
+TEST_F(PooledTablesTest, ADatabaseHasThePoolOfItsUpstream) {
+  auto row = named("DATABASES").at(0);
+  EXPECT_EQ(row["pool_size"], "7");
+  EXPECT_EQ(row["min_pool_size"], "2");
+  EXPECT_EQ(row["pool_mode"], "transaction");
+  EXPECT_EQ(row["max_connections"], "50");
+  EXPECT_EQ(row["current_connections"], "2");
+  std::map<std::string, std::string> lists;
+  for (auto& each : named("LISTS"))
+    lists[each["list"]] = each["items"];
+  EXPECT_EQ(lists["free_servers"], "1");
+  EXPECT_EQ(lists["used_servers"], "1");
+  EXPECT_EQ(lists["waiting_clients"], "1");
+  EXPECT_EQ(lists["pinned_sessions"], "1");
+  for (auto& each : named("USERS"))
+    EXPECT_EQ(each["current_connections"], each["name"] == "pool_user" ? "2" : "0") << each["name"];
+}
+
+TEST_F(PooledTablesTest, APinnedSessionSaysWhy) {
+  auto rows = named("PINNED");
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0]["session"], "42");
+  EXPECT_EQ(rows[0]["reason"], "temporary");
+  EXPECT_EQ(rows[0]["server"], "p17");
+  EXPECT_EQ(rows[0]["client"], "[2001:db8::7]:51234");
+  EXPECT_EQ(rows[0]["seconds"], "90.000000");
+  auto sessions = named("SESSIONS");
+  EXPECT_EQ(sessions[0]["pooling"], "transaction");
+  EXPECT_EQ(sessions[0]["server"], "p17");
+  EXPECT_EQ(sessions[0]["pinned"], "temporary");
+  EXPECT_EQ(sessions[1]["pooling"], "off");
+  EXPECT_EQ(sessions[2]["server"], "NULL");
+  EXPECT_EQ(sessions[2]["wait_seconds"], "1.250000");
+}
+
+TEST_F(PooledTablesTest, APreparedStatementKeepsItsSecrets) {
+  gateway.statements.push_back(
+      {.name = "trunkline_00_1", .text = "select $1, 'geheim'", .uses = 9, .users = 3});
+  auto rows = named("PREPARED");
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0]["name"], "trunkline_00_1");
+  EXPECT_EQ(rows[0]["uses"], "9");
+  EXPECT_EQ(rows[0]["clients"], "3");
+  EXPECT_THAT(rows[0]["statement"], HasSubstr("select"));
+  EXPECT_THAT(rows[0]["statement"], testing::Not(HasSubstr("geheim")));
+  EXPECT_EQ(show("PREPARED").notice, "");
+  gateway.statements.resize(limits::prepared_shown);
+  EXPECT_NE(show("PREPARED").notice, "");
 }
 
 TEST_F(TablesTest, ABusyWorkerIsToldOf) {

@@ -16,11 +16,12 @@ namespace {
 struct collection {
   std::mutex mutex;
   std::condition_variable changed;
-  std::vector<session::session_view> sessions;
+  session::sessions_view seen;
   std::size_t missing = 0;
 };
 
-void append(std::vector<telemetry::flight_record>& to, std::vector<telemetry::flight_record> more) {
+template <class Each>
+void append(std::vector<Each>& to, std::vector<Each> more) {
   to.insert(to.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
 
@@ -32,17 +33,18 @@ session::sessions_view gateway_observer::sessions() {
   auto collected = std::make_shared<collection>();
   collected->missing = gateway_.workers().size();
   for (const auto& each : gateway_.workers()) {
-    each->look([collected](std::vector<session::session_view> some) {
+    each->look([collected](session::sessions_view some) {
       std::lock_guard lock(collected->mutex);
-      std::move(some.begin(), some.end(), std::back_inserter(collected->sessions));
+      append(collected->seen.sessions, std::move(some.sessions));
+      append(collected->seen.spare, std::move(some.spare));
       --collected->missing;
       collected->changed.notify_one();
     });
   }
   std::unique_lock lock(collected->mutex);
-  const bool complete =
+  collected->seen.complete =
       collected->changed.wait_for(lock, limits::observe_timeout, [&] { return collected->missing == 0; });
-  return {std::move(collected->sessions), complete};
+  return std::move(collected->seen);
 }
 
 session::exchanges_view gateway_observer::exchanges() {
@@ -91,6 +93,10 @@ std::vector<session::pool_view> gateway_observer::pools() {
   for (const auto& each : gateway_.pools().all())
     all.push_back(session::view_of(*each));
   return all;
+}
+
+std::vector<session::prepared_view> gateway_observer::prepared() {
+  return session::view_of(gateway_.pools().statements());
 }
 
 std::vector<const telemetry::pool_metrics*> gateway_observer::pool_counts() {

@@ -18,6 +18,7 @@ class gateway_observer final : public session::observer {
   config::snapshot settings() override;
   std::vector<session::upstream_view> upstreams() override;
   std::vector<session::pool_view> pools() override;
+  std::vector<session::prepared_view> prepared() override;
   std::vector<const telemetry::pool_metrics*> pool_counts() override;
   bool disabled(const std::string& database) override;
   session::audit_view audit() override;

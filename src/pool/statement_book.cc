@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "runtime/random.h"
 
 namespace trunkline::pool {
@@ -13,13 +15,17 @@ std::shared_ptr<const statement> statement_book::find_or_add(byte_span content) 
   const std::string_view wanted = as_text(content);
   std::lock_guard lock(mutex_);
   if (const auto at = known_.find(wanted); at != known_.end()) {
-    if (auto found = at->second.lock()) return found;
+    if (auto found = at->second.lock()) {
+      found->uses.fetch_add(1, std::memory_order_relaxed);
+      return found;
+    }
     known_.erase(at);  // its last user is about to call `forget`, which finds another one or none
   }
   auto made = std::make_unique<statement>();
   made->id = next_++;
   made->name = prefix_ + std::to_string(made->id);
   made->content = wanted;
+  made->uses = 1;
   std::shared_ptr<const statement> entry(made.release(), [this](const statement* last) {
     forget(last);
     delete last;
@@ -32,6 +38,28 @@ void statement_book::forget(const statement* which) {
   std::lock_guard lock(mutex_);
   const auto at = known_.find(which->content);
   if (at != known_.end() && at->first.data() == which->content.data()) known_.erase(at);
+}
+
+std::vector<statement_use> statement_book::most_used(std::size_t most) const {
+  std::vector<statement_use> all;
+  {
+    std::lock_guard lock(mutex_);
+    all.reserve(known_.size());
+    for (const auto& [content, weak] : known_) {
+      auto entry = weak.lock();
+      if (entry == nullptr) continue;
+      const auto others = entry.use_count() - 1;
+      const auto uses = entry->uses.load(std::memory_order_relaxed);
+      all.push_back({std::move(entry), uses, static_cast<std::uint64_t>(std::max(others, 0L))});
+    }
+  }
+  // What is dropped here may be its last owner, whose end wants the mutex.
+  const auto middle = all.begin() + static_cast<std::ptrdiff_t>(std::min(most, all.size()));
+  std::partial_sort(all.begin(), middle, all.end(), [](const statement_use& a, const statement_use& b) {
+    return a.uses != b.uses ? a.uses > b.uses : a.which->id < b.which->id;
+  });
+  all.erase(middle, all.end());
+  return all;
 }
 
 std::size_t statement_book::size() const {

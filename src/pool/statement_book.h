@@ -10,17 +10,27 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "base/bytes.h"
 
 namespace trunkline::pool {
 
-/// Immutable.
+/// Immutable, but for a count.
 struct statement {
   std::uint64_t id = 0;
   std::string name;     ///< what it is called at every server
   std::string content;  ///< the body of Parse behind the name: the text, NUL, and the parameter types
   std::string_view text() const { return std::string_view(content).substr(0, content.find('\0')); }
+  /// Times that a client has prepared it; written by the book.
+  mutable std::atomic<std::uint64_t> uses{0};
+};
+
+/// How a statement is used.
+struct statement_use {
+  std::shared_ptr<const statement> which;
+  std::uint64_t uses = 0;
+  std::uint64_t users = 0;  ///< who have it now
 };
 
 class statement_book {
@@ -32,6 +42,8 @@ class statement_book {
   /// `content` is the body of a Parse behind its name.
   std::shared_ptr<const statement> find_or_add(byte_span content);
   std::size_t size() const;
+  /// The `most` that were used most often, in that order.
+  std::vector<statement_use> most_used(std::size_t most) const;
 
  private:
   void forget(const statement* which);

@@ -17,14 +17,47 @@
 
 namespace trunkline::pool {
 class cluster;
+class link;
 class link_pool;
+class statement_book;
 }  // namespace trunkline::pool
 
 namespace trunkline::session {
 
+class pooled_server;
 struct session_facts;
 struct upstream_view;
 struct pool_view;
+struct prepared_view;
+
+/// One server connection of a pool as it is now.
+struct server_view {
+  std::uint64_t number = 0;
+  unsigned worker = 0;
+  std::string upstream;
+  std::string database;  ///< as the client asked for it that the pool was made for
+  std::string user;      ///< at the server
+  std::string endpoint;
+  std::string local;  ///< the gateway's own address
+  std::string tls;    ///< empty: plaintext
+  std::uint32_t pid = 0;
+  std::string state;  ///< active | idle | tested
+  std::chrono::system_clock::time_point connected;
+  double idle_seconds = 0;    ///< since a client gave it back; 0 where one has it
+  std::uint64_t clients = 0;  ///< times that one got it
+};
+
+/// What a session on a pooled route has of its pool.
+struct pooled_view {
+  std::string mode;  ///< session | transaction
+  std::string database;
+  std::string user;         ///< of the pool
+  double wait_seconds = 0;  ///< how long it has been waiting for a connection
+  bool waits = false;
+  std::string pinned;  ///< why it keeps its connection between transactions; empty: it does not
+  double pinned_seconds = 0;
+  std::optional<server_view> server;  ///< the connection that it has now
+};
 
 /// One session as it is now.
 struct session_view {
@@ -53,6 +86,7 @@ struct session_view {
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
   std::uint64_t exchanges = 0;
+  std::optional<pooled_view> pooled;  ///< nothing: its server connection is its own
   bool outlives_server = false;  ///< pooled, and on no connection that is to end
 };
 
@@ -62,12 +96,28 @@ session_view view_of(const session_facts& facts, std::chrono::steady_clock::time
 upstream_view view_of(const pool::cluster& of, std::chrono::steady_clock::time_point now);
 /// What a pool is now.
 pool_view view_of(const pool::link_pool& of);
+/// What a session has of its pool; on its thread.
+pooled_view view_of(const pooled_server& of, std::chrono::steady_clock::time_point now);
+/// What a connection is that nobody has; on its worker's thread.
+server_view view_of(const pool::link& of, const pool::link_pool& in,
+                    std::chrono::steady_clock::time_point now);
+/// At most `limits::prepared_shown`.
+std::vector<prepared_view> view_of(const pool::statement_book& of);
 /// As pg_stat_activity calls it; `idle`: nothing outstanding.
 const char* state_name(char transaction_status, bool idle);
 
 struct sessions_view {
   std::vector<session_view> sessions;
+  std::vector<server_view> spare;  ///< connections of pools that no session has
   bool complete = true;
+};
+
+/// A prepared statement that pooled clients share.
+struct prepared_view {
+  std::string name;         ///< at the servers
+  std::string text;         ///< as clients wrote it, at most `limits::statement_head_bytes` of it
+  std::uint64_t uses = 0;   ///< times that a client has prepared it
+  std::uint64_t users = 0;  ///< clients that have it now; one that has it twice may count twice
 };
 
 struct exchanges_view {
@@ -167,6 +217,8 @@ class observer {
   virtual std::vector<upstream_view> upstreams() = 0;
   /// Pools of shared server connections, where there are any. They win over what sessions alone tell.
   virtual std::vector<pool_view> pools() { return {}; }
+  /// Prepared statements of pooled clients, the most used first, at most `limits::prepared_shown`.
+  virtual std::vector<prepared_view> prepared() { return {}; }
   /// Live objects, for reading: of each upstream with pools and each worker; they stay.
   virtual std::vector<const telemetry::pool_metrics*> pool_counts() { return {}; }
   /// DISABLE: no new sessions of that database.

@@ -1,8 +1,12 @@
 #include <algorithm>
 
+#include "base/limits.h"
+#include "base/seconds.h"
 #include "config/enum_names.h"
+#include "net/socket_address.h"
 #include "pool/link_pool.h"
 #include "session/observer.h"
+#include "session/pooled_server.h"
 
 namespace trunkline::session {
 
@@ -29,6 +33,54 @@ pool_view view_of(const pool::link_pool& of) {
     seen.min_idle = source->upstream->pool.min_idle;
   }
   return seen;
+}
+
+server_view view_of(const pool::link& of, const pool::link_pool& in, runtime::time_point now) {
+  server_view seen;
+  seen.number = of.number;
+  seen.upstream = in.who().upstream;
+  seen.database = in.origin().database;
+  seen.user = in.who().user;
+  seen.endpoint = of.place.address.text();
+  seen.local = net::socket_address::of_self(of.stream->native_handle()).text();
+  seen.tls = of.server_tls;
+  seen.pid = of.server_pid;
+  seen.state = "idle";
+  seen.connected = std::chrono::system_clock::now() -
+                   std::chrono::duration_cast<std::chrono::system_clock::duration>(now - of.born);
+  seen.idle_seconds = seconds_of(now - of.used);
+  seen.clients = of.sessions;
+  return seen;
+}
+
+pooled_view view_of(const pooled_server& of, runtime::time_point now) {
+  pooled_view seen;
+  seen.mode = name_of(config::pooling_modes, of.mode());
+  seen.database = of.pool().origin().database;
+  seen.user = of.pool().who().user;
+  seen.waits = of.waits();
+  if (seen.waits) seen.wait_seconds = seconds_of(now - of.waits_since());
+  if (const char* why = of.told_pin()) {
+    seen.pinned = why;
+    seen.pinned_seconds = seconds_of(now - of.pinned_since());
+  }
+  if (const pool::link* has = of.link()) {
+    seen.server = view_of(*has, of.pool(), now);
+    seen.server->state = "active";
+    seen.server->idle_seconds = 0;
+  }
+  return seen;
+}
+
+std::vector<prepared_view> view_of(const pool::statement_book& of) {
+  std::vector<prepared_view> all;
+  for (const auto& each : of.most_used(limits::prepared_shown)) {
+    all.push_back({.name = each.which->name,
+                   .text = std::string(each.which->text().substr(0, limits::statement_head_bytes)),
+                   .uses = each.uses,
+                   .users = each.users});
+  }
+  return all;
 }
 
 void pool_view::add(const pool_view& other) {

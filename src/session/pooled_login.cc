@@ -60,8 +60,11 @@ void refresh_source(login_context& context, pool::link_pool& pool, pool::server_
 /// A claim that a coroutine waits for.
 class awaited_claim final : public pool::claim {
  public:
-  awaited_claim(runtime::signal& changed, pool::link_shelf& at) : changed_(changed), shelf_(at) {}
+  awaited_claim(runtime::signal& changed, pool::link_shelf& at) : changed_(changed), shelf_(at) {
+    shelf_.client_came();
+  }
   ~awaited_claim() override {
+    shelf_.client_left();
     if (made != nullptr) shelf_.give_back(std::move(made));
   }
   void take() { made = shelf_.take(*this); }

@@ -80,7 +80,8 @@ class pooled_server final : public runtime::byte_stream,
   const pool::link* link() const { return link_.get(); }
   /// Why it keeps its connection between two transactions; null: it does not.
   const char* pinned() const { return unnamed_pins_ ? "unnamed_statement" : traces_.pinned(); }
-  /// Since when, as far as it was told.
+  /// The same, as it was when its last transaction was over, and since when.
+  const char* told_pin() const { return told_pin_; }
   runtime::time_point pinned_since() const { return pinned_since_; }
   bool waits() const { return claim::waits(); }
   /// Where it waits.

@@ -346,6 +346,22 @@ void session::farewell_done(void* self) {
   static_cast<session*>(self)->over_.schedule();
 }
 
+namespace {
+
+/// What is of its server is of the connection that it has now.
+void take_pooled(session_view& seen, pooled_view of) {
+  if (of.server) {
+    of.server->worker = seen.worker;
+    seen.endpoint = of.server->endpoint;
+    seen.server_tls = of.server->tls;
+    seen.server_pid = of.server->pid;
+    seen.local = of.server->local;
+  }
+  seen.pooled = std::move(of);
+}
+
+}  // namespace
+
 session_view session::view() const {
   session_view seen = view_of(facts_, host_.where().now());
   if (console_ != nullptr) {
@@ -355,7 +371,11 @@ session_view session::view() const {
   if (relay_ == nullptr) return seen;
   seen.transaction_status = relay_->transaction_status();
   seen.state = state_name(seen.transaction_status, relay_->idle());
-  seen.local = net::socket_address::of_self(relay_->server()->native_handle()).text();
+  if (pooled_ == nullptr) {
+    seen.local = net::socket_address::of_self(relay_->server()->native_handle()).text();
+  } else {
+    take_pooled(seen, view_of(*pooled_, host_.where().now()));
+  }
   seen.outlives_server = pooled_ != nullptr && (pooled_->link() == nullptr || !pooled_->link()->unfit);
   const exchange_observer* observer = relay_->observer();
   if (observer == nullptr) return seen;

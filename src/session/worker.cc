@@ -81,10 +81,19 @@ void worker::configure(std::shared_ptr<const deployment> setup, std::vector<open
   });
 }
 
-void worker::look(std::move_only_function<void(std::vector<session_view>)> take) {
+void worker::look(std::move_only_function<void(sessions_view)> take) {
   loop_->post([this, take = std::move(take)]() mutable {
-    std::vector<session_view> all;
-    for_each_session([&](session& each) { all.push_back(each.view()); });
+    sessions_view all;
+    for_each_session([&](session& each) { all.sessions.push_back(each.view()); });
+    if (shared_.pools != nullptr) {
+      for (const auto& pool : shared_.pools->all()) {
+        pool->shelf(number_).for_each_spare([&](const pool::link& each, bool idle) {
+          all.spare.push_back(view_of(each, *pool, loop_->now()));
+          all.spare.back().worker = number_;
+          if (!idle) all.spare.back().state = "tested";
+        });
+      }
+    }
     take(std::move(all));
   });
 }

@@ -64,8 +64,8 @@ class worker final : session_host {
   /// Another process has taken over: what it sends through `link` is for sessions of this one.
   void serve_younger(runtime::unique_fd link);
   std::size_t sessions() const { return count_.load(std::memory_order_relaxed); }
-  /// Calls `take` on the loop with what its sessions are at that moment.
-  void look(std::move_only_function<void(std::vector<session_view>)> take);
+  /// Calls `take` on the loop with what its sessions, and its part of the pools, are at that moment.
+  void look(std::move_only_function<void(sessions_view)> take);
   /// For reading: routes, metrics and recorder.
   observation& seen() { return observation_; }
 
