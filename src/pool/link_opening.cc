@@ -81,19 +81,20 @@ runtime::task<link_opening::outcome> link_opening::run(link_opening* self) {
     login_failure why = std::move(made.error());
     const bool another = why.what == login_failure::kind::ended || is_of_server(why.why.code);
     const bool goes_on = another && self->search_.can_go_on(found->lease);
-    self->leave(std::move(*found), why.why.message);
+    self->leave(std::move(*found), why.why.message, another || why.what == login_failure::kind::violation);
     if (!goes_on) co_return std::unexpected(connect_failure{.why = std::move(why.why)});
   }
 }
 
-/// Says goodbye to a server that will not do; the search goes on without it.
-void link_opening::leave(found_server found, const std::string& why) {
+/// Says goodbye to a server that will not do; the search goes on without it. A user whom it does not let in
+/// is no fault of its own: others go on logging in there.
+void link_opening::leave(found_server found, const std::string& why, bool servers_fault) {
   if (server_.connected() && !server_.ended()) {
     std::vector<std::byte> goodbye;
     protocol::append_terminate(goodbye);
     server_.write(goodbye);
   }
-  if (interest{from_->of.get(), found.lease.on()->id}.is_closed()) return;  // no fault of the server's
+  if (!servers_fault || interest{from_->of.get(), found.lease.on()->id}.is_closed()) return;
   found.turn.failed();
   found.lease.on()->failed(loop_.now(), 0.5);
   from_->of->suspect(found.lease.on()->id);

@@ -29,7 +29,7 @@ class link_opening {
   static runtime::task<std::expected<void, login_failure>> read_to_ready(link_opening* self, link* into);
   static runtime::task<std::expected<bool, login_failure>> ask_for_recovery(link_opening* self);
   bool role_must_be_asked() const;
-  void leave(found_server found, const std::string& why);
+  void leave(found_server found, const std::string& why, bool servers_fault);
   static void finished(void* self);
 
   runtime::loop& loop_;
