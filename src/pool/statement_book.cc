@@ -15,8 +15,8 @@ std::shared_ptr<const statement> statement_book::find_or_add(byte_span content) 
   const std::string_view wanted = as_text(content);
   std::lock_guard lock(mutex_);
   if (const auto at = known_.find(wanted); at != known_.end()) {
-    if (auto found = at->second.lock()) {
-      found->uses.fetch_add(1, std::memory_order_relaxed);
+    if (auto found = at->second.which.lock()) {
+      ++at->second.uses;
       return found;
     }
     known_.erase(at);  // its last user is about to call `forget`, which finds another one or none
@@ -25,12 +25,11 @@ std::shared_ptr<const statement> statement_book::find_or_add(byte_span content) 
   made->id = next_++;
   made->name = prefix_ + std::to_string(made->id);
   made->content = wanted;
-  made->uses = 1;
   std::shared_ptr<const statement> entry(made.release(), [this](const statement* last) {
     forget(last);
     delete last;
   });
-  known_.emplace(entry->content, entry);
+  known_.emplace(entry->content, known{.which = entry, .uses = 1});
   return entry;
 }
 
@@ -45,12 +44,11 @@ std::vector<statement_use> statement_book::most_used(std::size_t most) const {
   {
     std::lock_guard lock(mutex_);
     all.reserve(known_.size());
-    for (const auto& [content, weak] : known_) {
-      auto entry = weak.lock();
+    for (const auto& each : known_) {
+      auto entry = each.second.which.lock();
       if (entry == nullptr) continue;
-      const auto others = entry.use_count() - 1;
-      const auto uses = entry->uses.load(std::memory_order_relaxed);
-      all.push_back({std::move(entry), uses, static_cast<std::uint64_t>(std::max(others, 0L))});
+      const auto others = static_cast<std::uint64_t>(std::max(entry.use_count() - 1, 0L));
+      all.push_back({std::move(entry), each.second.uses, others});
     }
   }
   // What is dropped here may be its last owner, whose end wants the mutex.

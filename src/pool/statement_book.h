@@ -3,7 +3,6 @@
 // a statement, none for its uses. An entry lives as long as somebody uses it. Any thread.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -16,20 +15,18 @@
 
 namespace trunkline::pool {
 
-/// Immutable, but for a count.
+/// Immutable.
 struct statement {
   std::uint64_t id = 0;
   std::string name;     ///< what it is called at every server
   std::string content;  ///< the body of Parse behind the name: the text, NUL, and the parameter types
   std::string_view text() const { return std::string_view(content).substr(0, content.find('\0')); }
-  /// Times that a client has prepared it; written by the book.
-  mutable std::atomic<std::uint64_t> uses{0};
 };
 
 /// How a statement is used.
 struct statement_use {
   std::shared_ptr<const statement> which;
-  std::uint64_t uses = 0;
+  std::uint64_t uses = 0;   ///< times that a client has prepared it
   std::uint64_t users = 0;  ///< who have it now
 };
 
@@ -46,10 +43,14 @@ class statement_book {
   std::vector<statement_use> most_used(std::size_t most) const;
 
  private:
+  struct known {
+    std::weak_ptr<const statement> which;
+    std::uint64_t uses = 0;  ///< times that a client has prepared it
+  };
   void forget(const statement* which);
 
   mutable std::mutex mutex_;
-  std::unordered_map<std::string_view, std::weak_ptr<const statement>> known_;  // keys lie in the statements
+  std::unordered_map<std::string_view, known> known_;  // keys lie in the statements
   std::uint64_t next_ = 1;
   std::string prefix_;  // nobody guesses it, so that no client's name is the same
 };

@@ -1,5 +1,7 @@
 #include "runtime/simulated_loop.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <deque>
@@ -17,6 +19,9 @@ class simulated_stream final : public byte_stream {
   }
 
   void join(simulated_stream& peer) { peer_ = &peer; }
+  /// `on_connected` is to come, or a refusal.
+  void connects(bool refused) { (refused ? refused_ : connecting_) = true; }
+  std::unique_ptr<parked_stream> park() override;
 
   void resume_receiving() override { receiving_ = true; }
   void pause_receiving() override { receiving_ = false; }
@@ -40,6 +45,14 @@ class simulated_stream final : public byte_stream {
   /// Moves what fits to the peer; true where something happened.
   bool deliver() {
     if (!open_) return false;
+    if (std::exchange(refused_, false)) {
+      handler_->on_end({stream_end::kind::failed, ECONNREFUSED});
+      return true;
+    }
+    if (std::exchange(connecting_, false)) {
+      handler_->on_connected();
+      return true;
+    }
     bool moved = push();
     if (held_ && outbox_.empty()) {
       held_ = false;
@@ -108,6 +121,8 @@ class simulated_stream final : public byte_stream {
   std::deque<std::byte> outbox_;
   stream_end::kind end_ = stream_end::kind::fin;
   bool open_ = true;
+  bool connecting_ = false;
+  bool refused_ = false;
   bool receiving_ = false;
   bool held_ = false;
   bool finish_ = false;
@@ -116,6 +131,32 @@ class simulated_stream final : public byte_stream {
   bool fin_told_ = false;
   bool reset_pending_ = false;
 };
+
+namespace {
+
+class parked_simulated_stream final : public parked_stream {
+ public:
+  explicit parked_simulated_stream(std::unique_ptr<simulated_stream> which) : which_(std::move(which)) {}
+  std::unique_ptr<byte_stream> unpark(loop&) override { return std::move(which_); }
+
+ private:
+  std::unique_ptr<simulated_stream> which_;
+};
+
+}  // namespace
+
+/// The end that goes on is another object, as it is with a socket.
+std::unique_ptr<parked_stream> simulated_stream::park() {
+  if (!open_ || !outbox_.empty() || end_ != stream_end::kind::fin) return nullptr;
+  auto moved = std::make_unique<simulated_stream>(*loop_, capacity_);
+  moved->peer_ = std::exchange(peer_, nullptr);
+  if (moved->peer_ != nullptr) moved->peer_->peer_ = moved.get();
+  moved->inbox_ = std::move(inbox_);
+  moved->fin_pending_ = fin_pending_;
+  moved->reset_pending_ = reset_pending_;
+  open_ = false;
+  return std::make_unique<parked_simulated_stream>(std::move(moved));
+}
 
 simulated_loop::simulated_loop(std::uint64_t seed) : random_(seed) {
   set_clock(time_point{} + std::chrono::hours(1));
@@ -147,9 +188,11 @@ void simulated_loop::poll(const time_point*) {
 }
 
 void simulated_loop::settle() {
-  do {
+  // What a timer sends in one turn arrives in the next.
+  for (int quiet = 0; quiet < 2;) {
     turn();
-  } while (moved_ || has_immediate_work());
+    quiet = moved_ || has_immediate_work() ? 0 : quiet + 1;
+  }
 }
 
 void simulated_loop::advance(duration by) {
@@ -167,8 +210,19 @@ std::unique_ptr<byte_stream> simulated_loop::adopt(int) {
   return std::make_unique<simulated_stream>(*this, 1);
 }
 
-std::unique_ptr<byte_stream> simulated_loop::connect(int, const sockaddr*, socklen_t) {
-  return std::make_unique<simulated_stream>(*this, 1);
+std::unique_ptr<byte_stream> simulated_loop::connect(int socket, const sockaddr*, socklen_t) {
+  ::close(socket);
+  auto made = std::make_unique<simulated_stream>(*this, 64 * 1024);
+  if (refuses_) {
+    made->connects(true);
+  } else if (accepter_) {
+    auto server = std::make_unique<simulated_stream>(*this, 64 * 1024);
+    made->join(*server);
+    server->join(*made);
+    made->connects(false);
+    accepter_(std::move(server));
+  }
+  return made;
 }
 
 std::unique_ptr<accept_watch> simulated_loop::watch_listener(int, accept_handler&) {

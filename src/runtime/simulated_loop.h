@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <random>
 #include <utility>
@@ -23,6 +24,11 @@ class simulated_loop final : public loop {
   /// Two ends of one connection. Each direction holds at most `capacity` bytes between them.
   std::pair<std::unique_ptr<byte_stream>, std::unique_ptr<byte_stream>> make_pipe(
       std::size_t capacity = 64 * 1024);
+  /// Who hears of each `connect`, and gets its other end. Without one, nobody ever answers.
+  using accepter = std::function<void(std::unique_ptr<byte_stream> server)>;
+  void set_accepter(accepter who) { accepter_ = std::move(who); }
+  /// Connects are refused from now on, or no more.
+  void set_refusing(bool refuses) { refuses_ = refuses; }
   /// The largest piece that one delivery hands over; 0: whatever there is. Pieces are of random size up to
   /// it.
   void set_largest_piece(std::size_t bytes) { largest_piece_ = bytes; }
@@ -48,6 +54,8 @@ class simulated_loop final : public loop {
   std::mt19937_64 random_;
   std::size_t largest_piece_ = 0;
   std::vector<simulated_stream*> streams_;
+  accepter accepter_;
+  bool refuses_ = false;
   bool moved_ = false;  // the last poll delivered something
 };
 
