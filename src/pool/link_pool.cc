@@ -25,6 +25,7 @@ link_pool::~link_pool() {
 void link_pool::set_source(std::shared_ptr<const link_source> newest) {
   const config::pool_limits& limits = newest->upstream->pool;
   size_.store(limits.size, std::memory_order_relaxed);
+  min_idle_.store(limits.min_idle, std::memory_order_relaxed);
   group_.budget().set(limits.max_connections, limits.per_user);
   std::lock_guard lock(mutex_);
   source_ = std::move(newest);
@@ -61,6 +62,13 @@ void link_pool::leave(std::size_t how_many) {
   if (how_many == 0) return;
   open_.fetch_sub(how_many);
   group_.budget().leave(*this, how_many);
+}
+
+std::size_t link_pool::clients() const {
+  std::size_t count = 0;
+  for (const auto& each : shelves_)
+    count += each->clients();
+  return count;
 }
 
 link_shelf* link_pool::waits_longest(const link_shelf* but) const {
@@ -185,12 +193,27 @@ pool_figures link_pool::figures() const {
   return seen;
 }
 
+namespace {
+
+/// No name has a NUL in it.
+std::string text_of(const pool_identity& who) {
+  std::string text;
+  for (const std::string_view part : {std::string_view(who.upstream), std::string_view(who.database),
+                                      std::string_view(who.user), std::string_view(who.settings)})
+    text.append(part).push_back('\0');
+  return text + static_cast<char>('0' + static_cast<int>(who.target));
+}
+
+}  // namespace
+
 std::shared_ptr<link_pool> link_pools::find_or_make(const pool_identity& who, const pool_origin& origin) {
   std::lock_guard lock(mutex_);
-  for (const auto& each : pools_)
-    if (each->who() == who) return each;
-  pools_.push_back(std::make_shared<link_pool>(who, origin, group_of(who.upstream), workers_));
-  return pools_.back();
+  entry& found = pools_[text_of(who)];
+  if (found.pool == nullptr) {
+    found.pool = std::make_shared<link_pool>(who, origin, group_of(who.upstream), workers_);
+    found.number = ++last_pool_;
+  }
+  return found.pool;
 }
 
 /// Precondition: the mutex is held.
@@ -211,8 +234,51 @@ std::vector<const telemetry::pool_metrics*> link_pools::counts() const {
 }
 
 std::vector<std::shared_ptr<link_pool>> link_pools::all() const {
-  std::lock_guard lock(mutex_);
-  return pools_;
+  std::vector<std::pair<std::uint64_t, std::shared_ptr<link_pool>>> numbered;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& each : pools_)
+      numbered.emplace_back(each.second.number, each.second.pool);
+  }
+  std::sort(numbered.begin(), numbered.end());
+  std::vector<std::shared_ptr<link_pool>> made;
+  for (auto& each : numbered)
+    made.push_back(std::move(each.second));
+  return made;
+}
+
+/// Precondition: the mutex is held.
+bool link_pools::is_forgotten(entry& of, runtime::time_point now) {
+  if (of.pool->clients() > 0 || of.pool->open() > 0) {
+    of.unused_since.reset();
+    return false;
+  }
+  if (!of.unused_since) of.unused_since = now;
+  const auto source = of.pool->source();
+  runtime::duration patience = limits::pool_idle;
+  if (source != nullptr && source->upstream->pool.idle_timeout.count() > 0)
+    patience = source->upstream->pool.idle_timeout;
+  // Who is about to use it has found it under this mutex.
+  return now - *of.unused_since >= patience && of.pool.use_count() == 1;
+}
+
+void link_pools::forget_unused(runtime::time_point now) {
+  std::vector<std::shared_ptr<link_pool>> forgotten;
+  {
+    std::lock_guard lock(mutex_);
+    for (auto at = pools_.begin(); at != pools_.end();) {
+      if (is_forgotten(at->second, now)) {
+        forgotten.push_back(std::move(at->second.pool));
+        at = pools_.erase(at);
+      } else {
+        ++at;
+      }
+    }
+  }
+  for (auto& each : forgotten) {
+    for (unsigned i = 0; i < workers_.size(); ++i)
+      workers_[i]->post([each, i] { each->shelf(i).close(); });
+  }
 }
 
 void link_pools::close_shelves(unsigned worker) {

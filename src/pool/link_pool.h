@@ -114,6 +114,8 @@ class link_pool final : public std::enable_shared_from_this<link_pool>, private 
   void pass_on() { group_.budget().pass_on(*this); }
   using budget_member::pays;
   std::size_t size() const { return size_.load(std::memory_order_relaxed); }
+  std::size_t min_idle() const { return min_idle_.load(std::memory_order_relaxed); }
+  std::size_t clients() const;
   std::size_t open() const { return open_.load(std::memory_order_relaxed); }
   /// The other shelf whose first client has waited for longest; null: none waits.
   link_shelf* waits_longest(const link_shelf& but) const { return waits_longest(&but); }
@@ -137,6 +139,7 @@ class link_pool final : public std::enable_shared_from_this<link_pool>, private 
   const pool_origin origin_;
   pool_group& group_;
   std::atomic<std::size_t> size_{1};
+  std::atomic<std::size_t> min_idle_{0};
   std::atomic<std::size_t> open_{0};
   std::atomic<std::uint64_t> epoch_{0};
   std::atomic<std::uint64_t> generation_{0};
@@ -163,9 +166,19 @@ class link_pools {
   /// On the worker's thread: idle connections to that server close, if `which` says so.
   void evict(unsigned worker, const std::function<bool(const link&)>& which);
 
+  /// Pools that have had neither clients nor connections for their `pool.idleTimeout` (10 minutes where that
+  /// is 0) are no more; who comes later makes a new one. Called now and then, from one thread.
+  void forget_unused(runtime::time_point now);
+
   statement_book& statements() { return statements_; }
 
  private:
+  struct entry {
+    std::shared_ptr<link_pool> pool;
+    std::uint64_t number = 0;                         ///< the oldest has the lowest
+    std::optional<runtime::time_point> unused_since;  ///< as `forget_unused` has seen it
+  };
+  static bool is_forgotten(entry& of, runtime::time_point now);
   pool_group& group_of(const std::string& upstream);
 
   const std::vector<runtime::loop*> workers_;
@@ -173,7 +186,8 @@ class link_pools {
   std::atomic<std::uint64_t> last_link_{0};
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<pool_group>> groups_;
-  std::vector<std::shared_ptr<link_pool>> pools_;
+  std::uint64_t last_pool_ = 0;
+  std::unordered_map<std::string, entry> pools_;  // by their identity
 };
 
 }  // namespace trunkline::pool

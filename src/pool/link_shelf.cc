@@ -62,6 +62,7 @@ std::unique_ptr<link> link_shelf::take(claim& who) {
     while (auto made = pop_idle()) {
       if (fits(*made)) {
         ++made->sessions;
+        note_shortage();
         return made;
       }
       bury(std::move(made), true);
@@ -115,6 +116,7 @@ void link_shelf::grant(std::unique_ptr<link> made) {
   claim& next = *first_;
   part(next);
   ++made->sessions;
+  note_shortage();
   next.granted(std::move(made));
 }
 
@@ -358,6 +360,7 @@ void link_shelf::opened(link_opening& which, link_opening::outcome result) {
   opening_count_.store(openings_.size(), std::memory_order_relaxed);
   if (result) {
     retry_after_ = {};
+    ready_after_ = {};
     const auto lifetime = pool_.source()->upstream->pool.max_lifetime;
     (*result)->retires_at =
         lifetime.count() == 0 ? runtime::time_point::max() : loop_.now() + lifetime_of(lifetime);
@@ -368,9 +371,10 @@ void link_shelf::opened(link_opening& which, link_opening::outcome result) {
   pool_.leave(1);
   if (pool_.open() == 0) refuse_all(result.error());
   pool_.tell_of_room(*this);
+  retry_after_ = std::clamp<runtime::duration>(retry_after_ * 2, limits::pool_retry, limits::pool_retry_most);
+  ready_after_ = loop_.now() + retry_after_;
   if (first_ == nullptr) return;
   // Others are there, or on their way: whoever waits may still be served.
-  retry_after_ = std::clamp<runtime::duration>(retry_after_ * 2, limits::pool_retry, limits::pool_retry_most);
   retry_.arm(loop_.now() + retry_after_);
 }
 
@@ -391,26 +395,38 @@ void link_shelf::look_after() {
   const auto source = pool_.source();
   const auto unused = source->upstream->pool.idle_timeout;
   const auto now = loop_.now();
-  std::size_t may_go =
-      pool_.open() > source->upstream->pool.min_idle ? pool_.open() - source->upstream->pool.min_idle : 0;
+  // Without clients nothing is kept ready, so that a pool that nobody wants any more comes to its end.
+  const std::size_t kept = pool_.clients() > 0 ? source->upstream->pool.min_idle : 0;
+  std::size_t may_go = pool_.open() > kept ? pool_.open() - kept : 0;
   evict([&](const link& each) {
     if (!fits(each)) return true;
     if (unused.count() == 0 || each.used + unused > now || may_go == 0) return false;
     --may_go;
     return true;
   });
-  keep_ready();
+  if (!keep_ready()) note_shortage();
   arm_care();
 }
 
-/// `pool.minIdle`.
-void link_shelf::keep_ready() {
-  const auto wanted = pool_.source()->upstream->pool.min_idle;
-  if (wanted == 0 || closed_ || retry_.armed()) return;
+/// There may be fewer idle connections than `pool.minIdle`: that is looked into soon, and once for many.
+void link_shelf::note_shortage() {
+  if (pool_.min_idle() == 0 || closed_) [[likely]]
+    return;
+  const auto soon = loop_.now() + limits::pool_care;
+  if (!care_.armed() || care_.deadline() > soon) care_.arm(soon);
+}
+
+/// `pool.minIdle`. False: it must be tried again.
+bool link_shelf::keep_ready() {
+  const std::size_t wanted = pool_.clients() > 0 ? pool_.min_idle() : 0;
+  if (wanted == 0 || closed_) return true;
+  if (loop_.now() < ready_after_) return false;
   for (auto figures = pool_.figures(); figures.idle + figures.opening < wanted; ++figures.opening) {
-    if (pool_.enter(loop_.now()) != entering::done) return;
+    // Whoever gives a connection back, or takes one, looks again.
+    if (pool_.enter(loop_.now()) != entering::done) return true;
     open_one();
   }
+  return true;
 }
 
 }  // namespace trunkline::pool

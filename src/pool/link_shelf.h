@@ -105,7 +105,8 @@ class link_shelf final {
   void note_first();
   void serve();
   void look_after();
-  void keep_ready();
+  void note_shortage();
+  bool keep_ready();
   void patience_over();
   void arm_care();
   void bury(std::unique_ptr<link> dead, bool say_goodbye);
@@ -123,6 +124,7 @@ class link_shelf final {
   runtime::timer care_;      ///< idle connections grow old
   runtime::timer retry_;     ///< after a failed opening
   runtime::duration retry_after_{0};
+  runtime::time_point ready_after_{};  ///< `pool.minIdle` waits so long for the next attempt
   runtime::deferred serving_;
   std::atomic<std::size_t> idle_count_{0};
   std::atomic<std::size_t> waiting_count_{0};

@@ -104,6 +104,7 @@ void worker::pulse() {
   metrics.heartbeat_ns.store(loop_->now().time_since_epoch().count(), std::memory_order_relaxed);
   const auto busy = loop_->busy();
   metrics.busy_ns.add(static_cast<std::uint64_t>((busy - std::exchange(busy_told_, busy)).count()));
+  if (number_ == 0 && shared_.pools != nullptr) shared_.pools->forget_unused(loop_->now());
   pulse_.arm(loop_->now() + limits::loop_heartbeat);
 }
 
