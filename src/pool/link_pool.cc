@@ -277,7 +277,10 @@ void link_pools::forget_unused(runtime::time_point now) {
   }
   for (auto& each : forgotten) {
     for (unsigned i = 0; i < workers_.size(); ++i)
-      workers_[i]->post([each, i] { each->shelf(i).close(); });
+      workers_[i]->post([each, i] {
+        each->shelf(i).close();
+        if (i == 0) each->listening().close();
+      });
   }
 }
 
