@@ -89,6 +89,7 @@ void session::login_late(void* self) {
 }
 
 void session::end_login(login_end why) {
+  timer_.disarm();  // its last word may take longer than the login had left
   login_context& context = login_->context();
   facts_.bytes_from_client = context.client.bytes_received();
   facts_.bytes_from_server = context.server.bytes_received();

@@ -434,6 +434,7 @@ def test_while_no_more_logins_are_taken(before, server):
     mark = len(gateway.log())
     gateway.send(signal.SIGHUP)
     wait_until(lambda: any(line.get("event") == "config.reload" for line in gateway.log()[mark:]), 5, "the reload")
+    time.sleep(0.5)  # the workers hear of it one by one
     with RawClient(port) as client:
         client.login()
         silent = [RawClient(port) for _ in range(3)]

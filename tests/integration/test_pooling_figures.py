@@ -166,7 +166,7 @@ def test_who_is_pinned_and_why(watched):
 
 
 def test_prepared_statements_are_shown_without_their_literals(watched):
-    gateway = watched(size=2)
+    gateway = watched(size=1)
     text = "select $1::int + 4711 as shown"
     clients = [RawClient(gateway.port).login() for _ in range(3)]
     for number, client in enumerate(clients):
