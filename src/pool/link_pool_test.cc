@@ -215,6 +215,7 @@ TEST_F(LinkPool, OneThatIsKeptForLongIsClosedWhenItComesBack) {
 TEST_F(LinkPool, WhatNobodyUsesIsClosedDownToTheMinimum) {
   upstream.pool = {.size = 5, .min_idle = 2, .max_lifetime = 0s, .idle_timeout = 60s};
   const auto pool = pool_of("u");
+  pool->shelf(0).client_came();
   warm(*pool, 0, 5);
   loop.advance(59s);
   EXPECT_EQ(open_backends(), 5U);
@@ -223,6 +224,9 @@ TEST_F(LinkPool, WhatNobodyUsesIsClosedDownToTheMinimum) {
   loop.advance(1h);
   EXPECT_EQ(open_backends(), 2U);
   EXPECT_EQ(pool->figures().idle, 2U);
+  pool->shelf(0).client_left();
+  loop.advance(2h);
+  EXPECT_EQ(open_backends(), 0U) << "without clients nothing is kept ready";
 }
 
 TEST_F(LinkPool, WhatIsUsedIsNotIdle) {
