@@ -120,7 +120,7 @@ def test_a_bind_for_a_name_that_was_never_prepared(pooled):
         assert one.result() == [["one"]]
 
 
-def test_a_hundred_thousand_statements(pooled, quick):
+def test_a_hundred_thousand_statements(pooled, quick, sanitized):
     """Prepared and closed: neither the gateway nor a server connection keeps them all."""
     if pooled.kind != TRUNKLINE:
         pytest.skip("what is bounded is the gateway's")
@@ -134,7 +134,7 @@ def test_a_hundred_thousand_statements(pooled, quick):
             client.result()
             if start == count // 5:
                 before = gateway.memory_kib()
-        assert gateway.memory_kib() < before + 8192, (before, gateway.memory_kib())
+        assert sanitized or gateway.memory_kib() < before + 8192, (before, gateway.memory_kib())
         ((prepared,),) = client.simple("select count(*) from pg_prepared_statements")
         assert int(prepared) <= 501
         assert client.simple("select 1") == [["1"]]

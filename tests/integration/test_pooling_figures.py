@@ -322,7 +322,7 @@ def test_what_is_kept_ready_is_also_where_all_are_taken(watched):
         assert again.simple("select 1") == [["1"]]
 
 
-def test_a_thousand_users_leave_nothing_behind(watched, quick):
+def test_a_thousand_users_leave_nothing_behind(watched, quick, sanitized):
     """Whoever the server refuses made a pool all the same."""
     users = 150 if quick else 1000
     gateway = watched(size=2, idleTimeout="1s", routes=[
@@ -343,4 +343,5 @@ def test_a_thousand_users_leave_nothing_behind(watched, quick):
     before = gateway.gateway.memory_kib()
     crowd("second")
     wait_until(lambda: gateway.admin.json("/api/v1/pools")["matching"] == 0, 30, "they are forgotten too")
-    assert gateway.gateway.memory_kib() - before < 4 * 1024
+    # A sanitizer keeps freed memory.
+    assert sanitized or gateway.gateway.memory_kib() - before < 4 * 1024
