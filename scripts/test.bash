@@ -61,7 +61,8 @@ pytest_stage() {
     any=$(printf ' or %s' "${filters[@]}")
     set -- "$@" -k "${any# or }"
   fi
-  "$python" -m pytest -q -p no:cacheprovider --junitxml="$file" "$@" "$folder" >&2 </dev/null || code=$?
+  # The folder first: its conftest.py is what knows the options behind it.
+  "$python" -m pytest "$folder" -q -p no:cacheprovider --junitxml="$file" "$@" >&2 </dev/null || code=$?
   if ((code == 5)); then code=0; fi # nothing selected
   add_junit "$name" "$code" "$file"
 }

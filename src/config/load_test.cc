@@ -210,6 +210,7 @@ TEST(Load, FilesMustBeReadable) {
 }
 
 TEST(Load, ASharedSecretIsAnyBytesButNotTooFew) {
+  using namespace std::string_literals;
   const std::string path = testing::TempDir() + "/replicas.key";
   const std::string text = sample{.listener = "{name: main, address: 'unix:/run/t.sock'}",
                                   .upstream = "{name: db, endpoints: ['unix:/run/pg']}",
@@ -219,7 +220,7 @@ TEST(Load, ASharedSecretIsAnyBytesButNotTooFew) {
     std::ofstream(path, std::ios::binary) << content;
     return load_text(text, "t", {});
   };
-  const std::string bytes("\0\n\r\xff and more, with its last line end\n", 41);
+  const std::string bytes = "\0\n\r\xff and more, with its last line end\n"s;
   const auto made = load_with(bytes);
   ASSERT_TRUE(made.value) << made.problems.front().render();
   EXPECT_EQ(made.value->replicas.key.reveal(), bytes);
