@@ -31,7 +31,8 @@ json pooled_json(const std::optional<session::pooled_view>& of) {
           {"connection", of->server ? json(of->server->number) : json(nullptr)},
           {"waitSeconds", of->waits ? json(of->wait_seconds) : json(nullptr)},
           {"pinned", known(of->pinned)},
-          {"pinnedSeconds", of->pinned.empty() ? json(nullptr) : json(of->pinned_seconds)}};
+          {"pinnedSeconds", of->pinned.empty() ? json(nullptr) : json(of->pinned_seconds)},
+          {"asleep", of->asleep}};
 }
 
 json session_json(const session::session_view& of) {

@@ -82,6 +82,8 @@ inline constexpr std::size_t pool_series = 100;
 inline constexpr std::chrono::milliseconds pool_room_retry = 20ms;
 inline constexpr std::chrono::milliseconds pool_room_look = 1ms;
 inline constexpr std::chrono::milliseconds pool_turn = 100ms;
+/// A client of transaction pooling that does nothing for so long sleeps: only what it would miss is kept.
+inline constexpr std::chrono::seconds awake_time = 2s;
 /// Statements that SHOW PREPARED shows, the most used first.
 inline constexpr std::size_t prepared_shown = 1'000;
 /// Statements that one server connection has prepared; the one unused for longest is closed.

@@ -215,7 +215,7 @@ TEST_F(LinkPool, OneThatIsKeptForLongIsClosedWhenItComesBack) {
 TEST_F(LinkPool, WhatNobodyUsesIsClosedDownToTheMinimum) {
   upstream.pool = {.size = 5, .min_idle = 2, .max_lifetime = 0s, .idle_timeout = 60s};
   const auto pool = pool_of("u");
-  pool->shelf(0).client_came();
+  auto client = std::make_unique<link_shelf::client_place>(pool->shelf(0));
   warm(*pool, 0, 5);
   loop.advance(59s);
   EXPECT_EQ(open_backends(), 5U);
@@ -224,7 +224,7 @@ TEST_F(LinkPool, WhatNobodyUsesIsClosedDownToTheMinimum) {
   loop.advance(1h);
   EXPECT_EQ(open_backends(), 2U);
   EXPECT_EQ(pool->figures().idle, 2U);
-  pool->shelf(0).client_left();
+  client.reset();
   loop.advance(2h);
   EXPECT_EQ(open_backends(), 0U) << "without clients nothing is kept ready";
 }

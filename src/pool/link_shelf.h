@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "pool/link.h"
@@ -50,8 +51,18 @@ class link_shelf final {
   ~link_shelf();
 
   /// Whoever may take connections here, from its login to its end.
-  void client_came() { clients_.fetch_add(1, std::memory_order_relaxed); }
-  void client_left() { clients_.fetch_sub(1, std::memory_order_relaxed); }
+  class client_place {
+   public:
+    explicit client_place(link_shelf& at) : at_(&at) { at.clients_.fetch_add(1, std::memory_order_relaxed); }
+    client_place(client_place&& other) noexcept : at_(std::exchange(other.at_, nullptr)) {}
+    client_place& operator=(client_place&&) = delete;
+    ~client_place() {
+      if (at_ != nullptr) at_->clients_.fetch_sub(1, std::memory_order_relaxed);
+    }
+
+   private:
+    link_shelf* at_;
+  };
   /// An idle connection, or null: the claim waits, and hears.
   std::unique_ptr<link> take(claim& who);
   void give_up(claim& who);

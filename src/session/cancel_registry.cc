@@ -5,6 +5,7 @@
 
 #include "auth/sha256.h"
 #include "runtime/random.h"
+#include "session/pooled_door.h"
 
 namespace trunkline::session {
 
@@ -28,7 +29,11 @@ void cancel_registry::identify(std::uint16_t replica, const cancel_mac_key& mac_
   mac_key_ = mac_key;
 }
 
-cancel_registry::issued cancel_registry::add(std::shared_ptr<const cancel_target> target, bool long_key) {
+std::uint64_t cancel_owner::session() const {
+  return door != nullptr ? door->session() : target->session;
+}
+
+cancel_registry::issued cancel_registry::add(cancel_owner owner, bool long_key) {
   const auto random = runtime::random_bytes<std::max(short_cancel_key_bytes, sizeof(cancel_nonce))>();
 
   issued made;
@@ -48,35 +53,40 @@ cancel_registry::issued cancel_registry::add(std::shared_ptr<const cancel_target
   if (long_key) {
     cancel_nonce nonce;
     std::copy_n(random.begin(), nonce.size(), nonce.begin());
-    const long_cancel_key key = make_long_key(mac_key_, pid, target->session, nonce);
+    const long_cancel_key key = make_long_key(mac_key_, pid, owner.session(), nonce);
     made.key.assign(key.begin(), key.end());
   } else {
     made.key.assign(random.begin(), random.begin() + short_cancel_key_bytes);
   }
-  slots_[index] = {std::move(target), made.ticket.pid_, made.key};
+  slot& taken = slots_[index];
+  taken.owner = std::move(owner);
+  taken.pid = made.ticket.pid_;
+  taken.key_size = static_cast<std::uint8_t>(made.key.size());
+  std::copy(made.key.begin(), made.key.end(), taken.key.begin());
   return made;
 }
 
-std::shared_ptr<const cancel_target> cancel_registry::find(std::uint32_t pid, byte_span key) const {
+cancel_owner cancel_registry::find(std::uint32_t pid, byte_span key) const {
   const std::uint32_t index = cancel_pid::decode(pid).slot;
   std::lock_guard lock(mutex_);
-  if (index >= slots_.size() || slots_[index].target == nullptr) return nullptr;
+  if (index >= slots_.size() || !slots_[index].owner) return {};
   const slot& found = slots_[index];
   // The whole key, of whatever kind: what was signed with an older secret is as good as ever here.
-  const bool fits = found.pid == pid && auth::equal_in_constant_time(found.key, key);
-  return fits ? found.target : nullptr;
+  const bool fits =
+      found.pid == pid && auth::equal_in_constant_time(byte_span(found.key).first(found.key_size), key);
+  return fits ? found.owner : cancel_owner();
 }
 
-std::shared_ptr<const cancel_target> cancel_registry::target_of(std::uint32_t pid) const {
+cancel_owner cancel_registry::owner_of(std::uint32_t pid) const {
   std::lock_guard lock(mutex_);
-  return slots_[cancel_pid::decode(pid).slot].target;
+  return slots_[cancel_pid::decode(pid).slot].owner;
 }
 
 void cancel_registry::remove(std::uint32_t pid) {
   const std::uint32_t index = cancel_pid::decode(pid).slot;
-  std::shared_ptr<const cancel_target> dead;  // its last owner may free a whole deployment: outside the lock
+  cancel_owner dead;  // its last owner may free a whole deployment: outside the lock
   std::lock_guard lock(mutex_);
-  dead = std::move(slots_[index].target);
+  dead = std::exchange(slots_[index].owner, {});
   free_.push_back(index);
 }
 

@@ -20,12 +20,20 @@ class pooled_door;
 /// How to cancel a session's statement: the server it is on and the key that server gave.
 struct cancel_target {
   std::uint64_t session = 0;
-  std::shared_ptr<pooled_door> door = nullptr;  ///< a pooled session: it knows what it is on; null: this one
   std::shared_ptr<const deployment> setup;
   std::size_t upstream = 0;
   pool::server_place place;
   std::uint32_t server_pid = 0;
   std::vector<std::byte> server_key;
+};
+
+/// Whose statement a key cancels: one of the two. There is one for each session.
+struct cancel_owner {
+  std::shared_ptr<const cancel_target> target = nullptr;  ///< it stays on one server
+  std::shared_ptr<pooled_door> door = nullptr;            ///< a pooled session: it knows what it is on
+
+  explicit operator bool() const { return target != nullptr || door != nullptr; }
+  std::uint64_t session() const;
 };
 
 class cancel_registry {
@@ -46,7 +54,7 @@ class cancel_registry {
 
     std::uint32_t pid() const { return pid_; }
     /// Precondition: not empty.
-    std::shared_ptr<const cancel_target> target() const { return registry_->target_of(pid_); }
+    cancel_owner owner() const { return registry_->owner_of(pid_); }
     explicit operator bool() const { return registry_ != nullptr; }
 
    private:
@@ -62,17 +70,18 @@ class cancel_registry {
   };
 
   /// `long_key`: for a client of protocol 3.2.
-  issued add(std::shared_ptr<const cancel_target> target, bool long_key);
-  /// Null where the key is not, or no longer, one of ours.
-  std::shared_ptr<const cancel_target> find(std::uint32_t pid, byte_span key) const;
+  issued add(cancel_owner owner, bool long_key);
+  /// Nobody where the key is not, or no longer, one of ours.
+  cancel_owner find(std::uint32_t pid, byte_span key) const;
 
  private:
   struct slot {
-    std::shared_ptr<const cancel_target> target;
+    cancel_owner owner;
     std::uint32_t pid = 0;
-    std::vector<std::byte> key;  // as the client was told
+    std::uint8_t key_size = 0;
+    long_cancel_key key;  // its first bytes are as the client was told
   };
-  std::shared_ptr<const cancel_target> target_of(std::uint32_t pid) const;
+  cancel_owner owner_of(std::uint32_t pid) const;
   void remove(std::uint32_t pid);
 
   mutable std::mutex mutex_;

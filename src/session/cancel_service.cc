@@ -36,11 +36,11 @@ std::string source_of(const login_context& context) {
 }
 
 /// Only the session knows what it is on now; it is asked on its own loop.
-runtime::task<bool> ask_pooled_session(login_context* context, std::shared_ptr<const cancel_target> target) {
+runtime::task<bool> ask_pooled_session(login_context* context, std::shared_ptr<pooled_door> door) {
   enum : int { unknown, failed, done };
   auto answer = std::make_shared<std::atomic<int>>(unknown);
   runtime::remote_wake here(*context->loop, context->changed);
-  target->door->knock([answer, caller = here.handle()](bool cancelled) {
+  door->knock([answer, caller = here.handle()](bool cancelled) {
     answer->store(cancelled ? done : failed);
     caller.wake();
   });
@@ -50,13 +50,13 @@ runtime::task<bool> ask_pooled_session(login_context* context, std::shared_ptr<c
   co_return answer->load() == done;
 }
 
-runtime::task<> serve_own(login_context* context, std::shared_ptr<const cancel_target> target) {
-  const std::uint64_t session = target->session;
+runtime::task<> serve_own(login_context* context, cancel_owner owner) {
+  const std::uint64_t session = owner.session();
   bool sent = false;
-  if (target->door != nullptr) {
-    sent = co_await ask_pooled_session(context, std::move(target));
+  if (owner.door != nullptr) {
+    sent = co_await ask_pooled_session(context, std::move(owner.door));
   } else {
-    sent = co_await send_cancel(context->loop, std::move(target), &context->server);
+    sent = co_await send_cancel(context->loop, std::move(owner.target), &context->server);
   }
   note(*context, sent ? cancel_result::forwarded : cancel_result::server_unreachable, session);
 }
@@ -67,10 +67,10 @@ runtime::task<> answer_peer(login_context* context, std::uint32_t pid, peer_nonc
   const replica_desk& desk = *context->shared->replicas;
   const replica_keys* with = signer ? &*signer : nullptr;
   peer_answer answer{.known = true, .number = desk.number.load(), .instance = desk.instance};
-  auto target = context->shared->cancels.find(pid, key);
-  if (target != nullptr) {
+  auto owner = context->shared->cancels.find(pid, key);
+  if (owner) {
     context->client.write(encode_answer(answer, nonce, with));
-    co_return co_await serve_own(context, std::move(target));
+    co_return co_await serve_own(context, std::move(owner));
   }
   answer.known = co_await ask_elder(context, pid, std::move(key));
   context->client.write(encode_answer(answer, nonce, with));
@@ -146,9 +146,9 @@ runtime::task<cancel_result> forward_to_peers(login_context* context, std::uint3
 }
 
 runtime::task<> serve_client(login_context* context, std::uint32_t pid, std::vector<std::byte> key) {
-  if (auto target = context->shared->cancels.find(pid, key)) {
+  if (auto owner = context->shared->cancels.find(pid, key)) {
     if (context->facts->passed_on) context->client.write(as_bytes(cancel_known));
-    co_return co_await serve_own(context, std::move(target));
+    co_return co_await serve_own(context, std::move(owner));
   }
   if (co_await ask_elder(context, pid, key)) {
     // It knows the session, and has it on record.

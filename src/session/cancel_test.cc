@@ -44,50 +44,50 @@ TEST(LongCancelKey, IsReadBackAndNoBitMayChange) {
   }
 }
 
-std::shared_ptr<const cancel_target> target_of_session(std::uint64_t id) {
+cancel_owner session_of_number(std::uint64_t id) {
   auto made = std::make_shared<cancel_target>();
   made->session = id;
-  return made;
+  return {.target = std::move(made)};
 }
 
 TEST(CancelRegistry, FindsASessionByItsKeyOnlyAndOnlyWhileItLives) {
   cancel_registry registry(1, mac_key);
   for (const bool long_key : {false, true}) {
-    const auto target = target_of_session(7);
-    auto [ticket, key] = registry.add(target, long_key);
+    const auto owner = session_of_number(7);
+    auto [ticket, key] = registry.add(owner, long_key);
     ASSERT_TRUE(ticket);
     EXPECT_EQ(key.size(), long_key ? long_cancel_key_bytes : 4u);
-    EXPECT_EQ(ticket.target(), target);
-    EXPECT_EQ(registry.find(ticket.pid(), key), target);
+    EXPECT_EQ(ticket.owner().target, owner.target);
+    EXPECT_EQ(registry.find(ticket.pid(), key).target, owner.target);
     std::vector<std::byte> wrong = key;
     wrong.back() ^= std::byte{1};
-    EXPECT_EQ(registry.find(ticket.pid(), wrong), nullptr);
-    EXPECT_EQ(registry.find(ticket.pid() + 1, key), nullptr);
+    EXPECT_FALSE(registry.find(ticket.pid(), wrong));
+    EXPECT_FALSE(registry.find(ticket.pid() + 1, key));
     const std::uint32_t pid = ticket.pid();
     ticket = {};
-    EXPECT_EQ(registry.find(pid, key), nullptr);
+    EXPECT_FALSE(registry.find(pid, key));
     // The slot is used again: the old key must not cancel the new session.
-    const auto next = registry.add(target_of_session(8), long_key);
+    const auto next = registry.add(session_of_number(8), long_key);
     EXPECT_EQ(next.ticket.pid(), pid);
-    EXPECT_EQ(registry.find(pid, key), nullptr);
+    EXPECT_FALSE(registry.find(pid, key));
   }
 }
 
 TEST(CancelRegistry, KeysFromBeforeAnotherNumberAndSecretStayValid) {
   cancel_registry registry(1, mac_key);
-  const auto old_short = registry.add(target_of_session(1), false);
-  const auto old_long = registry.add(target_of_session(2), true);
+  const auto old_short = registry.add(session_of_number(1), false);
+  const auto old_long = registry.add(session_of_number(2), true);
   registry.identify(9, cancel_mac_key{});
-  const auto fresh = registry.add(target_of_session(3), true);
+  const auto fresh = registry.add(session_of_number(3), true);
   EXPECT_EQ(cancel_pid::decode(fresh.ticket.pid()).replica, 9);
   EXPECT_TRUE(read_long_key(cancel_mac_key{}, fresh.ticket.pid(), fresh.key));
-  EXPECT_EQ(registry.find(old_short.ticket.pid(), old_short.key)->session, 1u);
-  EXPECT_EQ(registry.find(old_long.ticket.pid(), old_long.key)->session, 2u);
-  EXPECT_EQ(registry.find(fresh.ticket.pid(), fresh.key)->session, 3u);
+  EXPECT_EQ(registry.find(old_short.ticket.pid(), old_short.key).session(), 1u);
+  EXPECT_EQ(registry.find(old_long.ticket.pid(), old_long.key).session(), 2u);
+  EXPECT_EQ(registry.find(fresh.ticket.pid(), fresh.key).session(), 3u);
   // Signed as it should be, and of the right slot, but not what the session was told.
   const cancel_pid pid = cancel_pid::decode(fresh.ticket.pid());
-  EXPECT_EQ(registry.find(pid.encode(), make_long_key(cancel_mac_key{}, pid, 3, {})), nullptr);
-  EXPECT_EQ(registry.find(cancel_pid{1, pid.slot}.encode(), fresh.key), nullptr);
+  EXPECT_FALSE(registry.find(pid.encode(), make_long_key(cancel_mac_key{}, pid, 3, {})));
+  EXPECT_FALSE(registry.find(cancel_pid{1, pid.slot}.encode(), fresh.key));
 }
 
 TEST(CancelRegistry, KeysOfManySessionsDiffer) {
@@ -95,7 +95,7 @@ TEST(CancelRegistry, KeysOfManySessionsDiffer) {
   std::vector<cancel_registry::ticket> all;
   std::set<std::pair<std::uint32_t, std::uint32_t>> seen;
   for (std::uint64_t i = 0; i < 1000; ++i) {
-    auto made = registry.add(target_of_session(i), false);
+    auto made = registry.add(session_of_number(i), false);
     EXPECT_TRUE(seen.insert({made.ticket.pid(), load_u32(made.key.data())}).second);
     all.push_back(std::move(made.ticket));
   }

@@ -48,7 +48,7 @@ void append_parameters(const login_context& context, std::vector<std::byte>& out
       {"server_version", version},
       {"server_encoding", "UTF8"},
       {"client_encoding", "UTF8"},
-      {"application_name", context.facts->application_name},
+      {"application_name", context.facts->application_name.str()},
       {"DateStyle", "ISO, MDY"},
       {"IntervalStyle", "postgres"},
       {"TimeZone", "UTC"},
@@ -66,12 +66,12 @@ void append_parameters(const login_context& context, std::vector<std::byte>& out
 }  // namespace
 
 bool may_act_at_console(const session_facts& facts) {
-  return is_one_of(facts.setup->settings->admin.console.users, facts.user);
+  return is_one_of(facts.setup->settings->admin.console.users, facts.user.str());
 }
 
 bool wants_console(const login_context& context) {
   if (context.opaque || context.shared->console == nullptr || !console_of(context).is_open()) return false;
-  return context.facts->database == "trunkline" || context.facts->database == "pgbouncer";
+  return context.facts->database.str() == "trunkline" || context.facts->database.str() == "pgbouncer";
 }
 
 runtime::task<step<established>> console_login(login_context* context) {

@@ -45,11 +45,25 @@ exchange_observer::exchange_observer(runtime::loop& where, observation& into, au
           where, [](void* self, time_point now) { static_cast<exchange_observer*>(self)->turn_over(now); },
           this) {}
 
-void exchange_observer::watch(runtime::byte_stream& client, runtime::byte_stream& server) {
+void exchange_observer::watch(runtime::byte_stream& client, runtime::byte_stream& server, memory before) {
   client_ = &client;
   server_ = &server;
-  previous_over_ = loop_.now();
+  names_ = std::move(before.names);
+  slowest_ = std::move(before.slowest);
+  exchanges_ = before.exchanges;
+  previous_over_ = before.previous_over == time_point() ? loop_.now() : before.previous_over;
+  std::copy(std::begin(before.retransmits), std::end(before.retransmits), std::begin(retransmits_));
   look_at_path({});
+}
+
+exchange_observer::memory exchange_observer::take_memory() {
+  hook_.cancel();
+  memory all{.names = std::move(names_),
+             .slowest = std::move(slowest_),
+             .exchanges = exchanges_,
+             .previous_over = previous_over_};
+  std::copy(std::begin(retransmits_), std::end(retransmits_), std::begin(all.retransmits));
+  return all;
 }
 
 /// When the bytes that were just read came in. Mostly now; where the loop was late, TCP knows since when

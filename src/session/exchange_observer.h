@@ -19,8 +19,21 @@ class exchange_observer {
   exchange_observer(const exchange_observer&) = delete;
   exchange_observer& operator=(const exchange_observer&) = delete;
 
+  /// What it knows of a session that is at rest, for the observer that comes after it.
+  struct memory {
+    std::unique_ptr<statement_names> names = nullptr;
+    std::unique_ptr<telemetry::exchange_facts> slowest = nullptr;
+    std::uint64_t exchanges = 0;
+    runtime::time_point previous_over{};
+    std::uint32_t retransmits[telemetry::side_count]{};
+  };
+
   /// Before the first byte. Both live as long as the relay.
-  void watch(runtime::byte_stream& client, runtime::byte_stream& server);
+  void watch(runtime::byte_stream& client, runtime::byte_stream& server) { watch(client, server, {}); }
+  void watch(runtime::byte_stream& client, runtime::byte_stream& server, memory before);
+  bool at_rest() const { return flight_ == nullptr && !open_; }
+  /// Precondition: at rest. It is not told anything any more.
+  memory take_memory();
 
   // ---- the relay says ----
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "base/shared_text.h"
 #include "net/socket.h"
 #include "net/socket_address.h"
 #include "pool/member.h"
@@ -30,13 +31,13 @@ struct session_facts {
   pool::lease lease;                                            ///< on the server that it is on
 
   std::string client;  ///< "10.0.0.7:51234", as the PROXY header says where there was one
-  std::string user;
-  std::string database;
-  std::string application_name;
-  std::string server_name;  ///< SNI
-  std::string tls;          ///< "TLSv1.3 TLS_AES_256_GCM_SHA384"; empty: plaintext
-  std::string endpoint;     ///< the server's address; empty before it was reached
-  std::string server_tls;
+  shared_text user;
+  shared_text database;
+  shared_text application_name;
+  shared_text server_name;  ///< SNI
+  shared_text tls;          ///< "TLSv1.3 TLS_AES_256_GCM_SHA384"; empty: plaintext
+  shared_text endpoint;     ///< the server's address; empty before it was reached
+  shared_text server_tls;
 
   runtime::time_point started{};
   runtime::time_point last_bytes{};
@@ -54,8 +55,8 @@ struct session_facts {
   bool told_to_drain = false;      ///< it ends as soon as it rests
   bool only_cancel = false;        ///< too many logins are under way: only a cancel request is served
   bool passed_on = false;          ///< a cancel request, from the process that took over from this one
-  std::string client_certificate;  ///< its subject; empty: none
-  std::string server_user;         ///< who the gateway's login at the server was for; empty: not logged in
+  shared_text client_certificate;  ///< its subject; empty: none
+  shared_text server_user;         ///< who the gateway's login at the server was for; empty: not logged in
 
   void note_client_bytes(runtime::time_point now) {
     bytes_before = std::exchange(last_bytes, now);

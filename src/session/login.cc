@@ -23,10 +23,10 @@ namespace {
 step<> choose_route(login_context& context) {
   routing::connection_facts facts;
   facts.listener = context.listener().name;
-  if (!context.facts->server_name.empty()) facts.server_name = context.facts->server_name;
+  if (!context.facts->server_name.empty()) facts.server_name = context.facts->server_name.str();
   if (!context.opaque) {
-    facts.database = context.facts->database;
-    facts.user = context.facts->user;
+    facts.database = context.facts->database.str();
+    facts.user = context.facts->user.str();
   }
   if (!context.client_address.is_unix()) {
     facts.source = config::ip_address::parse(context.client_address.host_text());
@@ -35,8 +35,8 @@ step<> choose_route(login_context& context) {
   if (context.facts->route != nullptr) return {};
   return std::unexpected(
       refused({.code = sqlstates::invalid_authorization,
-               .message = "no route for database \"" + context.facts->database + "\" and user \"" +
-                          context.facts->user + "\"",
+               .message = "no route for database \"" + context.facts->database.str() + "\" and user \"" +
+                          context.facts->user.str() + "\"",
                .hint = "The gateway's configuration decides which connections it takes."}));
 }
 
@@ -86,7 +86,7 @@ step<> choose_target(login_context& context) {
 
 /// DISABLE, in PgBouncer's words. As PostgreSQL: a database that is not accepting connections.
 step<> ask_gate(const login_context& context) {
-  const auto& database = context.facts->database;
+  const std::string& database = context.facts->database;
   if (context.opaque || context.shared->databases.lets_in(database)) return {};
   return std::unexpected(refused({.reaction = error_reaction::retry,
                                   .code = sqlstate("55000"),

@@ -25,6 +25,7 @@ class statement_book;
 namespace trunkline::session {
 
 class pooled_server;
+struct pooled_rest;
 struct session_facts;
 struct upstream_view;
 struct pool_view;
@@ -54,9 +55,10 @@ struct pooled_view {
   std::string user;         ///< of the pool
   double wait_seconds = 0;  ///< how long it has been waiting for a connection
   bool waits = false;
-  std::string pinned;  ///< why it keeps its connection between transactions; empty: it does not
+  std::string pinned = {};  ///< why it keeps its connection between transactions; empty: it does not
   double pinned_seconds = 0;
-  std::optional<server_view> server;  ///< the connection that it has now
+  bool asleep = false;                     ///< it has done nothing for so long that only its place is kept
+  std::optional<server_view> server = {};  ///< the connection that it has now
 };
 
 /// One session as it is now.
@@ -87,7 +89,7 @@ struct session_view {
   std::uint64_t bytes_out = 0;
   std::uint64_t exchanges = 0;
   std::optional<pooled_view> pooled;  ///< nothing: its server connection is its own
-  bool outlives_server = false;  ///< pooled, and on no connection that is to end
+  bool outlives_server = false;       ///< pooled, and on no connection that is to end
 };
 
 /// What the facts alone tell; a session that has a relay knows more. `now` is the loop's clock.
@@ -98,6 +100,8 @@ upstream_view view_of(const pool::cluster& of, std::chrono::steady_clock::time_p
 pool_view view_of(const pool::link_pool& of);
 /// What a session has of its pool; on its thread.
 pooled_view view_of(const pooled_server& of, std::chrono::steady_clock::time_point now);
+/// The same of one that sleeps.
+pooled_view view_of(const pooled_rest& of);
 /// What a connection is that nobody has; on its worker's thread.
 server_view view_of(const pool::link& of, const pool::link_pool& in,
                     std::chrono::steady_clock::time_point now);

@@ -53,11 +53,24 @@ server_view view_of(const pool::link& of, const pool::link_pool& in, runtime::ti
   return seen;
 }
 
+namespace {
+
+pooled_view begin_view(config::pooling_mode mode, const pool::link_pool& of) {
+  return {.mode = std::string(name_of(config::pooling_modes, mode)),
+          .database = of.origin().database,
+          .user = of.who().user};
+}
+
+}  // namespace
+
+pooled_view view_of(const pooled_rest& of) {
+  pooled_view seen = begin_view(of.setup.mode, *of.setup.pool);
+  seen.asleep = true;
+  return seen;
+}
+
 pooled_view view_of(const pooled_server& of, runtime::time_point now) {
-  pooled_view seen;
-  seen.mode = name_of(config::pooling_modes, of.mode());
-  seen.database = of.pool().origin().database;
-  seen.user = of.pool().who().user;
+  pooled_view seen = begin_view(of.mode(), of.pool());
   seen.waits = of.waits();
   if (seen.waits) seen.wait_seconds = seconds_of(now - of.waits_since());
   if (const char* why = of.told_pin()) {

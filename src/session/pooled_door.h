@@ -2,6 +2,7 @@
 // knows which server connection it has at the moment (wire.md 5). Any thread, but for `open` and `shut`.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -23,7 +24,9 @@ class cancel_taker {
 
 class pooled_door : public std::enable_shared_from_this<pooled_door> {
  public:
-  explicit pooled_door(runtime::loop& where) : loop_(where) {}
+  pooled_door(runtime::loop& where, std::uint64_t session) : loop_(where), session_(session) {}
+
+  std::uint64_t session() const { return session_; }
 
   /// On the session's loop.
   void open(cancel_taker& who) { who_ = &who; }
@@ -39,6 +42,7 @@ class pooled_door : public std::enable_shared_from_this<pooled_door> {
 
  private:
   runtime::loop& loop_;
+  const std::uint64_t session_;
   cancel_taker* who_ = nullptr;  // only ever touched on the loop's thread
 };
 

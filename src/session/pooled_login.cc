@@ -60,11 +60,8 @@ void refresh_source(login_context& context, pool::link_pool& pool, pool::server_
 /// A claim that a coroutine waits for.
 class awaited_claim final : public pool::claim {
  public:
-  awaited_claim(runtime::signal& changed, pool::link_shelf& at) : changed_(changed), shelf_(at) {
-    shelf_.client_came();
-  }
+  awaited_claim(runtime::signal& changed, pool::link_shelf& at) : changed_(changed), shelf_(at), place_(at) {}
   ~awaited_claim() override {
-    shelf_.client_left();
     if (made != nullptr) shelf_.give_back(std::move(made));
   }
   void take() { made = shelf_.take(*this); }
@@ -84,6 +81,7 @@ class awaited_claim final : public pool::claim {
 
   runtime::signal& changed_;
   pool::link_shelf& shelf_;
+  const pool::link_shelf::client_place place_;
 };
 
 /// The settings as the server shows them, where it does; those that are as after any login are left out.
@@ -167,11 +165,8 @@ runtime::task<step<welcome_pointer>> find_welcome(login_context* context, pool::
 }
 
 step<cancel_registry::ticket> greet(login_context& context, const pool::welcome& told, established& made) {
-  auto target = std::make_shared<cancel_target>();
-  target->session = context.facts->id;
-  target->door = std::make_shared<pooled_door>(*context.loop);
-  made.door = target->door;
-  auto issued = context.shared->cancels.add(std::move(target), context.client_version_is_long());
+  made.door = std::make_shared<pooled_door>(*context.loop, context.facts->id);
+  auto issued = context.shared->cancels.add({.door = made.door}, context.client_version_is_long());
   if (!issued.ticket) {
     return std::unexpected(login_end{.cause = {cause::limit},
                                      .tell = error{.code = sqlstates::too_many_connections,
@@ -183,7 +178,7 @@ step<cancel_registry::ticket> greet(login_context& context, const pool::welcome&
   for (const auto& [name, value] : told.parameters.entries()) {
     const bool is_name = name == application_name;
     protocol::append_parameter_status(
-        out, name, is_name ? clean_application_name(context.facts->application_name) : value);
+        out, name, is_name ? clean_application_name(context.facts->application_name.str()) : value);
   }
   protocol::append_backend_key_data(out, issued.ticket.pid(), issued.key);
   protocol::append_ready_for_query(out, protocol::transaction_status::idle);
@@ -228,7 +223,7 @@ runtime::task<step<cancel_registry::ticket>> pooled_login(login_context* context
                      .session = context->facts->id,
                      .settings = (*told)->settings};
   if (!context->facts->application_name.empty())
-    setup.settings.set(application_name, clean_application_name(context->facts->application_name));
+    setup.settings.set(application_name, clean_application_name(context->facts->application_name.str()));
   auto ticket = greet(*context, **told, *made);
   if (ticket) made->pooled = std::make_unique<pooled_server>(std::move(setup));
   co_return ticket;

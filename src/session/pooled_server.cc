@@ -13,9 +13,21 @@ using runtime::sending;
 using runtime::stream_end;
 using telemetry::cause;
 
-pooled_server::pooled_server(pooled_setup setup)
-    : setup_(std::move(setup)),
+namespace {
+
+pooled_rest at_start(pooled_setup setup) {
+  pool::link_shelf::client_place place(setup.pool->shelf(setup.worker));
+  return {.setup = std::move(setup), .place = std::move(place)};
+}
+
+}  // namespace
+
+pooled_server::pooled_server(pooled_setup setup) : pooled_server(at_start(std::move(setup))) {}
+
+pooled_server::pooled_server(pooled_rest from)
+    : setup_(std::move(from.setup)),
       shelf_(setup_.pool->shelf(setup_.worker)),
+      place_(std::move(from.place)),
       fin_(
           shelf_.where(),
           [](void* self) { static_cast<pooled_server*>(self)->handler_->on_end({stream_end::kind::fin, 0}); },
@@ -30,9 +42,16 @@ pooled_server::pooled_server(pooled_setup setup)
             self->owner_->pool_failed(why->first, std::move(why->second));
           },
           this),
-      settings_(setup_.settings) {
+      rules_(from.rules),
+      statements_(std::move(from.statements)) {
   watch_tags_ = watches_always();
-  shelf_.client_came();
+  if (from.own == nullptr) {
+    settings_ = setup_.settings;
+  } else {
+    settings_ = std::move(from.own->settings);
+    unnamed_ = std::move(from.own->unnamed);
+    unnamed_version_ = from.own->unnamed_version;
+  }
 }
 
 pooled_server::~pooled_server() {
@@ -84,7 +103,6 @@ int pooled_server::native_handle() const {
 void pooled_server::close() {
   if (closed_) return;
   closed_ = true;
-  shelf_.client_left();
   fin_.cancel();
   due_.cancel();
   failing_.cancel();
@@ -93,6 +111,29 @@ void pooled_server::close() {
   stop_listening();
   if (told_pin_ != nullptr) owner_->pin_changed(std::exchange(told_pin_, nullptr), nullptr);
   if (link_ != nullptr) dispose_of_link();
+}
+
+// ---- a client that does nothing for long ----
+
+bool pooled_server::may_rest() const {
+  const bool nothing_here = link_ == nullptr && !claim::waits() && doing_ == doing::flow && !closed_ &&
+                            cancels_ == 0 && pending_.empty() && gathered_.empty() && passing_ == 0 &&
+                            answer_.empty() && answer_left_ == 0;
+  const bool nothing_due = !fin_.scheduled() && !due_.scheduled() && failure_ == nullptr && !finishing_ &&
+                           !owes_ready_ && !withholding_ && edits_.empty() && preparing_.empty();
+  return nothing_here && nothing_due && listening_ == nullptr && pinned() == nullptr &&
+         told_pin_ == nullptr && traces_.empty() && queue_.at_rest() && queue_.certain();
+}
+
+pooled_rest pooled_server::rest() {
+  pooled_rest kept{.setup = std::move(setup_), .place = std::move(place_), .rules = rules_};
+  if (statements_ != nullptr && statements_->size() > 0) kept.statements = std::move(statements_);
+  if (unnamed_version_ != 0 || settings_ != kept.setup.settings) {
+    kept.own =
+        std::make_unique<pooled_rest::own_state>(std::move(settings_), std::move(unnamed_), unnamed_version_);
+  }
+  closed_ = true;
+  return kept;
 }
 
 // ---- the connection ----

@@ -14,6 +14,7 @@
 #include "protocol/error_scan.h"
 #include "protocol/exchange_queue.h"
 #include "runtime/byte_stream.h"
+#include "runtime/object_slab.h"
 #include "session/answer_edits.h"
 #include "session/cancel_registry.h"
 #include "session/chunk_editor.h"
@@ -52,12 +53,30 @@ struct pooled_setup {
   pool::setting_map settings;  ///< as the client asked for them at start-up
 };
 
+/// What there is of a server leg while its client does nothing for long: all that a new one needs to go on.
+struct pooled_rest {
+  pooled_setup setup;
+  pool::link_shelf::client_place place;
+  sql::lexical_rules rules = {};
+  std::unique_ptr<client_statements> statements = nullptr;  ///< null: it has prepared nothing by a name
+  /// Null: its settings are those of its start, and it never had an unnamed statement that is kept.
+  struct own_state {
+    pool::setting_map settings;
+    std::string unnamed;
+    std::uint64_t unnamed_version;
+  };
+  std::unique_ptr<own_state> own = nullptr;
+};
+
 class pooled_server final : public runtime::byte_stream,
+                            public runtime::slab_object<pooled_server>,
                             private runtime::stream_handler,
                             private pool::claim,
                             private pool::channel_listener {
  public:
   explicit pooled_server(pooled_setup setup);
+  /// Goes on for the one that `rest` was called of.
+  explicit pooled_server(pooled_rest from);
   ~pooled_server() override;
 
   /// Before the first byte.
@@ -91,6 +110,10 @@ class pooled_server final : public runtime::byte_stream,
   /// Its connection's server is no longer what it was: it is given up as soon as it can be. False: the
   /// session cannot go on without it.
   bool leave();
+  /// Nothing is under way, it has no connection, and keeps nothing that `rest` does not hold.
+  bool may_rest() const;
+  /// Precondition: `may_rest`. It is closed then.
+  pooled_rest rest();
   /// Its server's `held` has changed: while it is set nothing new begins there.
   void look_at_hold();
   /// A cancel for what runs now; null: nothing runs. Until `cancelled` nobody else gets the connection.
@@ -206,6 +229,7 @@ class pooled_server final : public runtime::byte_stream,
 
   pooled_setup setup_;
   pool::link_shelf& shelf_;
+  pool::link_shelf::client_place place_;
   pooled_owner* owner_ = nullptr;
   std::unique_ptr<pool::link> link_;
   doing doing_ = doing::flow;

@@ -31,7 +31,7 @@ relay_event event_of(stream_end::kind what, bool client) {
 }  // namespace
 
 relay::relay(runtime::loop& where, observation& into, audit_gate* gate, session_facts& facts,
-             relay_owner& owner, legs with, bool opaque)
+             relay_owner& owner, legs with, bool opaque, exchange_observer::memory seen_before)
     : loop_(where),
       facts_(facts),
       owner_(owner),
@@ -49,7 +49,7 @@ relay::relay(runtime::loop& where, observation& into, audit_gate* gate, session_
   server_.stream = std::move(with.server);
   if (opaque) return;
   observer_.emplace(where, into, gate, facts);
-  observer_->watch(*client_.stream, *server_.stream);
+  observer_->watch(*client_.stream, *server_.stream, std::move(seen_before));
 }
 
 relay::~relay() {
@@ -299,6 +299,12 @@ void relay::server_leg::on_end(stream_end end) {
 
 char relay::transaction_status() const {
   return opaque_ ? '-' : static_cast<char>(tracker_.status());
+}
+
+bool relay::is_replaceable() const {
+  const auto rests = [](const auto& leg) { return leg.parked == nullptr && leg.stream->unsent() == 0; };
+  return !opaque_ && !ended_ && tracker_.idle() && !last_word_said() && observer_->at_rest() &&
+         machine_.is_fresh() && !crowded_ && !resting_ && rests(client_) && rests(server_);
 }
 
 relay_view relay::view() const {

@@ -10,6 +10,7 @@
 
 #include "protocol/session_tracker.h"
 #include "runtime/loop.h"
+#include "runtime/object_slab.h"
 #include "session/exchange_observer.h"
 #include "session/facts.h"
 #include "session/relay_machine.h"
@@ -26,7 +27,7 @@ class relay_owner {
                            bool reset_client) = 0;
 };
 
-class relay final : private audit_gate::waiter {
+class relay final : public runtime::slab_object<relay>, private audit_gate::waiter {
  public:
   struct legs {
     std::unique_ptr<runtime::byte_stream> client;
@@ -38,9 +39,9 @@ class relay final : private audit_gate::waiter {
     std::optional<runtime::stream_end> end = {};
   };
 
-  /// `gate` null: not audited.
+  /// `gate` null: not audited. `seen_before`: of the relay that this one goes on for.
   relay(runtime::loop& where, observation& into, audit_gate* gate, session_facts& facts, relay_owner& owner,
-        legs with, bool opaque);
+        legs with, bool opaque, exchange_observer::memory seen_before = {});
   ~relay() override;
 
   void start(early from_client, early from_server);
@@ -55,6 +56,9 @@ class relay final : private audit_gate::waiter {
   void look_at_hold();
   /// For the session once the relay has ended, or to end it.
   std::unique_ptr<runtime::byte_stream> take_client() { return std::move(client_.stream); }
+  /// Nothing is under way, and a fresh relay with `take_memory` would go on as this one.
+  bool is_replaceable() const;
+  exchange_observer::memory take_memory() { return observer_->take_memory(); }
   const runtime::byte_stream* client() const { return client_.stream.get(); }
   const runtime::byte_stream* server() const { return server_.stream.get(); }
   /// Its FIN has come.

@@ -67,6 +67,10 @@ class relay_machine {
     return end_by_gateway(view, cause, std::move(why));
   }
   bool draining() const { return draining_; }
+  /// Nothing has happened yet that it remembers.
+  bool is_fresh() const {
+    return !client_fin_ && !server_fin_ && !server_was_first_ && !cancelled_ && !draining_ && !leaving_;
+  }
   bool client_finished() const { return client_fin_; }
 
  private:

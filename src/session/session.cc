@@ -51,6 +51,9 @@ session::session(session_host& host, session_facts facts)
 
 session::~session() {
   if (door_ != nullptr) door_->shut();
+  if (asleep_ == nullptr) return;
+  asleep_->client->close();
+  host_.where().dispose(std::move(asleep_->client));
 }
 
 void session::start(int socket, const net::socket_address& peer, half_open_places half_open) {
@@ -78,7 +81,7 @@ void session::finish_login() {
 
 void session::login_late(void* self) {
   auto* late = static_cast<session*>(self);
-  if (late->relay_ != nullptr) return limit_due(self);
+  if (late->login_ == nullptr) return limit_due(self);
   late->login_->cancel();
   if (late->facts_.only_cancel) return late->end_login(turned_away(late->login_->context()));
   late->end_login({.cause = {cause::login_timeout},
@@ -178,6 +181,7 @@ void session::console_ended(telemetry::close_cause why, std::string detail,
 }
 
 void session::drain() {
+  if (asleep_ != nullptr) wake({});
   facts_.told_to_drain = console_ != nullptr || relay_ != nullptr;
   if (console_ != nullptr) return console_->drain();
   if (relay_ != nullptr) relay_->on_event(relay_event::drain);
@@ -220,6 +224,7 @@ void session::configuration_changed(const std::shared_ptr<const deployment>& new
 }
 
 void session::kill() {
+  if (asleep_ != nullptr) wake({});
   if (relay_ != nullptr) return relay_->on_event(relay_event::killed);
   if (login_ == nullptr) return;
   login_->cancel();
@@ -230,6 +235,7 @@ void session::kill() {
 }
 
 void session::stop() {
+  if (asleep_ != nullptr) wake({});
   if (console_ != nullptr) return console_->stop();
   if (relay_ != nullptr) return relay_->on_event(relay_event::drain_over);
   if (login_ == nullptr) return;
@@ -242,7 +248,7 @@ void session::stop() {
 
 void session::cancel_statement() {
   if (pooled_ != nullptr) return send_pooled_cancel({});
-  if (cancel_) host_.run_cancel(cancel_.target(), {});
+  if (cancel_) host_.run_cancel(cancel_.owner().target, {});
 }
 
 /// The connection stays the session's until the server has heard of it.
@@ -369,6 +375,13 @@ session_view session::view() const {
     seen.transaction_status = console_->transaction_status();
     seen.state = "console";
   }
+  if (asleep_ != nullptr) {
+    seen.transaction_status = 'I';
+    seen.state = "idle";
+    seen.outlives_server = true;
+    seen.exchanges = asleep_->seen.exchanges;
+    seen.pooled = view_of(asleep_->server);
+  }
   if (relay_ == nullptr) return seen;
   seen.transaction_status = relay_->transaction_status();
   seen.state = state_name(seen.transaction_status, relay_->idle());
@@ -386,46 +399,6 @@ session_view session::view() const {
     seen.state = "active";
   }
   return seen;
-}
-
-// Limits of the route: one timer, moved lazily, so that a busy session never touches it.
-
-std::optional<runtime::time_point> session::next_limit(relay_event& which) const {
-  const config::route_limits& limits = facts_.route->limits;
-  std::optional<runtime::time_point> first;
-  const auto consider = [&](runtime::time_point due, relay_event event) {
-    if (first && *first <= due) return;
-    first = due;
-    which = event;
-  };
-  if (limits.session_timeout.count() > 0) {
-    consider(facts_.started + limits.session_timeout, relay_event::session_timeout);
-  }
-  if (limits.idle_timeout.count() > 0) {
-    // A running statement, or an open transaction, is not idle, however silent: look again later.
-    const auto since = relay_->idle() ? facts_.last_bytes : host_.where().now();
-    consider(since + limits.idle_timeout, relay_event::idle_timeout);
-  }
-  if (limits.transaction_timeout.count() > 0) {
-    const auto began = relay_->transaction_began().value_or(host_.where().now());
-    consider(began + limits.transaction_timeout, relay_event::transaction_timeout);
-  }
-  return first;
-}
-
-void session::watch_limits() {
-  relay_event which{};
-  if (farewell_ != nullptr) return;
-  if (const auto due = next_limit(which)) timer_.arm(*due);
-}
-
-void session::limit_due(void* self) {
-  auto* due = static_cast<session*>(self);
-  relay_event which{};
-  const auto at = due->next_limit(which);
-  if (!at) return;
-  if (*at <= due->host_.where().now()) return due->relay_->on_event(which);
-  due->timer_.arm(*at);
 }
 
 }  // namespace trunkline::session

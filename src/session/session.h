@@ -1,5 +1,6 @@
 // One client's life: login, relay, farewell, each an object that exists only in its phase; and the one log
-// line at its end. Owner: a worker; one loop thread.
+// line at its end. A pooled client that does nothing for a while sleeps: it has no relay then, and no server
+// leg. Owner: a worker; one loop thread.
 #pragma once
 
 #include <functional>
@@ -38,7 +39,11 @@ class session_host {
   virtual void session_over(session& which) = 0;
 };
 
-class session final : public relay_owner, public console_owner, private pooled_owner, private cancel_taker {
+class session final : public relay_owner,
+                      public console_owner,
+                      private pooled_owner,
+                      private cancel_taker,
+                      private runtime::stream_handler {
  public:
   session(session_host& host, session_facts facts);
   ~session() override;
@@ -53,7 +58,7 @@ class session final : public relay_owner, public console_owner, private pooled_o
   bool is_console() const { return console_ != nullptr; }
   bool told_to_drain() const { return facts_.told_to_drain; }
   /// Nothing under way and no transaction: a drain would end it at once.
-  bool rests() const { return relay_ != nullptr && relay_->idle(); }
+  bool rests() const { return asleep_ != nullptr || (relay_ != nullptr && relay_->idle()); }
   /// A reload: where it waits for a server, or is held at rest, and its route leads elsewhere now, it
   /// follows.
   void configuration_changed(const std::shared_ptr<const deployment>& newer);
@@ -84,6 +89,17 @@ class session final : public relay_owner, public console_owner, private pooled_o
   void end_login(login_end why);
   void leave(std::unique_ptr<runtime::byte_stream> client, bool client_finished,
              std::vector<std::byte> last_word, farewell::ending how);
+  struct sleep {
+    std::unique_ptr<runtime::byte_stream> client;
+    pooled_rest server;
+    exchange_observer::memory seen;
+  };
+  bool may_sleep() const;
+  void fall_asleep();
+  /// What came of the client goes to its new relay.
+  void wake(relay::early came);
+  void on_received(runtime::buffer data) override;
+  void on_end(runtime::stream_end end) override;
   void watch_limits();
   std::optional<runtime::time_point> next_limit(relay_event& which) const;
 
@@ -109,6 +125,7 @@ class session final : public relay_owner, public console_owner, private pooled_o
   cancel_registry::ticket cancel_;
   std::unique_ptr<login> login_;
   std::unique_ptr<relay> relay_;
+  std::unique_ptr<sleep> asleep_;
   pooled_server* pooled_ = nullptr;  ///< the relay's server leg, where that is a pool's
   std::shared_ptr<pooled_door> door_;
   std::unique_ptr<console_session> console_;
@@ -118,7 +135,7 @@ class session final : public relay_owner, public console_owner, private pooled_o
 };
 
 // What an idle session is, beside two streams and its cancel target: 2 KiB of process memory, all in all.
-static_assert(sizeof(session) <= 752);
+static_assert(sizeof(session) <= 768);
 static_assert(sizeof(relay) <= 640);
 
 /// Writes `session.end`.

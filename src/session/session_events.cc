@@ -44,9 +44,10 @@ std::unique_ptr<audit::rare_event> session_started_event(const session_facts& fa
   audit::session_started what;
   what.client = facts.client;
   what.listener = facts.listener().name;
-  const auto space = facts.tls.find(' ');
-  what.tls_version = facts.tls.substr(0, space);
-  if (space != std::string::npos) what.tls_cipher = facts.tls.substr(space + 1);
+  const std::string& tls = facts.tls;
+  const auto space = tls.find(' ');
+  what.tls_version = tls.substr(0, space);
+  if (space != std::string::npos) what.tls_cipher = tls.substr(space + 1);
   what.server_name = facts.server_name;
   what.client_certificate = facts.client_certificate;
   what.principal = facts.user;

@@ -44,13 +44,13 @@ void log_session_end(telemetry::logger& log, const session_facts& facts, const s
     fields.push_back({"route", std::string_view(facts.route->name)});
     fields.push_back({"upstream", std::string_view(facts.route->upstream)});
   }
-  add_text(fields, "endpoint", facts.endpoint);
-  add_text(fields, "user", facts.user);
-  add_text(fields, "database", facts.database);
-  add_text(fields, "applicationName", facts.application_name);
-  add_text(fields, "serverName", facts.server_name);
-  add_text(fields, "tls", facts.tls);
-  add_text(fields, "serverTls", facts.server_tls);
+  add_text(fields, "endpoint", facts.endpoint.str());
+  add_text(fields, "user", facts.user.str());
+  add_text(fields, "database", facts.database.str());
+  add_text(fields, "applicationName", facts.application_name.str());
+  add_text(fields, "serverName", facts.server_name.str());
+  add_text(fields, "tls", facts.tls.str());
+  add_text(fields, "serverTls", facts.server_tls.str());
   const std::string_view status(&end.transaction_status, 1);
   fields.push_back({"loggedIn", facts.logged_in});
   fields.push_back({"txState", status});

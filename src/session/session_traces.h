@@ -47,6 +47,11 @@ class session_traces {
   /// with RESET ALL.
   bool tainted() const { return tainted_; }
   void connection_left() { tainted_ = false; }
+  /// There is nothing that somebody else would have to know.
+  bool empty() const {
+    return bits_ == 0 && names_.empty() && !wrote_ && !to_default_ && !tainted_ && !beyond_reset_ &&
+           pinned() == nullptr;
+  }
   /// It has left what no reset takes back: nobody else can have the connection.
   bool is_beyond_reset() const { return beyond_reset_; }
   /// The connection has it from this session's last time there.

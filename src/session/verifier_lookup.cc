@@ -48,7 +48,7 @@ runtime::task<step<known_user>> find_in_file(login_context* context, const auth:
   context->shared->log.write(
       telemetry::log_level::warning, "auth.user",
       "an md5 hash cannot authenticate with SCRAM: store a SCRAM verifier for this user",
-      {{"user", std::string_view(context->facts->user)}});
+      {{"user", std::string_view(context->facts->user.str())}});
   co_return unknown_user(*context, users->usual_iterations());
 }
 
@@ -103,7 +103,7 @@ runtime::task<step<known_user>> from_query(login_context* context, const config:
   pool::server_login_request request{.keys = context->deriver(), .server = &server, .tls = to.tls};
   request.cleartext_is_safe = may_send_cleartext(*context, to);
   request.secret = {.user = query->user, .password = query->password};
-  const std::string database = query->database.empty() ? context->facts->database : query->database;
+  const std::string database = query->database.empty() ? context->facts->database.str() : query->database;
   const protocol::startup_parameter parameters[] = {
       {"user", query->user}, {"database", database}, {"application_name", "trunkline auth query"}};
   protocol::append_startup_message(request.startup_packet, {3, 0}, parameters);
@@ -133,7 +133,7 @@ runtime::task<step<known_user>> from_query(login_context* context, const config:
   if (!verifier) {
     context->shared->log.write(telemetry::log_level::warning, "auth.user",
                                "the auth query's answer is not a SCRAM verifier",
-                               {{"user", std::string_view(context->facts->user)}});
+                               {{"user", std::string_view(context->facts->user.str())}});
     co_return unknown_user(*context, auth::default_iterations);
   }
   co_return known_user{.verifier = std::move(*verifier)};

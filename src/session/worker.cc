@@ -154,7 +154,7 @@ void worker::kill(session_kill which, std::move_only_function<void(std::size_t)>
     for_each_session([&](session& each) {
       const session_facts& facts = each.facts();
       const bool fits = which.id == 0 || facts.id == which.id;
-      const bool there = which.database.empty() || facts.database == which.database;
+      const bool there = which.database.empty() || facts.database.str() == which.database;
       const bool leads =
           which.upstream.empty() || (facts.route != nullptr && facts.route->upstream == which.upstream);
       if (!fits || !there || !leads || each.is_console()) return;

@@ -16,10 +16,12 @@ from harness import pooled as pools
 from harness import roads
 from harness.certs import Authority
 from harness.cluster import Cluster, Template
+from harness.console import console
 from harness.front import Front, front_config
 from harness.gateway import Gateway, port_of, simple_config
-from harness.postgres import Server, installed
-from harness.system import IS_ROOT, REPOSITORY
+from harness.postgres import USER, Server, installed
+from harness.system import IS_ROOT, REPOSITORY, free_port
+from harness.watched import Watched
 
 VERSIONS = (15, 16, 17, 18)
 QUICK_VERSIONS = (15, 18)
@@ -316,6 +318,29 @@ def pooled(start_gateway, servers, workplace, pytestconfig):
     pooler = pools.Pooler(pytestconfig.getoption("--pooler"), start_gateway, servers, folder)
     yield pooler
     pooler.close()
+
+
+@pytest.fixture
+def watched_pool(start_gateway, servers, workplace, tmp_path):
+    """`watched_pool(mode="transaction", size=2, ...)` -> Watched; the newest server."""
+    server = servers[servers.versions[-1]]
+    pools.stop_backends(server)
+    pools.stop_backends(server, USER)
+
+    def start(mode: str = "transaction", *, size: int = 2, routes=None, tls=None, **pool) -> Watched:
+        verifiers = workplace / f"watched-{server.version}.txt"
+        roads.write_verifiers(verifiers, server.verifiers())
+        config = pools.pooled_config(mode, server, verifiers, size, "pin", pool)
+        admin_port = free_port()
+        config["admin"] = console(tmp_path) | {"address": f"127.0.0.1:{admin_port}"}
+        if tls is not None:
+            config["listeners"][0]["tls"] = tls
+        if routes is not None:
+            config["routes"] = routes
+        return Watched(start_gateway(config), admin_port)
+
+    start.server = server
+    return start
 
 
 @pytest.fixture

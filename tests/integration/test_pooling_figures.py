@@ -7,67 +7,18 @@ import subprocess
 import threading
 import time
 
-import psycopg
 import pytest
-from psycopg.rows import dict_row
 
-from harness.admin import Admin
-from harness.console import console, dsn
-from harness.gateway import listener, port_of
-from harness.pooled import TRUSTED, backends, pooled_config, stop_backends
+from harness.console import dsn
+from harness.pooled import TRUSTED, backends
 from harness.postgres import DATABASE, PASSWORD, USER, client_program
-from harness.roads import write_verifiers
-from harness.system import free_port, run, wait_until
+from harness.system import run, wait_until
 from harness.wire import RawClient, Refused, query
 from harness.wire_parts import describe, parse
 
 pytestmark = pytest.mark.needs_gateway
 
 SYNC = b"S\x00\x00\x00\x04"
-
-
-class Watched:
-    """A pooled gateway with a console and an admin address."""
-
-    def __init__(self, gateway, admin_port: int):
-        self.gateway, self.port = gateway, port_of(gateway.config, "main")
-        self.admin = Admin(admin_port)
-
-    def show(self, what: str) -> list[dict]:
-        with psycopg.connect(dsn(self.port), autocommit=True, row_factory=dict_row) as session:
-            return session.execute(f"show {what}").fetchall()
-
-    def one(self, what: str, **facts) -> dict:
-        rows = [row for row in self.show(what) if all(row[key] == value for key, value in facts.items())]
-        assert len(rows) == 1, (what, facts, rows)
-        return rows[0]
-
-    def metric(self, name: str, **labels) -> float:
-        """The sum of the samples that have these labels."""
-        wanted = [f'{key}="{value}"' for key, value in labels.items()]
-        return sum(float(line.split()[-1]) for line in self.admin.metrics().splitlines()
-                   if line.startswith(name + "{") and all(each in line for each in wanted))
-
-
-@pytest.fixture
-def watched(start_gateway, servers, workplace, tmp_path):
-    """`watched(mode="transaction", size=2, ...)` -> Watched; the newest server."""
-    server = servers[servers.versions[-1]]
-    stop_backends(server)
-    stop_backends(server, USER)
-
-    def start(mode: str = "transaction", *, size: int = 2, routes=None, **pool) -> Watched:
-        verifiers = workplace / f"figures-{server.version}.txt"
-        write_verifiers(verifiers, server.verifiers())
-        config = pooled_config(mode, server, verifiers, size, "pin", pool)
-        admin_port = free_port()
-        config["admin"] = console(tmp_path) | {"address": f"127.0.0.1:{admin_port}"}
-        if routes is not None:
-            config["routes"] = routes
-        return Watched(start_gateway(config), admin_port)
-
-    start.server = server
-    return start
 
 
 def seen_soon(look, what: str, timeout: float = 5) -> None:
@@ -77,8 +28,8 @@ def seen_soon(look, what: str, timeout: float = 5) -> None:
 # ---- what is shown ----
 
 
-def test_a_pool_is_shown_as_it_is(watched):
-    gateway = watched(size=2, maxWait="20s")
+def test_a_pool_is_shown_as_it_is(watched_pool):
+    gateway = watched_pool(size=2, maxWait="20s")
     with RawClient(gateway.port).login() as first, RawClient(gateway.port).login() as second, \
             RawClient(gateway.port).login() as third:
         first.simple("begin")
@@ -110,16 +61,16 @@ def test_a_pool_is_shown_as_it_is(watched):
     assert run(["promtool", "check", "metrics"], input=gateway.admin.metrics()).returncode == 0
 
 
-def test_server_connections_with_and_without_a_client(watched):
-    gateway = watched(size=2)
+def test_server_connections_with_and_without_a_client(watched_pool):
+    gateway = watched_pool(size=2)
     with RawClient(gateway.port).login() as client:
         ((pid,),) = client.simple("begin; select pg_backend_pid()")
         taken = gateway.one("servers", remote_pid=int(pid))
         session = gateway.one("sessions", user=TRUSTED)
         assert taken["state"] == "active" and taken["link"] == f"c{session['session']}"
         assert session["server"] == taken["ptr"] and session["server_pid"] == int(pid)
-        assert session["pooling"] == "transaction" and session["endpoint"] == f"127.0.0.1:{watched.server.port}"
-        assert taken["port"] == watched.server.port and taken["local_port"] > 0
+        assert session["pooling"] == "transaction" and session["endpoint"] == f"127.0.0.1:{watched_pool.server.port}"
+        assert taken["port"] == watched_pool.server.port and taken["local_port"] > 0
         client.simple("commit")
         spare = gateway.one("servers", remote_pid=int(pid))
         assert spare["state"] == "idle" and spare["link"] == "" and spare["ptr"] == taken["ptr"]
@@ -129,8 +80,8 @@ def test_server_connections_with_and_without_a_client(watched):
         assert shown["mode"] == "transaction" and shown["connection"] is None and shown["pinned"] is None
 
 
-def test_a_session_of_session_mode_has_its_connection_until_its_end(watched):
-    gateway = watched("session", size=2)
+def test_a_session_of_session_mode_has_its_connection_until_its_end(watched_pool):
+    gateway = watched_pool("session", size=2)
     with RawClient(gateway.port).login() as client:
         ((pid,),) = client.simple("select pg_backend_pid()")
         client.simple("create temp table own (n int)")
@@ -141,8 +92,8 @@ def test_a_session_of_session_mode_has_its_connection_until_its_end(watched):
     seen_soon(lambda: gateway.one("servers", remote_pid=int(pid))["state"] == "idle", "it is reset and idle")
 
 
-def test_who_is_pinned_and_why(watched):
-    gateway = watched(size=3)
+def test_who_is_pinned_and_why(watched_pool):
+    gateway = watched_pool(size=3)
     assert gateway.show("pinned") == []
     with RawClient(gateway.port).login() as first, RawClient(gateway.port).login() as second:
         ((pid,),) = first.simple("create temp table own (n int); select pg_backend_pid()")
@@ -165,8 +116,8 @@ def test_who_is_pinned_and_why(watched):
     assert gateway.metric("trunkline_pins_total", reason="advisory_lock") == 1
 
 
-def test_prepared_statements_are_shown_without_their_literals(watched):
-    gateway = watched(size=1)
+def test_prepared_statements_are_shown_without_their_literals(watched_pool):
+    gateway = watched_pool(size=1)
     text = "select $1::int + 4711 as shown"
     clients = [RawClient(gateway.port).login() for _ in range(3)]
     for number, client in enumerate(clients):
@@ -184,9 +135,9 @@ def test_prepared_statements_are_shown_without_their_literals(watched):
               "nobody has it any more")
 
 
-def test_psql_and_pgbench_agree_with_the_figures(watched):
+def test_psql_and_pgbench_agree_with_the_figures(watched_pool):
     """While pgbench works, psql at the console sees its clients and no more servers than the pool has."""
-    gateway = watched(size=3)
+    gateway = watched_pool(size=3)
     script = ["-h", "127.0.0.1", "-p", str(gateway.port), "-U", USER, "-n", "-c", "8", "-T", "3", "-f", "-", DATABASE]
     load = subprocess.Popen([client_program("pgbench"), *script], text=True, stdin=subprocess.PIPE,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -213,9 +164,9 @@ def connections_of(server, user: str) -> int:
     return len(backends(server, user))
 
 
-def test_a_user_cannot_starve_another(watched):
+def test_a_user_cannot_starve_another(watched_pool):
     """One fills the upstream; another one comes, and gets half of it although the first goes on asking."""
-    gateway = watched(size=6, maxConnections=4, maxWait="20s")
+    gateway = watched_pool(size=6, maxConnections=4, maxWait="20s")
     over = threading.Event()
     turns = {TRUSTED: 0, USER: 0}
     failures = []
@@ -234,15 +185,15 @@ def test_a_user_cannot_starve_another(watched):
     second = [threading.Thread(target=work, args=(USER, PASSWORD)) for _ in range(8)]
     for each in first:
         each.start()
-    wait_until(lambda: connections_of(watched.server, TRUSTED) == 4, 10, "the first user has all")
+    wait_until(lambda: connections_of(watched_pool.server, TRUSTED) == 4, 10, "the first user has all")
     for each in second:
         each.start()
-    wait_until(lambda: connections_of(watched.server, USER) == 2, 10, "the second user has its share")
+    wait_until(lambda: connections_of(watched_pool.server, USER) == 2, 10, "the second user has its share")
     turns.update(dict.fromkeys(turns, 0))
     most = 0
     end = time.monotonic() + 2
     while time.monotonic() < end:
-        most = max(most, connections_of(watched.server, TRUSTED) + connections_of(watched.server, USER))
+        most = max(most, connections_of(watched_pool.server, TRUSTED) + connections_of(watched_pool.server, USER))
     share = turns[USER] / sum(turns.values())
     over.set()
     for each in first + second:
@@ -254,8 +205,8 @@ def test_a_user_cannot_starve_another(watched):
     assert gateway.metric("trunkline_pool_connections", upstream="db") == 4
 
 
-def test_idle_connections_of_another_user_are_given_at_once(watched):
-    gateway = watched(size=4, maxConnections=3, maxWait="20s")
+def test_idle_connections_of_another_user_are_given_at_once(watched_pool):
+    gateway = watched_pool(size=4, maxConnections=3, maxWait="20s")
     greedy = [RawClient(gateway.port).login() for _ in range(3)]
     for each in greedy:
         each.simple("begin")
@@ -266,14 +217,14 @@ def test_idle_connections_of_another_user_are_given_at_once(watched):
     with RawClient(gateway.port, timeout=20).login(USER, PASSWORD) as other:
         assert other.simple("select 1") == [["1"]]
     assert time.monotonic() - began < 2
-    wait_until(lambda: connections_of(watched.server, TRUSTED) == 2, 5, "one was given")
+    wait_until(lambda: connections_of(watched_pool.server, TRUSTED) == 2, 5, "one was given")
     for each in greedy:
         assert each.simple("select 2") == [["2"]]
         each.close()
 
 
-def test_more_users_than_connections_take_turns(watched):
-    gateway = watched(size=4, maxConnections=1, maxWait="20s")
+def test_more_users_than_connections_take_turns(watched_pool):
+    gateway = watched_pool(size=4, maxConnections=1, maxWait="20s")
     with RawClient(gateway.port, timeout=20).login() as one, \
             RawClient(gateway.port, timeout=20).login(USER, PASSWORD) as other:
         for _ in range(3):
@@ -281,9 +232,9 @@ def test_more_users_than_connections_take_turns(watched):
             assert other.simple("select 2") == [["2"]]
 
 
-def test_what_one_user_may_have_over_all_pools(watched):
+def test_what_one_user_may_have_over_all_pools(watched_pool):
     """Two pools of a user, who may have two connections; another user is not concerned."""
-    gateway = watched(size=4, perUser=2, maxWait="1s")
+    gateway = watched_pool(size=4, perUser=2, maxWait="1s")
     with RawClient(gateway.port, timeout=10).login() as first, \
             RawClient(gateway.port, timeout=10).login(database="postgres") as second, \
             RawClient(gateway.port, timeout=10).login(database="postgres") as third, \
@@ -294,19 +245,19 @@ def test_what_one_user_may_have_over_all_pools(watched):
             third.simple("begin")
         assert refused.value.fields["C"] == "53300" and "perUser" in refused.value.fields["H"]
         assert other.simple("select 1") == [["1"]]
-        assert connections_of(watched.server, TRUSTED) == 2
+        assert connections_of(watched_pool.server, TRUSTED) == 2
         first.simple("commit")
         with RawClient(gateway.port, timeout=10).login(database="postgres") as fourth:
             fourth.simple("begin")
             assert fourth.simple("select current_database()") == [["postgres"]]
-        assert connections_of(watched.server, TRUSTED) == 2
+        assert connections_of(watched_pool.server, TRUSTED) == 2
 
 
 # ---- pools themselves ----
 
 
-def test_what_is_kept_ready_is_also_where_all_are_taken(watched):
-    gateway = watched(size=6, minIdle=2, idleTimeout="1s")
+def test_what_is_kept_ready_is_also_where_all_are_taken(watched_pool):
+    gateway = watched_pool(size=6, minIdle=2, idleTimeout="1s")
     with RawClient(gateway.port).login() as first, RawClient(gateway.port).login() as second:
         first.simple("begin")
         second.simple("begin")
@@ -316,16 +267,16 @@ def test_what_is_kept_ready_is_also_where_all_are_taken(watched):
         assert gateway.one("pools", user=TRUSTED)["sv_active"] == 2
         first.simple("commit")
         second.simple("commit")
-    wait_until(lambda: connections_of(watched.server, TRUSTED) == 0, 10, "nobody needs them any more")
+    wait_until(lambda: connections_of(watched_pool.server, TRUSTED) == 0, 10, "nobody needs them any more")
     wait_until(lambda: gateway.admin.json("/api/v1/pools")["pools"] == [], 10, "nor the pool")
     with RawClient(gateway.port).login() as again:
         assert again.simple("select 1") == [["1"]]
 
 
-def test_a_thousand_users_leave_nothing_behind(watched, quick, sanitized):
+def test_a_thousand_users_leave_nothing_behind(watched_pool, quick, sanitized):
     """Whoever the server refuses made a pool all the same."""
     users = 150 if quick else 1000
-    gateway = watched(size=2, idleTimeout="1s", routes=[
+    gateway = watched_pool(size=2, idleTimeout="1s", routes=[
         {"name": "trusted", "match": {}, "auth": {"method": "trust"}, "upstream": "db", "pooling": "transaction"}])
 
     def crowd(prefix: str) -> None:

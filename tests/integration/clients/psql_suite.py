@@ -112,7 +112,10 @@ def copy(target):
 
 
 def notify(target):
-    out = psql(target, 'listen "psql";\nnotify "psql", \'hello\';\nselect 1;\n').stdout
+    """psql looks for notifications behind each command. Through a pool they come with no command's answer: it is given
+    more of them, and time."""
+    more = 1 if not target.mode.startswith("pooled") else 20
+    out = psql(target, 'listen "psql";\nnotify "psql", \'hello\';\n' + "select pg_sleep(0.1);\n" * more).stdout
     expect('Asynchronous notification "psql" with payload "hello" received' in out, out)
 
 

@@ -1,0 +1,60 @@
+// The limits of its route, and when it may sleep: one timer, moved lazily, so that a busy session never
+// touches it.
+#include <algorithm>
+
+#include "base/limits.h"
+#include "session/session.h"
+
+namespace trunkline::session {
+
+std::optional<runtime::time_point> session::next_limit(relay_event& which) const {
+  const config::route_limits& limits = facts_.route->limits;
+  std::optional<runtime::time_point> first;
+  const auto consider = [&](runtime::time_point due, relay_event event) {
+    if (first && *first <= due) return;
+    first = due;
+    which = event;
+  };
+  if (limits.session_timeout.count() > 0) {
+    consider(facts_.started + limits.session_timeout, relay_event::session_timeout);
+  }
+  if (limits.idle_timeout.count() > 0) {
+    // A running statement, or an open transaction, is not idle, however silent: look again later.
+    const auto since = rests() ? facts_.last_bytes : host_.where().now();
+    consider(since + limits.idle_timeout, relay_event::idle_timeout);
+  }
+  if (limits.transaction_timeout.count() > 0) {
+    const auto began = relay_ == nullptr ? std::nullopt : relay_->transaction_began();
+    consider(began.value_or(host_.where().now()) + limits.transaction_timeout,
+             relay_event::transaction_timeout);
+  }
+  return first;
+}
+
+/// Also when to look whether it may sleep.
+void session::watch_limits() {
+  relay_event which{};
+  if ((relay_ == nullptr && asleep_ == nullptr) || farewell_ != nullptr || over_.scheduled()) return;
+  auto due = next_limit(which);
+  if (pooled_ != nullptr) {
+    const auto now = host_.where().now();
+    const auto tired = facts_.last_bytes + limits::awake_time;
+    const auto look = tired > now ? tired : now + limits::awake_time;
+    due = due ? std::min(*due, look) : look;
+  }
+  if (due) timer_.arm(*due);
+}
+
+void session::limit_due(void* self) {
+  auto* due = static_cast<session*>(self);
+  relay_event which{};
+  const auto at = due->next_limit(which);
+  if (at && *at <= due->host_.where().now()) {
+    if (due->asleep_ != nullptr) due->wake({});
+    return due->relay_->on_event(which);
+  }
+  if (due->may_sleep()) due->fall_asleep();
+  due->watch_limits();
+}
+
+}  // namespace trunkline::session
