@@ -106,6 +106,7 @@ class pooled_server final : public runtime::byte_stream,
   };
 
   // From the client.
+  bool looks_into(char type) const;
   void process(runtime::buffer& data);
   void process_pending();
   bool step(chunk_editor& out);
@@ -121,6 +122,7 @@ class pooled_server final : public runtime::byte_stream,
   bool take_parse(chunk_editor& out, byte_span message, std::size_t in_chunk);
   bool take_bind(chunk_editor& out, byte_span message, std::size_t in_chunk);
   bool take_target(chunk_editor& out, byte_span message, std::size_t in_chunk);
+  bool take_execute(chunk_editor& out, byte_span message, std::size_t in_chunk);
   bool take_large(chunk_editor& out);
   void take_named_parse(chunk_editor& out, std::string_view name, byte_span content);
   void pass(chunk_editor& out, byte_span message, std::size_t in_chunk);
@@ -174,6 +176,9 @@ class pooled_server final : public runtime::byte_stream,
 
   // LISTEN.
   bool is_for_hub(const sql::effects& of) const;
+  void begin_listening();
+  void cancel_hub_wait();
+  void bound_for_hub(std::string_view portal, const sql::effects& of);
   bool ask_hub(const sql::effects& of, std::optional<error>& refused);
   void unlisten(const std::string& channel);
   void answer_for_hub(const sql::effects& of, const std::optional<error>& refused);
