@@ -132,6 +132,7 @@ void pooled_server::dispose_of_link() {
 }
 
 void pooled_server::adopt(std::unique_ptr<pool::link> made) {
+  assignments_->add();
   link_ = std::move(made);
   held_ = false;
   settings_seen_ = false;

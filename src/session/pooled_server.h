@@ -23,6 +23,7 @@
 #include "session/side_errand.h"
 #include "sql/effects_cache.h"
 #include "telemetry/close_cause.h"
+#include "telemetry/histogram.h"
 
 namespace trunkline::session {
 
@@ -60,8 +61,11 @@ class pooled_server final : public runtime::byte_stream,
   explicit pooled_server(pooled_setup setup);
   ~pooled_server() override;
 
-  /// Before the first byte.
-  void set_owner(pooled_owner* owner) { owner_ = owner; }
+  /// Before the first byte. `assignments`: each connection that it takes counts there.
+  void set_owner(pooled_owner* owner, telemetry::counter& assignments) {
+    owner_ = owner;
+    assignments_ = &assignments;
+  }
 
   // ---- as a stream ----
 
@@ -212,6 +216,7 @@ class pooled_server final : public runtime::byte_stream,
   pooled_setup setup_;
   pool::link_shelf& shelf_;
   pooled_owner* owner_ = nullptr;
+  telemetry::counter* assignments_ = nullptr;
   std::unique_ptr<pool::link> link_;
   doing doing_ = doing::flow;
   bool receiving_ = false;
