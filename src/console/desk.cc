@@ -40,7 +40,9 @@ result<session::console_statement> resolve(const command& from) {
     why.code = sqlstates::feature_not_supported;
     why.message =
         "there is no SHOW FDS: it would hand out the sockets, cancel keys and passwords of sessions";
-    why.hint = "SHOW SOCKETS and SHOW SESSIONS show what there is. On SIGUSR2 a new binary gets the sockets.";
+    why.hint =
+        "SHOW SOCKETS and SHOW SESSIONS show what there is. On SIGUSR2 `trunkline serve` hands its sockets "
+        "to a new binary.";
   }
   return fail(std::move(why));
 }
