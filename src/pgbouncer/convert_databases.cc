@@ -129,6 +129,7 @@ void write_pool(conversion_state& state, const named_values& database) {
 void write_upstream(conversion_state& state, const named_values& database, const std::string& name,
                     const std::vector<config::address>& endpoints) {
   std::vector<std::string> addresses;
+  addresses.reserve(endpoints.size());
   for (const auto& each : endpoints)
     addresses.push_back(each.text());
   const given_values& globals = state.globals();

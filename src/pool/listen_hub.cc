@@ -144,6 +144,7 @@ void listen_hub::opened(link_opening::outcome result) {
   loop_.dispose(std::move(opening_));
   if (!result) {
     std::vector<std::string> all;
+    all.reserve(channels_.size());
     for (const auto& [name, of] : channels_)
       all.push_back(name);
     refuse(all, result.error().why);
