@@ -99,6 +99,10 @@ inline constexpr std::size_t pooled_message_head = 1024;
 inline constexpr std::size_t unnamed_statement = 8 * 1024;
 /// Channels in one query of the connection that listens for a pool.
 inline constexpr std::size_t listen_batch = 100;
+/// Portals in which something else runs in the place of a LISTEN or UNLISTEN, in one transaction of a client.
+inline constexpr std::size_t listen_portals = 100;
+/// One LISTEN or UNLISTEN, or several of them, that it has asked for.
+inline constexpr std::chrono::milliseconds listen_answer = 10s;
 /// How long it stays when nobody listens any more.
 inline constexpr std::chrono::milliseconds listen_linger = 10s;
 /// Of notifications that a client has not taken yet. More ends it with 53400.

@@ -29,7 +29,7 @@ void check_peers(const check_input& in) {
                "an address such as 10.96.0.10:53");
   if (all.has_peers() && all.key_file.empty())
     in.warn(key, "without a shared secret nobody can tell a genuine cancel key from a guess before asking",
-            "replicas.keyFile beside it");
+            "replicas.keyFile beside it; with a pgbouncer.ini, --replica-key");
 }
 
 }  // namespace

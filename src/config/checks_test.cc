@@ -84,9 +84,12 @@ TEST(Checks, ReplicasSayWhereTheOthersAre) {
   EXPECT_THAT(with_rest("replicas: {tls: {mode: verify-ca}}\n"),
               ElementsAre("7:24: replicas.tls.mode: verify-ca without caFile would accept any public "
                           "certificate (expected caFile, or verify-full)"));
-  EXPECT_THAT(warnings_of(sample{.rest = "replicas: {peers: {endpoints: ['a:1']}}\n"}.text()),
-              ElementsAre("7:19: replicas.peers: without a shared secret nobody can tell a genuine cancel "
-                          "key from a guess before asking (expected replicas.keyFile beside it)"));
+  EXPECT_THAT(
+      warnings_of(sample{.rest = "replicas: {peers: {endpoints: ['a:1']}}\n"}.text()),
+      ElementsAre(
+          "7:19: replicas.peers: without a shared secret nobody can tell a genuine cancel "
+          "key from a guess before asking (expected replicas.keyFile beside it; with a pgbouncer.ini, "
+          "--replica-key)"));
 }
 
 TEST(Checks, RangesAreExact) {

@@ -163,14 +163,18 @@ constexpr std::array<std::string_view, 15> driver_settings{"APPLICATION_NAME",
                                                            "TIMEZONE",
                                                            "STATEMENT_TIMEOUT"};
 
-struct later_word {
+/// Of others' consoles, or not yet there.
+struct missing_word {
   std::string_view first;
   std::string_view hint;
 };
 
-constexpr std::array later_words{
-    later_word{"DRAIN", "SIGTERM to the gateway's process drains it as a whole. "},
-    later_word{"SUSPEND", "Nothing needs it: SIGUSR2 hands over to a new binary without ending sessions. "},
+constexpr std::array missing_words{
+    missing_word{"DRAIN", "SIGTERM to the gateway's process drains it as a whole. "},
+    missing_word{
+        "SUSPEND",
+        "PAUSE holds new work until RESUME; SIGUSR2 to `trunkline serve` hands over to a new binary, "
+        "and its sessions go on meanwhile. "},
 };
 
 /// What stands between blanks, as it was written: an endpoint's name is many tokens.
@@ -282,10 +286,9 @@ result<command> read_command(const std::vector<token>& tokens) {
   for (const session_word& each : session_words) {
     if (word && first == each.first) return command{.tag = each.tag, .effect = each.effect};
   }
-  for (const later_word& each : later_words) {
+  for (const missing_word& each : missing_words) {
     if (!word || first != each.first) continue;
-    return fail(refusal(sqlstates::feature_not_supported,
-                        fmt::format("{} is not in this version", each.first),
+    return fail(refusal(sqlstates::feature_not_supported, fmt::format("there is no {}", each.first),
                         fmt::format("{}SHOW HELP lists what there is.", each.hint)));
   }
   return fail(refusal(

@@ -38,8 +38,11 @@ result<session::console_statement> resolve(const command& from) {
             .hint = "SHOW " + known()};
   if (from.what == "FDS") {
     why.code = sqlstates::feature_not_supported;
-    why.message = "SHOW FDS is not there: on SIGUSR2 a new binary gets the sockets";
-    why.hint = "SHOW SOCKETS and SHOW SESSIONS show what there is.";
+    why.message =
+        "there is no SHOW FDS: it would hand out the sockets, cancel keys and passwords of sessions";
+    why.hint =
+        "SHOW SOCKETS and SHOW SESSIONS show what there is. On SIGUSR2 `trunkline serve` hands its sockets "
+        "to a new binary.";
   }
   return fail(std::move(why));
 }

@@ -34,6 +34,7 @@ void route_totals::add(const route_totals& other) {
   query_us += other.query_us;
   wait_us += other.wait_us;
   sessions += other.sessions;
+  assignments += other.assignments;
   failed += other.failed;
 }
 
@@ -59,6 +60,7 @@ totals_by_route totals_of(const std::vector<const telemetry::route_metrics*>& ro
     one.received = each->bytes_received[static_cast<std::size_t>(telemetry::side::client)].value();
     one.sent = each->bytes_received[static_cast<std::size_t>(telemetry::side::server)].value();
     one.sessions = each->sessions_begun.value();
+    one.assignments = each->assignments.value();
     all[each->route].add(one);
   }
   return all;

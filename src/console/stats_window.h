@@ -23,8 +23,9 @@ struct route_totals {
   std::uint64_t transaction_us = 0;
   std::uint64_t query_us = 0;
   std::uint64_t wait_us = 0;
-  std::uint64_t sessions = 0;  ///< begun
-  std::uint64_t failed = 0;    ///< exchanges with an error or cut off
+  std::uint64_t sessions = 0;     ///< begun
+  std::uint64_t assignments = 0;  ///< times that a client got a server connection
+  std::uint64_t failed = 0;       ///< exchanges with an error or cut off
 
   void add(const route_totals& other);
 };

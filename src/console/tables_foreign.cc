@@ -33,8 +33,8 @@ constexpr std::array foreign_list{
     table{"DNS_HOSTS", "nothing: names are looked up anew for each connection", host_columns, &no_rows},
     table{"DNS_ZONES", "nothing: the system's resolver is asked", zone_columns, &no_rows},
     table{"MEM", "nothing: there are no caches of objects", mem_columns, &no_rows},
-    table{"PEERS", "nothing: gateways do not know of each other", peer_columns, &no_rows},
-    table{"PEER_POOLS", "nothing: gateways do not know of each other", peer_pool_columns, &no_rows},
+    table{"PEERS", "nothing: SHOW CONFIG has replicas.peers", peer_columns, &no_rows},
+    table{"PEER_POOLS", "nothing: SHOW CONFIG has replicas.peers", peer_pool_columns, &no_rows},
 };
 
 }  // namespace

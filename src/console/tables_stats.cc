@@ -81,6 +81,7 @@ struct averages {
   std::uint64_t query_us = 0;
   std::uint64_t wait_us = 0;
   std::uint64_t sessions = 0;
+  std::uint64_t assignments = 0;
 };
 
 std::uint64_t grown(std::uint64_t now, std::uint64_t then) {
@@ -101,7 +102,8 @@ averages averages_of(const route_totals& now, const route_totals& then, double s
           .transaction_us = each(grown(now.transaction_us, then.transaction_us), transactions),
           .query_us = each(grown(now.query_us, then.query_us), queries),
           .wait_us = rate(grown(now.wait_us, then.wait_us)),
-          .sessions = rate(grown(now.sessions, then.sessions))};
+          .sessions = rate(grown(now.sessions, then.sessions)),
+          .assignments = rate(grown(now.assignments, then.assignments))};
 }
 
 struct route_figures {
@@ -137,8 +139,8 @@ console_rows stats_rows(sight& seen) {
     made.number(total.sent).number(total.transaction_us).number(total.query_us).number(total.wait_us);
     made.number(avg.transactions).number(avg.queries).number(avg.received).number(avg.sent);
     made.number(avg.transaction_us).number(avg.query_us).number(avg.wait_us);
-    made.number(total.sessions).nulls(3).number(total.sessions);
-    made.number(avg.sessions).nulls(3).number(avg.sessions);
+    made.number(total.assignments).nulls(3).number(total.sessions);
+    made.number(avg.assignments).nulls(3).number(avg.sessions);
     made.number(total.queries).number(avg.queries).number(avg.query_us);
     made.number(total.failed).seconds(all.change.seconds);
     out.rows.push_back(made.take());
@@ -152,7 +154,7 @@ console_rows stats_totals_rows(sight& seen) {
     row made;
     made.text(route).number(total.transactions).number(total.queries).number(total.received);
     made.number(total.sent).number(total.transaction_us).number(total.query_us).number(total.wait_us);
-    made.number(total.sessions).nulls(3).number(total.sessions);
+    made.number(total.assignments).nulls(3).number(total.sessions);
     out.rows.push_back(made.take());
   }
   return out;
@@ -166,7 +168,7 @@ console_rows stats_averages_rows(sight& seen) {
     row made;
     made.text(route).number(avg.transactions).number(avg.queries).number(avg.received).number(avg.sent);
     made.number(avg.transaction_us).number(avg.query_us).number(avg.wait_us);
-    made.number(avg.sessions).nulls(3).number(avg.sessions);
+    made.number(avg.assignments).nulls(3).number(avg.sessions);
     out.rows.push_back(made.take());
   }
   return out;
@@ -196,8 +198,8 @@ console_rows totals_rows(sight& seen) {
       {"avg_xact_time", avg.transaction_us},
       {"avg_query_time", avg.query_us},
       {"avg_wait_time", avg.wait_us},
-      {"total_server_assignment_count", total.sessions},
-      {"avg_server_assignment_count", avg.sessions},
+      {"total_server_assignment_count", total.assignments},
+      {"avg_server_assignment_count", avg.assignments},
       {"total_failed_count", total.failed},
       {"not_postgres", seen.from.not_postgres()},
       {"config_reload_failures", seen.from.config_reload_failures()},

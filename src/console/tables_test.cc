@@ -340,6 +340,7 @@ TEST_F(TablesTest, StatsAreSummedOverTheWorkersAndAveragedOverTheWindow) {
     each->bytes_received[0].add(1'000);
     each->bytes_received[1].add(5'000);
     each->sessions_begun.add(2);
+    each->assignments.add(5);
   }
   auto stats_now = named("STATS");
   ASSERT_EQ(stats_now.size(), 1u);
@@ -351,7 +352,8 @@ TEST_F(TablesTest, StatsAreSummedOverTheWorkersAndAveragedOverTheWindow) {
   EXPECT_EQ(row["total_xact_time"], "6000000");
   EXPECT_EQ(row["total_received"], "2000");
   EXPECT_EQ(row["total_sent"], "10000");
-  EXPECT_EQ(row["total_server_assignment_count"], "4");
+  EXPECT_EQ(row["total_server_assignment_count"], "10");
+  EXPECT_EQ(row["total_client_connect_count"], "4");
   EXPECT_EQ(row["total_bind_count"], "NULL");
   EXPECT_EQ(row["avg_query_count"], "10");
   EXPECT_EQ(row["avg_query_time"], "40000");

@@ -55,13 +55,15 @@ std::vector<const char*> with_command(int argc, const char* const* argv) {
 void add_pgbouncer_commands(CLI::App& app, pgbouncer_options& options) {
   auto* import_command = app.add_subcommand("import", "another proxy's configuration as one of Trunkline");
   import_command->require_subcommand(1);
-  import_command
-      ->add_subcommand("pgbouncer", "pgbouncer.ini and its auth_file to YAML; names what has no equal")
-      ->add_option("FILE", options.ini_file, "the pgbouncer.ini")
-      ->required();
+  constexpr const char* key_help = "a secret that this gateway and its peers share, at least 32 random bytes";
+  auto* importing = import_command->add_subcommand(
+      "pgbouncer", "pgbouncer.ini and its auth_file to YAML; names what has no equal");
+  importing->add_option("FILE", options.from.file, "the pgbouncer.ini")->required();
+  importing->add_option("--replica-key", options.from.replica_key, key_help);
   auto* command = app.add_subcommand(
       "pgbouncer", "runs from a pgbouncer.ini, with PgBouncer's options, signals and console");
-  command->add_option("FILE", options.ini_file, "the pgbouncer.ini");
+  command->add_option("FILE", options.from.file, "the pgbouncer.ini");
+  command->add_option("--replica-key", options.from.replica_key, key_help);
   command->add_flag("-d,--daemon", options.daemon, "run in background (as a daemon)");
   command->add_flag("-q,--quiet", options.quiet, "do not log to standard error");
   command->add_flag("-R,--reboot", options.reboot, "not supported");
@@ -78,7 +80,7 @@ int run_guarded(const CLI::App& app, const serve_options& serving, const demo_op
     if (app.got_subcommand("serve")) return serve(serving);
     if (app.got_subcommand("check")) return check(serving.config_file);
     if (app.got_subcommand("audit")) return run_audit(app, auditing);
-    if (app.got_subcommand("import")) return import_pgbouncer(bouncing.ini_file);
+    if (app.got_subcommand("import")) return import_pgbouncer(bouncing.from);
     if (app.got_subcommand("pgbouncer")) return run_pgbouncer(bouncing);
     if (app.got_subcommand("demo")) return demo(showing);
     fmt::print("{}", app.got_subcommand("reference") ? config::render_reference() : version_text());

@@ -5,12 +5,10 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "main/pgbouncer_source.h"
-
 namespace trunkline::main {
 
-int import_pgbouncer(const std::string& ini_file) {
-  const auto made = convert_pgbouncer(ini_file);
+int import_pgbouncer(const ini_place& from) {
+  const auto made = convert_pgbouncer(from);
   if (!made) {
     for (const auto& each : made.error())
       fmt::print(stderr, "{}\n", each.render());

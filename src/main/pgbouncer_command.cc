@@ -35,7 +35,7 @@ int run_settled(const pgbouncer_options& options, pgbouncer_source& source, conf
   if (!log) return complain(log.error().message);
   const auto pid = pid_file::write(wishes.pidfile);
   if (!pid) return complain(pid.error().message);
-  serve_options serving{.config_file = options.ini_file,
+  serve_options serving{.config_file = options.from.file,
                         .habit = signal_habit::pgbouncer,
                         .log_also = (*log)->beside(),
                         .before_reload = [&log] { return (*log)->reopen(); },
@@ -56,8 +56,8 @@ int run_pgbouncer(const pgbouncer_options& options) {
         "-R is not supported: `trunkline serve` hands over to a new binary on SIGUSR2, and keeps its "
         "sessions");
   }
-  if (options.ini_file.empty()) return complain("no configuration file specified");
-  pgbouncer_source source(options.ini_file);
+  if (options.from.file.empty()) return complain("no configuration file specified");
+  pgbouncer_source source(options.from);
   auto loaded = source.load(1);
   for (const auto& each : loaded.problems)
     fmt::print(stderr, "{}\n", each.render());

@@ -5,11 +5,12 @@
 #include <string>
 
 #include "main/options.h"
+#include "main/pgbouncer_source.h"
 
 namespace trunkline::main {
 
 struct pgbouncer_options {
-  std::string ini_file;
+  ini_place from;
   bool daemon = false;
   bool quiet = false;
   bool reboot = false;

@@ -47,11 +47,12 @@ config::loaded load_conversion(const pgbouncer::conversion& from, const std::str
 }  // namespace
 
 std::expected<pgbouncer::conversion, std::vector<config::problem>> convert_pgbouncer(
-    const std::string& ini_file, const ini_overrides& overrides) {
+    const ini_place& from, const ini_overrides& overrides) {
   std::error_code failed;
   const pgbouncer::surroundings here{.folder = std::filesystem::current_path(failed).string(),
-                                     .has_ipv6 = ::access("/proc/net/if_inet6", R_OK) == 0};
-  auto file = pgbouncer::read_ini(ini_file, here.read);
+                                     .has_ipv6 = ::access("/proc/net/if_inet6", R_OK) == 0,
+                                     .replica_key = from.replica_key};
+  auto file = pgbouncer::read_ini(from.file, here.read);
   if (!file) return std::unexpected(std::vector{std::move(file.error())});
   for (const auto& [key, value] : overrides) {
     file->entries.push_back({.section = "pgbouncer",
@@ -65,14 +66,14 @@ std::expected<pgbouncer::conversion, std::vector<config::problem>> convert_pgbou
 }
 
 config::loaded pgbouncer_source::read(std::uint64_t generation) {
-  const auto made = convert_pgbouncer(file_, overrides_);
+  const auto made = convert_pgbouncer(from_, overrides_);
   if (!made) {
     config::loaded failed;
     failed.problems = made.error();
     return failed;
   }
   wishes_ = made->process;
-  return load_conversion(*made, file_, generation);
+  return load_conversion(*made, from_.file, generation);
 }
 
 config::loaded pgbouncer_source::load(std::uint64_t generation) {

@@ -16,16 +16,22 @@ namespace trunkline::main {
 
 using ini_overrides = std::map<std::string, std::string>;
 
+/// Where it is, and what PgBouncer has no setting for.
+struct ini_place {
+  std::string file;
+  std::string replica_key;  ///< the file of the secret that peers share; empty: none
+};
+
 /// Relative names resolve against the working directory, as PgBouncer has it. `overrides` win over the
 /// section [pgbouncer].
 std::expected<pgbouncer::conversion, std::vector<config::problem>> convert_pgbouncer(
-    const std::string& ini_file, const ini_overrides& overrides = {});
+    const ini_place& from, const ini_overrides& overrides = {});
 
 /// What `trunkline pgbouncer` runs from. The admin address is left out, for PgBouncer listens nowhere else;
 /// what has no equal is a warning.
 class pgbouncer_source final : public configuration_source {
  public:
-  explicit pgbouncer_source(std::string ini_file) : file_(std::move(ini_file)) {}
+  explicit pgbouncer_source(ini_place from) : from_(std::move(from)) {}
 
   /// Forgets what was SET, as PgBouncer does.
   config::loaded load(std::uint64_t generation) override;
@@ -41,7 +47,7 @@ class pgbouncer_source final : public configuration_source {
  private:
   config::loaded read(std::uint64_t generation);
 
-  std::string file_;
+  ini_place from_;
   ini_overrides overrides_;
   std::optional<ini_overrides> before_;  ///< the last SET, until it has been loaded
   pgbouncer::process_wishes wishes_;

@@ -62,6 +62,9 @@ struct conversion_state {
 bool is_taken(std::string_view our_key);
 /// The key takes that word.
 bool takes_word(std::string_view our_key, std::string_view word);
+/// Of a database or a peer; a problem or a note where it is none.
+std::optional<config::address> endpoint_of(conversion_state& state, const named_values& owner,
+                                           const std::string& host, std::uint16_t port);
 /// As a pattern that fits nothing but it (globs have no escape) or what differs in such a character.
 std::string as_pattern(std::string_view name);
 
@@ -71,5 +74,6 @@ void convert_listeners(conversion_state& state);
 void read_users(conversion_state& state);
 void convert_databases(conversion_state& state);
 void convert_rest(conversion_state& state);
+void convert_peers(conversion_state& state);
 
 }  // namespace trunkline::pgbouncer

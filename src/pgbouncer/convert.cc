@@ -144,10 +144,6 @@ void tell_of_settings(conversion_state& state) {
     tell_of(state, each.values, each.name);
   for (const auto& each : state.from.users)
     tell_of(state, each.values, each.name);
-  for (const auto& each : state.from.peers) {
-    state.tell(fate::no_equal, each.where, "[peers] " + each.name,
-               std::string(find_setting("peers", "host")->word));
-  }
   state.made.process = {
       .logfile = state.absolute(state.globals().text("logfile")),
       .pidfile = state.absolute(state.globals().text("pidfile")),
@@ -163,6 +159,7 @@ std::expected<conversion, std::vector<config::problem>> convert(const ini_settin
   read_users(state);
   convert_databases(state);
   convert_rest(state);
+  convert_peers(state);
   if (!state.problems.empty()) return std::unexpected(std::move(state.problems));
   state.made.yaml = yaml_head(state) + state.out.take();
   return std::move(state.made);

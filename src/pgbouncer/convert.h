@@ -16,8 +16,9 @@ namespace trunkline::pgbouncer {
 
 /// What of the machine counts.
 struct surroundings {
-  std::string folder;    ///< against which PgBouncer resolves relative names: the working directory
-  bool has_ipv6 = true;  ///< `listen_addr = *` is both families
+  std::string folder;            ///< against which PgBouncer resolves relative names: the working directory
+  bool has_ipv6 = true;          ///< `listen_addr = *` is both families
+  std::string replica_key = {};  ///< the file of the secret that peers share; empty: there is none
   text_reader read = read_text;
 };
 

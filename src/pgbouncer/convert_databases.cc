@@ -12,17 +12,10 @@
 
 namespace trunkline::pgbouncer {
 
-namespace {
-
-using std::chrono::milliseconds;
-
-constexpr std::string_view no_pooling =
-    "this version gives each client a server connection of its own: pooling is off";
-
-std::optional<config::address> endpoint_of(conversion_state& state, const named_values& database,
+std::optional<config::address> endpoint_of(conversion_state& state, const named_values& owner,
                                            const std::string& host, std::uint16_t port) {
   if (host.starts_with('@')) {
-    state.tell(fate::no_equal, database.where, database.name + ": host",
+    state.tell(fate::no_equal, owner.where, owner.name + ": host",
                "there are no servers in the abstract namespace: name a folder");
     return std::nullopt;
   }
@@ -35,11 +28,18 @@ std::optional<config::address> endpoint_of(conversion_state& state, const named_
   auto at =
       config::parse_endpoint(six ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port));
   if (!at) {
-    state.problem(database.values, "host", fmt::format("{}: `{}` is no host", database.name, host),
+    state.problem(owner.values, "host", fmt::format("{}: `{}` is no host", owner.name, host),
                   "a name, an IP address or the folder of a unix socket");
   }
   return at;
 }
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::string_view no_pooling =
+    "this version gives each client a server connection of its own: pooling is off";
 
 std::vector<config::address> endpoints_of(conversion_state& state, const named_values& database) {
   const auto port = database.values.number("port");
@@ -129,6 +129,7 @@ void write_pool(conversion_state& state, const named_values& database) {
 void write_upstream(conversion_state& state, const named_values& database, const std::string& name,
                     const std::vector<config::address>& endpoints) {
   std::vector<std::string> addresses;
+  addresses.reserve(endpoints.size());
   for (const auto& each : endpoints)
     addresses.push_back(each.text());
   const given_values& globals = state.globals();

@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "base/limits.h"
 #include "config/load.h"
 #include "config/schema.h"
 
@@ -241,7 +242,7 @@ TEST(Convert, BoundsOverPoolsAreTheUpstreams) {
 TEST(Convert, NothingIsDroppedSilently) {
   std::string ini =
       "[databases]\napp = host=h connect_query='select 1' reserve_pool=2 max_db_connections=3\n"
-      "[users]\napp = max_user_connections=2\n[peers]\n1 = host=p\n[pgbouncer]\nauth_file=users.txt\n";
+      "[users]\napp = max_user_connections=2\n[pgbouncer]\nauth_file=users.txt\n";
   std::vector<std::string> keys;
   for (const setting& each : settings_of("pgbouncer")) {
     if (each.becomes != fate::no_equal) continue;
@@ -253,10 +254,72 @@ TEST(Convert, NothingIsDroppedSilently) {
   const auto told = lost(all);
   for (const auto& each : keys)
     EXPECT_THAT(told, Contains(HasSubstr(": " + each + ": no equal: "))) << each;
-  for (const char* each :
-       {"app: connect_query", "app: reserve_pool", "app: max_user_connections", "[peers] 1"})
+  for (const char* each : {"app: connect_query", "app: reserve_pool", "app: max_user_connections"})
     EXPECT_THAT(told, Contains(HasSubstr(std::string(": ") + each + ": no equal: "))) << each;
   EXPECT_THAT(all.made->yaml, HasSubstr("# i:2: app: connect_query: no equal: "));
+}
+
+const std::string peers =
+    "[peers]\n1 = host=one\n2 = host=10.0.0.2 port=7000\n3 = host=::1 pool_size=9\n4 = host=/run/b\n"
+    "5 = host=10.0.0.2 port=7000\n";
+
+/// With users of whom there is nothing to tell.
+converted convert_peers_of(const std::string& ini) {
+  return convert_text(ini, {{"/w/users.txt", "\"app\" \"plain secret\"\n"}});
+}
+
+TEST(Convert, PeersAreReplicas) {
+  const auto all = convert_peers_of(small + "peer_id = 1\n" + peers);
+  const config::replicas& made = all.loaded.value->replicas;
+  EXPECT_EQ(made.number, 1);
+  std::vector<std::string> others;
+  for (const auto& each : made.endpoints)
+    others.push_back(each.text());
+  EXPECT_THAT(others, ElementsAre("10.0.0.2:7000", "[::1]:6432", "unix:/run/b/.s.PGSQL.6432"))
+      << "each once, and not the gateway itself";
+  EXPECT_EQ(made.tls.mode, config::upstream_tls_mode::prefer);
+  EXPECT_TRUE(made.key_file.empty());
+  EXPECT_THAT(lost(all), IsEmpty());
+  ASSERT_EQ(all.made->notes.size(), 1U);
+  EXPECT_THAT(all.made->notes[0].render(), HasSubstr("i:9: [peers]: elsewhere: "));
+  EXPECT_THAT(all.made->notes[0].text, HasSubstr("--replica-key FILE"));
+}
+
+TEST(Convert, PeersShowWhatServersAreShown) {
+  const std::string mutual =
+      "client_tls_sslmode = verify-full\nclient_tls_ca_file = ca\nclient_tls_cert_file = c\n"
+      "client_tls_key_file = k\npeer_id = 2\n";
+  EXPECT_THAT(lost(convert_peers_of(small + mutual + peers)),
+              Contains(HasSubstr("client_tls_sslmode: no equal: peers must show a certificate")));
+  const auto all =
+      convert_peers_of(small + mutual + "server_tls_cert_file = sc\nserver_tls_key_file = sk\n" + peers);
+  EXPECT_EQ(all.loaded.value->replicas.tls.cert_file, "/w/sc");
+  EXPECT_EQ(all.loaded.value->replicas.tls.key_file, "/w/sk");
+  EXPECT_THAT(lost(all), IsEmpty());
+}
+
+TEST(Convert, WithoutANumberThereIsNoPeering) {
+  const auto off = convert_peers_of(small + peers);
+  EXPECT_FALSE(off.loaded.value->replicas.has_peers());
+  EXPECT_THAT(lost(off), IsEmpty());
+  EXPECT_THAT(off.made->yaml, HasSubstr("# i:8: [peers] 1: not needed: peer_id is 0"));
+  const auto alone = convert_peers_of(small + "peer_id = 7\n");
+  EXPECT_EQ(alone.loaded.value->replicas.number, 7);
+  EXPECT_THAT(alone.made->notes, IsEmpty());
+}
+
+TEST(Convert, OfPeersOnlySoManyAndOfNumbersNoLargerOnes) {
+  std::string many = small + "peer_id = 2000\n[peers]\n";
+  for (std::size_t i = 1; i <= limits::replica_peers + 1; ++i)
+    many += std::to_string(i) + " = host=p" + std::to_string(i) + "\n";
+  const auto all = convert_peers_of(many);
+  EXPECT_EQ(all.loaded.value->replicas.number, 0) << "auto";
+  EXPECT_EQ(all.loaded.value->replicas.endpoints.size(), limits::replica_peers);
+  EXPECT_THAT(lost(all), ElementsAre(HasSubstr(": [peers] 65: no equal: there may be 64 others"),
+                                     HasSubstr(": peer_id: no equal: numbers end at 1023")));
+  EXPECT_THAT(problems(small + "peer_id = -1\n"), ElementsAre(HasSubstr("peer_id: cannot be that")));
+  EXPECT_THAT(problems(small + "peer_id = 1\n[peers]\n2 = host=p port=0\n"),
+              ElementsAre(HasSubstr("2: is no port")));
 }
 
 TEST(Convert, EverySettingHasAWordAndADefaultOfItsForm) {

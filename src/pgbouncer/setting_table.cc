@@ -68,7 +68,7 @@ constexpr std::array globals{
     setting{"max_user_client_connections", number, "0", no_equal, "set it for each user in [users], or routes[].limits.maxSessions"},
     setting{"max_user_connections", number, "0", mapped, "upstreams[].pool.perUser, for each database"},
     setting{"min_pool_size", number, "0", mapped, "upstreams[].pool.minIdle"},
-    setting{"peer_id", number, "0", no_equal, "gateways find each other's sessions by the cancel key itself"},
+    setting{"peer_id", number, "0", mapped, "replicas.number"},
     setting{"pidfile", text, "", elsewhere, "the service manager knows; `trunkline pgbouncer` writes the file"},
     setting{"pkt_buf", number, "4096", not_needed, "buffers grow and shrink with what is under way"},
     setting{"pool_mode", mode, "session", mapped, "routes[].pooling"},
@@ -162,12 +162,10 @@ constexpr std::array of_user{
     setting{"transaction_timeout", seconds, "0", mapped, "routes[].limits.transactionTimeout"},
 };
 
-constexpr std::string_view peer_word = "gateways find each other's sessions by the cancel key itself";
-
 constexpr std::array of_peer{
-    setting{"host", text, "", no_equal, peer_word},
-    setting{"pool_size", number, "0", no_equal, peer_word},
-    setting{"port", number, "6432", no_equal, peer_word},
+    setting{"host", text, "", mapped, "replicas.peers.endpoints"},
+    setting{"pool_size", number, "0", not_needed, "a cancel request waits for no connection"},
+    setting{"port", number, "6432", mapped, "replicas.peers.endpoints"},
 };
 
 constexpr std::array<std::string_view, 4> sections{"pgbouncer", "databases", "users", "peers"};

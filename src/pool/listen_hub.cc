@@ -38,6 +38,8 @@ listen_hub::listen_hub(link_pool& of, runtime::loop& where)
       loop_(where),
       retry_(
           where.timers(), [](void* self) { static_cast<listen_hub*>(self)->work(); }, this),
+      late_(
+          where.timers(), [](void* self) { static_cast<listen_hub*>(self)->not_answered(); }, this),
       linger_(where.timers(), [](void* self) { static_cast<listen_hub*>(self)->lose(); }, this) {}
 
 listen_hub::~listen_hub() {
@@ -119,6 +121,7 @@ void listen_hub::work() {
     return;
   }
   under_way_ = true;
+  late_.arm(loop_.now() + limits::listen_answer);
   problem_.reset();
   std::vector<std::byte> out;
   protocol::append_query(out, query);
@@ -141,12 +144,12 @@ void listen_hub::opened(link_opening::outcome result) {
   loop_.dispose(std::move(opening_));
   if (!result) {
     std::vector<std::string> all;
+    all.reserve(channels_.size());
     for (const auto& [name, of] : channels_)
       all.push_back(name);
     refuse(all, result.error().why);
     return retry();
   }
-  retry_after_ = {};
   link_ = std::move(*result);
   connected_.store(true, std::memory_order_relaxed);
   link_->stream->set_handler(this);
@@ -167,6 +170,7 @@ void listen_hub::lose() {
   unread_.clear();
   asked_.clear();
   under_way_ = false;
+  late_.disarm();
   for (auto& [name, of] : channels_) {
     of.was_lost = of.was_lost || of.listened;
     of.listened = false;
@@ -223,12 +227,14 @@ void listen_hub::dispatch(byte_span message, byte_span body) {
 /// The query under way is done.
 void listen_hub::answered() {
   if (!std::exchange(under_way_, false)) return;
+  late_.disarm();
   const auto names = std::exchange(asked_, {});
   if (problem_) {
     refuse(names, *problem_);
     lose();  // what it listens to is not known for certain
     return retry();
   }
+  retry_after_ = {};
   std::set<box_pointer> missed;
   for (const auto& name : names) {
     const auto at = channels_.find(name);
@@ -243,6 +249,19 @@ void listen_hub::answered() {
     each->tell([](channel_listener& of) { of.may_have_missed(); });
   missed_.fetch_add(missed.size(), std::memory_order_relaxed);
   work();
+}
+
+/// The server is there, and says nothing: another connection may do better. Who waits is not kept waiting for
+/// that.
+void listen_hub::not_answered() {
+  refuse(asked_,
+         {.source = error_source::server,
+          .code = sqlstates::query_canceled,
+          .message = "canceling LISTEN: the server connection that listens for this pool does not answer",
+          .hint = "It is made again; try again then."});
+  pool_.source()->of->suspect(link_->lease.on()->id);
+  lose();
+  retry();
 }
 
 /// Who waits for them hears why, and listens no more; who listened before goes on waiting.

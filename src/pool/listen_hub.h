@@ -1,8 +1,8 @@
 // One server connection that listens for all clients of a pool (wire.md 6): LISTEN does not hold a connection
 // for each client. The channels are those that somebody listens to; what is said there is passed on to each
-// of them. A connection that is lost is made again, and everybody is told that something may have been
-// missed, after the channels are listened to again. Works on one loop; `subscribe` and `unsubscribe`: any
-// thread.
+// of them. A connection that is lost, or whose server does not answer a LISTEN in time, is made again, and
+// everybody is told that something may have been missed, after the channels are listened to again. Works on
+// one loop; `subscribe` and `unsubscribe`: any thread.
 #pragma once
 
 #include <cstdint>
@@ -93,6 +93,7 @@ class listen_hub final : private runtime::stream_handler {
   void open();
   void opened(link_opening::outcome result);
   void answered();
+  void not_answered();
   void refuse(const std::vector<std::string>& names, const error& why);
   void dispatch(byte_span message, byte_span body);
   void lose();
@@ -111,6 +112,7 @@ class listen_hub final : private runtime::stream_handler {
   bool under_way_ = false;
   std::optional<error> problem_;  // of the query under way
   runtime::timer retry_;
+  runtime::timer late_;    // the query under way
   runtime::timer linger_;  // nobody listens any more
   runtime::duration retry_after_{0};
   bool closed_ = false;

@@ -21,6 +21,11 @@ bool is_fact(std::string_view name) {
          name == "session_authorization" || name == "integer_datetimes" || name == "in_hot_standby";
 }
 
+/// ParseComplete, BindComplete, CloseComplete and CommandComplete: what may be left out.
+bool ends_a_request(char type) {
+  return type == '1' || type == '2' || type == '3' || type == 'C';
+}
+
 /// An error in it is all that the server says of it; the batch goes on with the next message.
 bool ends_by_itself(request_kind kind) {
   return kind == request_kind::query || kind == request_kind::function_call || kind == request_kind::sync;
@@ -97,7 +102,7 @@ void pooled_server::answer_step(chunk_editor& out) {
 void pooled_server::begin_answer(char type, std::uint32_t length) {
   answer_type_ = type;
   answer_left_ = length - static_cast<std::uint32_t>(limits::message_length_min);
-  answer_hidden_ = ((type == '1' || type == '3') && edits_.swallows(queue_.current())) ||
+  answer_hidden_ = (ends_a_request(type) && edits_.swallows(queue_.current())) ||
                    (withholding_ && (type == 'S' || type == 'Z'));
   answer_kept_ = type == 'Z' || type == 'S' || type == 'E' || (type == 'C' && watch_tags_);
   if (answer_kept_ && answer_left_ > limits::pooled_message) answer_kept_ = false;
@@ -256,6 +261,7 @@ void pooled_server::transaction_over() {
   restores_now_ = false;
   traces_.transaction_over();
   unnamed_noted_ = false;
+  if (listening_ != nullptr) listening_->portals.clear();
   if (unnamed_pins_) return note_pin();  // what the gateway would ask ends it
   if (traces_.must_inspect()) {
     watch_tags_ = watches_always();

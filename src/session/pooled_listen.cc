@@ -17,6 +17,10 @@ constexpr std::uint32_t only(sql::effect which) {
   return static_cast<std::uint32_t>(which) | static_cast<std::uint32_t>(sql::effect::inspect);
 }
 
+std::string_view tag_for_hub(const sql::effects& of) {
+  return of.has(sql::effect::listen) ? "LISTEN" : "UNLISTEN";
+}
+
 void append_warning(std::vector<std::byte>& out, std::string_view message) {
   protocol::message_writer notice(out, 'N');
   for (const auto& [field, value] :
@@ -37,17 +41,19 @@ bool pooled_server::is_for_hub(const sql::effects& of) const {
          settings_.find("client_encoding") == nullptr;
 }
 
+void pooled_server::begin_listening() {
+  if (listening_ != nullptr) return;
+  listening_ = std::make_unique<listening>();
+  listening_->box = std::make_shared<pool::listener_box>(loop(), static_cast<pool::channel_listener&>(*this));
+}
+
 /// False: the answer is on its way, and the message is to be looked at again. `refused`: where it is no.
 bool pooled_server::ask_hub(const sql::effects& of, std::optional<error>& refused) {
   if (of.has(sql::effect::unlisten)) {
     unlisten(of.unlisten_name);
     return true;
   }
-  if (listening_ == nullptr) {
-    listening_ = std::make_unique<listening>();
-    listening_->box =
-        std::make_shared<pool::listener_box>(loop(), static_cast<pool::channel_listener&>(*this));
-  }
+  begin_listening();
   if (listening_->hears(of.listen_name)) return true;
   if (listening_->awaited == of.listen_name && listening_->refused) {
     refused = std::exchange(listening_->refused, std::nullopt);
@@ -68,13 +74,45 @@ void pooled_server::unlisten(const std::string& channel) {
   setup_.pool->listening().unsubscribe(channel, listening_->box);
 }
 
+/// A CancelRequest, as a server answers it. What the hub says of it meanwhile counts no more.
+void pooled_server::cancel_hub_wait() {
+  setup_.pool->listening().unsubscribe(listening_->awaited, listening_->box);
+  listening_->box->tell([ticket = ++listening_->ticket](pool::channel_listener& of) {
+    of.subscribed(ticket, error{.source = error_source::client,
+                                .code = sqlstates::query_canceled,
+                                .message = "canceling statement due to user request"});
+  });
+}
+
+/// What runs in its place succeeds: its answer is to be that of the client's own statement.
+void pooled_server::bound_for_hub(std::string_view portal, const sql::effects& of) {
+  begin_listening();
+  if (listening_->portals.size() < limits::listen_portals)
+    listening_->portals.push_back({std::string(portal), tag_for_hub(of)});
+}
+
+/// Execute, where something may run in the place of a LISTEN.
+bool pooled_server::take_execute(chunk_editor& out, byte_span message, std::size_t in_chunk) {
+  const std::string_view body = as_text(message.subspan(header_bytes));
+  const std::string_view tag = listening_->tag_of(body.substr(0, body.find('\0')));
+  if (!ready_for_work()) return false;
+  const bool answered = !tag.empty() && !queue_.skipping();
+  pass(out, message, in_chunk);
+  if (!answered) return true;
+  std::vector<std::byte> answer;
+  protocol::append_command_complete(answer, tag);
+  edits_.swallow(queue_.newest());
+  edits_.put_in(queue_.newest(), answer);
+  return true;
+}
+
 /// The whole answer to a simple query, without a server.
 void pooled_server::answer_for_hub(const sql::effects& of, const std::optional<error>& refused) {
   std::vector<std::byte> answer;
   if (refused) {
     protocol::append_refusal(answer, *refused);
   } else {
-    protocol::append_command_complete(answer, of.has(sql::effect::listen) ? "LISTEN" : "UNLISTEN");
+    protocol::append_command_complete(answer, tag_for_hub(of));
   }
   protocol::message_writer(answer, 'Z').u8(static_cast<std::uint8_t>(status_));
   edits_.put_in(queue_.newest(), answer);

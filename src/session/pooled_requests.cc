@@ -107,6 +107,11 @@ void pooled_server::forward(buffer data) {
   if (link_->stream->send(std::move(data)) == runtime::sending::held) held_ = true;
 }
 
+bool pooled_server::looks_into(char type) const {
+  if (setup_.mode == config::pooling_mode::session) return false;
+  return is_looked_into(type) || (type == 'E' && listening_ != nullptr && !listening_->portals.empty());
+}
+
 /// One message, or a part of one. False: there is no more, or it cannot go on now.
 bool pooled_server::step(chunk_editor& out) {
   const byte_span rest = out.rest();
@@ -122,8 +127,7 @@ bool pooled_server::step(chunk_editor& out) {
   if (rest.size() < header_bytes) return gather(out, header_bytes);
   const char type = static_cast<char>(rest[0]);
   const std::size_t size = std::size_t{1} + load_u32(rest.data() + 1);
-  if (setup_.mode == config::pooling_mode::session || !is_looked_into(type))
-    return begin_passing(out, rest, true);
+  if (!looks_into(type)) return begin_passing(out, rest, true);
   if (size > rest.size()) return gather(out, rest.size());
   return take_whole(out, rest.first(size), size);
 }
@@ -143,7 +147,7 @@ bool pooled_server::step_gathered(chunk_editor& out) {
   const std::size_t size = std::size_t{1} + load_u32(gathered_.data() + 1);
   const bool large = size > limits::pooled_message;
   bool done = false;
-  if (setup_.mode == config::pooling_mode::session || !is_looked_into(type)) {
+  if (!looks_into(type)) {
     done = begin_passing(out, gathered_, false);
   } else {
     if (!gather(out, large ? limits::pooled_message_head : size)) return false;
@@ -216,6 +220,8 @@ bool pooled_server::take_whole(chunk_editor& out, byte_span message, std::size_t
       return take_parse(out, message, in_chunk);
     case 'B':
       return take_bind(out, message, in_chunk);
+    case 'E':
+      return take_execute(out, message, in_chunk);
     default:
       return take_target(out, message, in_chunk);
   }
@@ -514,10 +520,12 @@ bool pooled_server::take_bind(chunk_editor& out, byte_span message, std::size_t 
   const bool looked_up = name && !queue_.skipping();
   const auto* effects = looked_up ? effects_bound(*name) : nullptr;
   const pool::statement* which = nullptr;
+  if (looked_up && listening_ != nullptr) listening_->unbind(*portal);
   if (effects != nullptr && is_for_hub(*effects)) [[unlikely]] {
     std::optional<error> refused;
     if (!ask_hub(*effects, refused)) return false;
     which = instead_of(out, refused);
+    if (!refused) bound_for_hub(*portal, *effects);
   } else if (looked_up) {
     which = use_statement(out, *name);
   }

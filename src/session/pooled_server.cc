@@ -173,6 +173,7 @@ void pooled_server::dispose_of_link() {
 }
 
 void pooled_server::adopt(std::unique_ptr<pool::link> made) {
+  assignments_->add();
   link_ = std::move(made);
   held_ = false;
   settings_seen_ = false;
@@ -233,6 +234,7 @@ void pooled_server::look_at_hold() {
 }
 
 std::shared_ptr<cancel_target> pooled_server::begin_cancel() {
+  if (doing_ == doing::ask_hub) cancel_hub_wait();
   if (link_ == nullptr || doing_ != doing::flow || link_at_rest()) return nullptr;
   ++cancels_;
   return cancel_target_of(*link_);

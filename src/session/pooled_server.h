@@ -24,6 +24,7 @@
 #include "session/side_errand.h"
 #include "sql/effects_cache.h"
 #include "telemetry/close_cause.h"
+#include "telemetry/histogram.h"
 
 namespace trunkline::session {
 
@@ -79,8 +80,11 @@ class pooled_server final : public runtime::byte_stream,
   explicit pooled_server(pooled_rest from);
   ~pooled_server() override;
 
-  /// Before the first byte.
-  void set_owner(pooled_owner* owner) { owner_ = owner; }
+  /// Before the first byte. `assignments`: each connection that it takes counts there.
+  void set_owner(pooled_owner* owner, telemetry::counter& assignments) {
+    owner_ = owner;
+    assignments_ = &assignments;
+  }
 
   // ---- as a stream ----
 
@@ -129,6 +133,7 @@ class pooled_server final : public runtime::byte_stream,
   };
 
   // From the client.
+  bool looks_into(char type) const;
   void process(runtime::buffer& data);
   void process_pending();
   bool step(chunk_editor& out);
@@ -144,6 +149,7 @@ class pooled_server final : public runtime::byte_stream,
   bool take_parse(chunk_editor& out, byte_span message, std::size_t in_chunk);
   bool take_bind(chunk_editor& out, byte_span message, std::size_t in_chunk);
   bool take_target(chunk_editor& out, byte_span message, std::size_t in_chunk);
+  bool take_execute(chunk_editor& out, byte_span message, std::size_t in_chunk);
   bool take_large(chunk_editor& out);
   void take_named_parse(chunk_editor& out, std::string_view name, byte_span content);
   void pass(chunk_editor& out, byte_span message, std::size_t in_chunk);
@@ -197,6 +203,9 @@ class pooled_server final : public runtime::byte_stream,
 
   // LISTEN.
   bool is_for_hub(const sql::effects& of) const;
+  void begin_listening();
+  void cancel_hub_wait();
+  void bound_for_hub(std::string_view portal, const sql::effects& of);
   bool ask_hub(const sql::effects& of, std::optional<error>& refused);
   void unlisten(const std::string& channel);
   void answer_for_hub(const sql::effects& of, const std::optional<error>& refused);
@@ -231,6 +240,7 @@ class pooled_server final : public runtime::byte_stream,
   pool::link_shelf& shelf_;
   pool::link_shelf::client_place place_;
   pooled_owner* owner_ = nullptr;
+  telemetry::counter* assignments_ = nullptr;
   std::unique_ptr<pool::link> link_;
   doing doing_ = doing::flow;
   bool receiving_ = false;

@@ -138,10 +138,12 @@ void session::begin_relay(established made) {
   relay::legs legs{.client = context.client.release(), .server = context.server.release()};
   if (made.pooled != nullptr) {
     pooled_ = made.pooled.get();
-    pooled_->set_owner(this);
+    pooled_->set_owner(this, counts.assignments);
     door_ = std::move(made.door);
     door_->open(*this);
     legs.server = std::move(made.pooled);
+  } else {
+    counts.assignments.add();
   }
   login_.reset();
   relay_ = std::make_unique<relay>(host_.where(), host_.observe(), gate_, facts_, *this, std::move(legs),

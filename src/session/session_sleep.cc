@@ -23,7 +23,7 @@ void session::fall_asleep() {
 void session::wake(relay::early came) {
   const auto slept = std::move(asleep_);
   auto server = std::make_unique<pooled_server>(std::move(slept->server));
-  server->set_owner(this);
+  server->set_owner(this, metrics().assignments);
   pooled_ = server.get();
   relay_ = std::make_unique<relay>(host_.where(), host_.observe(), gate_, facts_, *this,
                                    relay::legs{std::move(slept->client), std::move(server)}, false,

@@ -44,6 +44,9 @@ struct route_metrics {
   std::array<counter, side_count> bytes_received;
   counter sessions_begun;
   counter sessions_over;
+  /// Times that a client got a server connection: with a pool each time it takes one, otherwise one a
+  /// session.
+  counter assignments;
   std::array<counter, cause_count> closes;
   /// Of sessions whose end nobody asked for, by the leg that died. Where a write found the leg dead, the
   /// silence before that write.

@@ -278,6 +278,7 @@ def test_sessions_and_figures(consoled, server):
         (stats,) = look.execute("show stats").fetchall()
         # begin, two selects and commit are one transaction of four queries.
         assert stats["total_query_count"] == 4 and stats["total_xact_count"] == 1
+        assert stats["total_server_assignment_count"] == 1, "without a pool one for each session"
         assert stats["total_received"] > 0 and stats["total_query_time"] > 0
         assert stats["total_xact_time"] >= stats["total_query_time"]
 

@@ -154,6 +154,56 @@ def test_bad_commands(one):
             session.execute("SET nonsense = 1")
 
 
+@pytest.mark.parametrize("command", ["SUSPEND", "SHOW FDS"])
+def test_what_it_takes_for_a_take_over_is_not_there(ours, command):
+    """PgBouncer has these for its -R; who asks is told what to use."""
+    with connect(ours) as there, console(ours) as session:
+        with pytest.raises(psycopg.errors.FeatureNotSupported, match=f"there is no {command}") as refused:
+            session.execute(command)
+        assert "SIGUSR2" in refused.value.diag.message_hint
+        assert there.execute("select 1").fetchone() == (1,), "nothing has stopped"
+
+
+def test_server_assignments(one):
+    """Each connection that a client got of the pool counts, not the clients."""
+    def count(session) -> int:
+        return int(column(session, "show stats", "database", "app", "total_server_assignment_count"))
+
+    with console(one) as session:
+        if isinstance(one, Theirs):
+            names = [each.name for each in session.execute("show stats").description]
+            if "total_server_assignment_count" not in names:
+                pytest.skip("it has the column since 1.23")
+        before = count(session)
+        with connect(one) as first, connect(one) as second:
+            for client in (first, second):
+                for _ in range(5):
+                    client.execute("select 1")
+                with client.transaction():
+                    for _ in range(5):
+                        client.execute("select 1")
+        assert count(session) - before == 12
+        totals = dict(session.execute("show totals").fetchall())
+        assert totals["total_server_assignment_count"] >= 12
+        if isinstance(one, Bouncer):
+            assert column(session, "show stats", "database", "app", "total_client_connect_count") >= 2
+
+
+def test_server_assignments_in_session_mode(ours):
+    """One for each session, whatever it does."""
+    ours.stop()
+    ours.rewrite(users=f"{USER} = pool_mode=session")
+    ours.start("-q")
+    with console(ours) as session:
+        for _ in range(3):
+            with connect(ours) as client:
+                for _ in range(5):
+                    client.execute("select 1")
+        rows = session.execute("show stats")
+        names = [each.name for each in rows.description]
+        assert sum(dict(zip(names, row))["total_server_assignment_count"] for row in rows) == 3
+
+
 def test_every_setting_of_the_real_one_has_its_line(server, folder):
     """What Debian's pgbouncer knows is in the table of docs/pgbouncer.md."""
     theirs = Theirs(folder, server)

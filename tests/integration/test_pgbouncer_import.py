@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
+import time
+from pathlib import Path
 
 import pytest
 
-from harness.bouncer import documented_settings, userlist, write_ini
+from harness import postgres
+from harness.bouncer import Bouncer, documented_settings, userlist, write_ini
 from harness.system import run
+from harness.wire import RawClient, cancel_request, query
 
 pytestmark = pytest.mark.needs_gateway
 
@@ -18,8 +23,15 @@ def binary(pytestconfig) -> str:
     return pytestconfig.getoption("--bin")
 
 
-def convert(binary, file):
-    return run([binary, "import", "pgbouncer", file], check=False, timeout=20)
+@pytest.fixture
+def replica_key(tmp_path) -> Path:
+    file = tmp_path / "replicas.key"
+    file.write_bytes(os.urandom(32))
+    return file
+
+
+def convert(binary, file, *options):
+    return run([binary, "import", "pgbouncer", file, *options], check=False, timeout=20)
 
 
 def check(binary, folder, text, environment=None):
@@ -84,12 +96,61 @@ def test_what_has_no_equal_is_told_and_the_rest_is_made(binary, tmp_path):
     userlist(tmp_path)
     file = tmp_path / "pgbouncer.ini"
     file.write_text(MINIMAL.replace("{folder}", str(tmp_path)) + "disable_pqexec = 1\n"
-                    "ignore_startup_parameters = extra_float_digits,search_path\n[peers]\n1 = host=other\n")
+                    "ignore_startup_parameters = extra_float_digits,search_path\npeer_id = 2000\n")
     made = convert(binary, file)
     assert made.returncode == 1
-    for place, key in ((6, "disable_pqexec"), (7, "ignore_startup_parameters"), (9, "[peers] 1")):
+    for place, key in ((6, "disable_pqexec"), (7, "ignore_startup_parameters"), (8, "peer_id")):
         assert f"{file}:{place}: {key}: no equal: " in made.stderr
     assert check(binary, tmp_path, made.stdout).returncode == 0
+
+
+def test_peers(binary, tmp_path, replica_key):
+    """They are replicas; the secret that PgBouncer has none of comes beside the ini, or a note says where it is missing."""
+    userlist(tmp_path)
+    file = tmp_path / "pgbouncer.ini"
+    file.write_text(MINIMAL.replace("{folder}", str(tmp_path)) + "peer_id = 2\n[peers]\n1 = host=gw-1.example.org\n"
+                    "2 = host=gw-2.example.org\n3 = host=10.0.0.3 port=6433\n")
+    made = convert(binary, file)
+    assert made.returncode == 0, made.stderr
+    assert f"{file}:8: [peers]: elsewhere: " in made.stderr and "--replica-key FILE" in made.stderr
+    assert "keyFile" not in re.sub(r"(?m)^#.*$", "", made.stdout)
+    checked = check(binary, tmp_path, made.stdout)
+    assert checked.returncode == 0 and "without a shared secret" in checked.stderr, checked.stderr
+    with_key = convert(binary, file, "--replica-key", replica_key)
+    assert with_key.returncode == 0 and "elsewhere" not in with_key.stderr, with_key.stderr
+    shown = check(binary, tmp_path, with_key.stdout)
+    assert shown.returncode == 0 and "without a shared secret" not in shown.stderr, shown.stderr
+    for line in ("number: 2", f"keyFile: {replica_key}", "gw-1.example.org:6432", "10.0.0.3:6433"):
+        assert line in shown.stdout.replace('"', "").replace("'", ""), shown.stdout
+    assert "gw-2.example.org" not in shown.stdout, "it is this one"
+
+
+@pytest.mark.parametrize("with_key", [True, False], ids=["key", "no key"])
+def test_a_cancel_goes_through_a_peer(binary, server, workplace, replica_key, with_key):
+    """Two that run from ini's: the one that has not the session passes the request on."""
+    pair = []
+    for _ in range(2):
+        pair.append(Bouncer(binary, Path(tempfile.mkdtemp(prefix="p", dir=workplace)), server))
+    ports = [each.port for each in pair]
+    for number, each in enumerate(pair, 1):
+        lines = "".join(f"{i} = host=127.0.0.1 port={port}\n" for i, port in enumerate(ports, 1))
+        each.rewrite(more=f"peer_id = {number}\n[peers]\n{lines}")
+    try:
+        for each in pair:
+            each.start(*(["--replica-key", str(replica_key)] if with_key else []))
+        warned = ["--replica-key" in each.log_text() for each in pair]
+        assert warned == [not with_key] * 2
+        with RawClient(ports[0], timeout=20) as client:
+            client.login(postgres.USER, postgres.PASSWORD)
+            client.send(query("select pg_sleep(15)"))
+            time.sleep(0.5)
+            with RawClient(ports[1], timeout=20) as canceller:
+                canceller.send(cancel_request(client.pid, client.key))
+                assert canceller.receive_to_end() == (b"", "fin")
+            assert client.read_error()["C"] == "57014"
+    finally:
+        for each in pair:
+            each.stop()
 
 
 def test_what_is_wrong_is_told_with_its_place(binary, tmp_path):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import signal
 import socket
-import struct
 import time
 
 import asyncpg
@@ -13,7 +15,7 @@ import pytest
 
 from harness.pooled import TRUNKLINE, TRUSTED
 from harness.system import wait_until
-from harness.wire import RawClient, Refused, message, query
+from harness.wire import RawClient, Refused, cancel_request, message, query
 from harness.wire_parts import bind, describe, execute, parse
 
 pytestmark = pytest.mark.needs_gateway
@@ -76,6 +78,27 @@ def listener(port: int, channel: str = "", **words) -> Listener:
 def hub_pids(server) -> list[int]:
     return [pid for (pid,) in server.query("select pid from pg_stat_activity where query ~ '^(UN)?LISTEN' "
                                            f"and usename = '{TRUSTED}'")]
+
+
+@contextlib.contextmanager
+def silent_hub(server):
+    """The server process of the connection that listens lives, and does nothing."""
+    (pid,) = hub_pids(server)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield pid
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def batch(client: RawClient, messages: bytes) -> list[str]:
+    """What comes for it: types, and command tags."""
+    client.send(messages + SYNC)
+    seen = []
+    while not seen or seen[-1] != "Z":
+        kind, body = client.read()
+        seen.append(body[:-1].decode() if kind == "C" else kind)
+    return seen
 
 
 def test_many_listen_on_one_connection(place):
@@ -198,6 +221,100 @@ def test_a_lost_connection_is_told(place):
             each.close()
 
 
+def refused(client: RawClient) -> tuple[str, str]:
+    with pytest.raises(Refused) as failure:
+        client.result()
+    return failure.value.code, failure.value.fields["M"]
+
+
+def test_a_server_that_says_nothing(place):
+    """Who waits for it hears so in time, who listens is warned, and another connection listens."""
+    server, _gateway, port = place
+    old = listener(port, "news")
+    simple, extended = listener(port), listener(port)
+    with silent_hub(server) as pid:
+        began = time.monotonic()
+        simple.send(query("listen one"))
+        extended.send(parse("", "listen one") + bind("", "") + execute() + SYNC)
+        for client in (simple, extended):
+            code, said = refused(client)
+            assert (code, "does not answer" in said) == ("57014", True), said
+            assert 8 < time.monotonic() - began < 20
+            assert client.simple("select 1") == [["1"]]
+        wait_until(lambda: old.take(1, timeout=0.3) == [] and old.notices, 10, "it is told")
+        assert "may have been missed" in old.notices[-1]["M"]
+        wait_until(lambda: set(hub_pids(server)) - {pid}, 10, "another one listens")
+        simple.listen("one")
+        with RawClient(port).login() as speaker:
+            speaker.simple("notify news, 'a'; notify one, 'b'")
+        assert old.take(1) == [("news", "a")]
+        assert simple.take(1) == [("one", "b")]
+        assert extended.take(1, timeout=0.3) == [], "its LISTEN has failed"
+    wait_until(lambda: pid not in hub_pids(server), 10, "the silent one has gone")
+    for client in (old, simple, extended):
+        client.close()
+
+
+@pytest.mark.parametrize("protocol", ["simple", "extended"])
+def test_cancel_while_it_waits(place, protocol):
+    server, _gateway, port = place
+    with listener(port, "news") as client, RawClient(port).login() as speaker:
+        with silent_hub(server):
+            client.send(query("listen other") if protocol == "simple" else
+                        parse("", "listen other") + bind("", "") + execute() + SYNC)
+            with pytest.raises(socket.timeout):
+                client.socket.settimeout(0.5)
+                client.read()
+            client.socket.settimeout(client.timeout)
+            began = time.monotonic()
+            with RawClient(port) as canceller:
+                canceller.send(cancel_request(client.pid, client.key))
+                assert canceller.receive_to_end() == (b"", "fin")
+            assert refused(client) == ("57014", "canceling statement due to user request")
+            assert time.monotonic() - began < 3
+            assert client.simple("select 1") == [["1"]]
+        # It has not listened, and what it listened to before is as it was.
+        wait_until(lambda: client.simple("select 1") == [["1"]], 5, "the server goes on")
+        speaker.simple("notify other, 'x'; notify news, 'a'")
+        assert client.take(1) == [("news", "a")]
+        client.listen("other")
+        speaker.simple("notify other, 'b'")
+        assert client.take(1) == [("other", "b")]
+        assert client.notices == []
+
+
+def test_command_tags(place):
+    """The client is told of its own statement, though another one runs in its place."""
+    _server, _gateway, port = place
+    listen, unlisten = parse("l", "listen chan"), parse("u", "unlisten chan")
+    with listener(port) as client:
+        assert batch(client, listen + unlisten) == ["1", "1", "Z"]
+        assert batch(client, bind("", "l") + execute()) == ["2", "LISTEN", "Z"]
+        assert batch(client, bind("", "u") + describe("P", "") + execute()) == ["2", "n", "UNLISTEN", "Z"]
+        # Several portals at once, among them one that has nothing to do with it, and one that is used again.
+        do, select = parse("d", "do 'begin end'"), parse("s", "select 7")
+        assert batch(client, do + select) == ["1", "1", "Z"]
+        assert batch(client, bind("a", "l") + bind("b", "d") + bind("c", "u") + execute("b") + execute("c")
+                     + execute("a")) == ["2", "2", "2", "DO", "UNLISTEN", "LISTEN", "Z"]
+        assert batch(client, bind("", "l") + execute() + bind("", "d") + execute() + bind("", "s")
+                     + execute()) == ["2", "LISTEN", "2", "DO", "2", "D", "SELECT 1", "Z"]
+        # A batch that fails before it, and the next one without waiting for that.
+        assert batch(client, parse("", "select 1/0") + bind("", "") + execute() + bind("", "l") + execute() + SYNC
+                     + bind("", "u") + execute()) == ["1", "E", "Z"]
+        assert batch(client, b"") == ["2", "UNLISTEN", "Z"]
+        assert client.read() == ("Z", b"I")
+        assert batch(client, bind("", "d") + execute()) == ["2", "DO", "Z"]
+
+
+def test_a_statement_that_is_refused_answers_as_one(pooled):
+    """`onUnsafe: refuse`: nothing is seen of what fails in its place but the error."""
+    if pooled.kind != TRUNKLINE:
+        pytest.skip("others do not have it")
+    _gateway, port = pooled("transaction", size=1, on_unsafe="refuse")
+    with RawClient(port).login() as client:
+        assert batch(client, parse("", "select pg_advisory_lock(1)") + bind("", "") + execute()) == ["E", "Z"]
+
+
 def test_nobody_listens_any_more(place):
     """The connection ends some time after the last one has left."""
     server, _gateway, port = place
@@ -254,6 +371,8 @@ def test_psycopg(place):
     where = f"host=127.0.0.1 port={port} user={TRUSTED} dbname=app"
     with psycopg.connect(where, autocommit=True) as one, psycopg.connect(where, autocommit=True) as two:
         one.execute("listen news")
+        assert one.execute("listen more", prepare=True).statusmessage == "LISTEN"
+        assert one.execute("unlisten more", prepare=True).statusmessage == "UNLISTEN"
         for i in range(3):
             two.execute("select pg_notify('news', %s)", (str(i),))
         heard = []
