@@ -150,7 +150,7 @@ void session::begin_relay(established made) {
                                    made.opaque);
   relay_->start(std::move(from_client), std::move(from_server));
   relay_->look_at_hold();
-  if (host_.shared().draining.load(std::memory_order_relaxed)) drain();
+  if (host_.ends_sessions()) drain();
   watch_limits();
 }
 
@@ -166,7 +166,7 @@ void session::begin_console(established made) {
                                                login_->context().client);
   login_.reset();
   console_->start();
-  if (host_.shared().draining.load(std::memory_order_relaxed)) drain();
+  if (host_.ends_sessions()) drain();
 }
 
 void session::console_ended(telemetry::close_cause why, std::string detail,

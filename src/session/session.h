@@ -29,6 +29,8 @@ class session_host {
   virtual runtime::loop& where() = 0;
   virtual services& shared() = 0;
   virtual observation& observe() = 0;
+  /// Who comes out of its login now ends as soon as it rests.
+  virtual bool ends_sessions() const = 0;
   /// Runs a CancelRequest that outlives the session.
   /// `after` is called on the loop when the server has heard of it, or cannot; may be empty.
   virtual void run_cancel(std::shared_ptr<const cancel_target> target,

@@ -114,6 +114,7 @@ void worker::drain(runtime::duration spread) {
 
 void worker::begin_drain(runtime::duration spread) {
   std::size_t waiting = 0;
+  draining_ = true;
   for_each_session([&](session& each) {
     if (spread.count() > 0 && each.rests()) {
       ++waiting;

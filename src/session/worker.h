@@ -88,6 +88,7 @@ class worker final : session_host {
 
   services& shared() override { return shared_; }
   observation& observe() override { return observation_; }
+  bool ends_sessions() const override { return draining_; }
   void run_cancel(std::shared_ptr<const cancel_target> target,
                   std::move_only_function<void(bool)> after) override;
   sql::effects_cache& effects() override;
@@ -125,6 +126,7 @@ class worker final : session_host {
   session* first_ = nullptr;
   std::atomic<std::size_t> count_{0};
   bool stopping_ = false;
+  bool draining_ = false;
   drain_turns drain_turns_;
   runtime::timer drain_turn_;
   std::thread thread_;
