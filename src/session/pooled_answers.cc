@@ -158,8 +158,7 @@ void pooled_server::take_parameter() {
   if (status && withholding_) withheld_.set(status->name, status->value);
   if (!status || is_fact(status->name)) return;
   const std::string name = pool::folded(status->name);
-  if (name == "standard_conforming_strings") rules_.standard_conforming_strings = status->value != "off";
-  if (name == "client_encoding") rules_.ascii_superset = sql::is_ascii_superset(status->value);
+  setup_.rules.learn(name, status->value);
   const std::string* after_login = link_->login_parameters->find(status->name);
   for (pool::setting_map* each : {&settings_, &link_->settings}) {
     if (after_login != nullptr && *after_login == status->value) {

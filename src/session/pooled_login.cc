@@ -224,6 +224,8 @@ runtime::task<step<cancel_registry::ticket>> pooled_login(login_context* context
                      .settings = (*told)->settings};
   if (!context->facts->application_name.empty())
     setup.settings.set(application_name, clean_application_name(context->facts->application_name.str()));
+  for (const auto& [name, value] : (*told)->parameters.entries())
+    setup.rules.learn(name, value);
   auto ticket = greet(*context, **told, *made);
   if (ticket) made->pooled = std::make_unique<pooled_server>(std::move(setup));
   co_return ticket;

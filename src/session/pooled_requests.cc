@@ -261,7 +261,7 @@ bool pooled_server::refuses(const sql::effects& of) const {
 bool pooled_server::take_query(chunk_editor& out, byte_span message, std::size_t in_chunk) {
   const std::string_view body = as_text(message.subspan(header_bytes));
   const std::string_view text = body.substr(0, body.find('\0'));
-  const sql::effects& of = owner_->effects().look(text, rules_);
+  const sql::effects& of = owner_->effects().look(text, setup_.rules);
   if (!of.clean()) [[unlikely]]
     return take_unclean_query(out, message, in_chunk, of, text);
   if (!ready_for_work()) return false;
@@ -330,7 +330,7 @@ bool pooled_server::take_parse(chunk_editor& out, byte_span message, std::size_t
   byte_span content = message.subspan(header_bytes);
   const auto name = take_text(content);
   const std::string_view text = as_text(content).substr(0, as_text(content).find('\0'));
-  const sql::effects& of = owner_->effects().look(text, rules_);
+  const sql::effects& of = owner_->effects().look(text, setup_.rules);
   if (!ready_for_work() || must_forget_sequences(of)) return false;
   if (!name || queue_.skipping()) {
     pass(out, message, in_chunk);
@@ -414,11 +414,11 @@ void pooled_server::prepare(chunk_editor& out, const pool::statement& which, boo
 void pooled_server::note_unnamed() {
   if (std::exchange(unnamed_noted_, true)) return;
   const std::string_view text = std::string_view(unnamed_).substr(0, unnamed_.find('\0'));
-  note(unnamed_.empty() ? sql::unknown_effects() : owner_->effects().look(text, rules_), text);
+  note(unnamed_.empty() ? sql::unknown_effects() : owner_->effects().look(text, setup_.rules), text);
 }
 
 void pooled_server::note_uses(const pool::statement& which) {
-  note(owner_->effects().look(which.text(), rules_), which.text());
+  note(owner_->effects().look(which.text(), setup_.rules), which.text());
 }
 
 /// The statement is not for this route: the batch fails in its place, with the server's own consequences for
@@ -498,7 +498,7 @@ const sql::effects* pooled_server::effects_bound(std::string_view name) {
     if (statements_ == nullptr || statements_->find(name) == nullptr) return nullptr;
     text = statements_->find(name)->text();
   }
-  return text.empty() ? nullptr : &owner_->effects().look(text, rules_);
+  return text.empty() ? nullptr : &owner_->effects().look(text, setup_.rules);
 }
 
 /// What runs in the place of a LISTEN that the hub has taken, or has not: something that does nothing, or

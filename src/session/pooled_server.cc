@@ -42,7 +42,6 @@ pooled_server::pooled_server(pooled_rest from)
             self->owner_->pool_failed(why->first, std::move(why->second));
           },
           this),
-      rules_(from.rules),
       statements_(std::move(from.statements)) {
   watch_tags_ = watches_always();
   if (from.own == nullptr) {
@@ -126,7 +125,7 @@ bool pooled_server::may_rest() const {
 }
 
 pooled_rest pooled_server::rest() {
-  pooled_rest kept{.setup = std::move(setup_), .place = std::move(place_), .rules = rules_};
+  pooled_rest kept{.setup = std::move(setup_), .place = std::move(place_)};
   if (statements_ != nullptr && statements_->size() > 0) kept.statements = std::move(statements_);
   if (unnamed_version_ != 0 || settings_ != kept.setup.settings) {
     kept.own =
@@ -285,8 +284,10 @@ void pooled_server::errand_over() {
       return fail(cause::internal, std::move(why));
     }
     link_->settings = settings_;
-    for (const auto& [name, value] : done->parameters().entries())
+    for (const auto& [name, value] : done->parameters().entries()) {
+      setup_.rules.learn(name, value);
       if (owes_ready_) withheld_.set(name, value);
+    }
   } else if (done->what() == side_errand::purpose::inspection) {
     take_inspection(*done);
   }

@@ -52,13 +52,14 @@ struct pooled_setup {
   config::unsafe_policy on_unsafe = config::unsafe_policy::pin;
   std::uint64_t session = 0;
   pool::setting_map settings;  ///< as the client asked for them at start-up
+  sql::lexical_rules rules =
+      {};  ///< as the client was told that its texts are read; later as it has changed them
 };
 
 /// What there is of a server leg while its client does nothing for long: all that a new one needs to go on.
 struct pooled_rest {
   pooled_setup setup;
   pool::link_shelf::client_place place;
-  sql::lexical_rules rules = {};
   std::unique_ptr<client_statements> statements = nullptr;  ///< null: it has prepared nothing by a name
   /// Null: its settings are those of its start, and it never had an unnamed statement that is kept.
   struct own_state {
@@ -282,7 +283,6 @@ class pooled_server final : public runtime::byte_stream,
   answer_edits edits_;
   pool::setting_map settings_;
   session_traces traces_;
-  sql::lexical_rules rules_;
   std::unique_ptr<client_statements> statements_;
   std::string unnamed_;  ///< the content of the client's unnamed statement; empty: none, or too large to keep
   bool unnamed_pins_ = false;  ///< there is one that is too large

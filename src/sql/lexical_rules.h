@@ -12,6 +12,9 @@ struct lexical_rules {
   bool standard_conforming_strings = true;  ///< false: a backslash in '...' escapes
   bool ascii_superset = true;  ///< of client_encoding: a byte below 0x80 is never a part of another character
 
+  /// From a ParameterStatus: others than these two settings change nothing.
+  void learn(std::string_view name, std::string_view value);
+
   bool operator==(const lexical_rules&) const = default;
 };
 
@@ -21,6 +24,11 @@ inline bool is_ascii_superset(std::string_view client_encoding) {
   constexpr std::array<std::string_view, 7> others{"BIG5", "GB18030", "GBK",           "JOHAB",
                                                    "SJIS", "UHC",     "SHIFT_JIS_2004"};
   return std::ranges::find(others, client_encoding) == others.end();
+}
+
+inline void lexical_rules::learn(std::string_view name, std::string_view value) {
+  if (name == "standard_conforming_strings") standard_conforming_strings = value != "off";
+  if (name == "client_encoding") ascii_superset = is_ascii_superset(value);
 }
 
 }  // namespace trunkline::sql

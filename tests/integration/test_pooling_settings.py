@@ -81,3 +81,31 @@ def test_reset_in_the_extended_protocol(pooled, mode):
             client.result()
             assert client.simple("show TimeZone") == [[START["TimeZone"]]]
             assert client.parameters["TimeZone"] == START["TimeZone"]
+
+
+# To who reads the text by other rules than the server, all of it is one string.
+HIDDEN = {"old strings": rb"select length('\'')::text || set_config($$work_mem$$, $$7MB$$, false) -- '",
+          "two bytes": b"select length(E'\x83\x5c')::text || set_config($$work_mem$$, $$7MB$$, false) -- '"}
+OLD, NEW = {"standard_conforming_strings": "off"}, {"client_encoding": "SJIS"}
+
+
+@pytest.mark.parametrize("hidden, start, before", [
+    ("old strings", OLD, ()),
+    ("old strings", {"options": "-c standard_conforming_strings=off"}, ()),
+    ("old strings", {}, ("set standard_conforming_strings = off",)),
+    ("old strings", OLD, ("set standard_conforming_strings = on", "reset all")),
+    ("old strings", OLD, ("set standard_conforming_strings = on", "discard all")),
+    ("two bytes", NEW, ()),
+    ("two bytes", {}, ("set client_encoding = 'SJIS'",)),
+    ("two bytes", NEW, ("set client_encoding = 'UTF8'", "reset client_encoding")),
+])
+def test_texts_are_read_by_the_rules_of_their_session(pooled, hidden, start, before):
+    _gateway, port = pooled("transaction", size=1)
+    with RawClient(port).login(**start) as one, RawClient(port).login() as other:
+        for text in before:
+            one.simple(text)
+            other.simple("select 1")
+        one.send(message("Q", HIDDEN[hidden] + b"\0"))
+        assert one.result() == [["17MB"]]
+        assert other.simple("show work_mem") != [["7MB"]]
+        assert one.simple("show work_mem") == [["7MB"]]

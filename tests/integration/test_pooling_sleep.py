@@ -139,7 +139,7 @@ def test_its_end_is_seen(watched_pool):
     wait_until(lambda: not gateway.admin.json("/api/v1/sessions")["sessions"], 5, "all have gone")
     pools = gateway.admin.json("/api/v1/pools?user=" + TRUSTED)["pools"]
     assert all(each["clients"] == {"active": 0, "waiting": 0} for each in pools)
-    causes = [each["cause"] for each in gateway.gateway.ends() if each["user"] == TRUSTED]
+    causes = [each["cause"] for each in gateway.gateway.wait_end(count=3, user=TRUSTED)]
     assert sorted(causes) == ["client_eof", "client_reset", "client_terminate"]
 
 
