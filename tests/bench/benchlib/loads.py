@@ -156,7 +156,7 @@ def idle_sessions(bench, instance, count, *, tls=False):
     empty, before = procstat.memory(pids), procstat.cpu(pids)
     with IdleSessions(command, count) as load:
         opening = procstat.cpu(pids).since(before)
-        time.sleep(1.0)
+        time.sleep(4.0)  # a client that has just come is not idle yet
         full, rested, begin = procstat.memory(pids), procstat.cpu(pids), time.monotonic()
         time.sleep(bench.idle_seconds)
         idle, seconds = procstat.cpu(pids).since(rested), time.monotonic() - begin
