@@ -70,7 +70,7 @@ def place(pooled, servers):
 
 
 def listener(port: int, channel: str = "", **words) -> Listener:
-    made = Listener(port, timeout=10)
+    made = Listener(port, timeout=25)
     made.login(**words)
     return made.listen(channel) if channel else made
 
