@@ -64,7 +64,7 @@ std::string array_of(const std::vector<std::string>& names) {
   return out + "]::pg_catalog.text[]";
 }
 
-/// Kind, name, value, and whether it is what RESET makes of it.
+/// Kind, name, value, and whether it is what RESET would make of it.
 constexpr std::string_view all_settings =
     " UNION ALL SELECT 's', pg_catalog.lower(p.name), p.setting, CASE WHEN p.setting IS NOT DISTINCT FROM "
     "p.reset_val THEN 'd' ELSE '' END FROM pg_catalog.pg_settings p WHERE p.source = 'session'";
@@ -148,7 +148,9 @@ void session_traces::take_setting(const side_errand::row& found, const known_set
   const std::string& name = found[1];
   const std::string& value = found[2];
   const std::string* start = known.at_start.find(name);
-  const bool is_default = found[3] == "d" || (name == "role" && value == "none");
+  // One of the list has been set, be it to the server's default: that is not the client's own.
+  const bool set_to_it = found[0] == "s" && start != nullptr;
+  const bool is_default = (found[3] == "d" && !set_to_it) || (name == "role" && value == "none");
   // What has a name of the user's own is empty after a RESET.
   if (is_custom(name) && value.empty() && set_back() && start != nullptr) {
     known.link.set(name, value);

@@ -27,6 +27,8 @@ STATEMENTS = (
     ("set TimeZone = 'UTC'", "begin", "reset all", "rollback"),
     ("set TimeZone = 'UTC'", "begin", "reset TimeZone", "select 1 / 0", "rollback"),
     ("begin; set local TimeZone = 'UTC'; commit", "reset all"),
+    ("begin", "set DateStyle = 'ISO, MDY'", "deallocate all", "reset TimeZone", "commit"),
+    ("set TimeZone = 'GMT'; set work_mem = '4MB'; create temp table t (n int); drop table t; reset DateStyle",),
     ("reset nothing_of_this_name", "reset TimeZone"),
     ("set DateStyle = 'ISO, DMY'; reset DateStyle; set TimeZone = 'UTC'",),
     ("set application_name = 'own'", "reset application_name"),
