@@ -172,7 +172,10 @@ const scenarios = {
       assert.strictEqual(await one(connection, 'select 1'), 1)
     })
     const victim = client(target)
-    const told = new Promise((resolve) => victim.on('error', resolve))
+    const told = new Promise((resolve) => {
+      victim.on('error', resolve)
+      setTimeout(resolve, 5_000, {}).unref() // behind a pool it is on another connection by then
+    })
     await victim.connect()
     const pid = await one(victim, 'select pg_backend_pid()')
     await using(target, (other) => other.query('select pg_terminate_backend($1)', [pid]))
