@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "auth/identity.h"
 #include "base/shared_text.h"
 #include "net/socket.h"
 #include "net/socket_address.h"
@@ -29,6 +30,8 @@ struct session_facts {
   const config::route* route = nullptr;                         ///< into `setup`; null before one was chosen
   config::route_target target = config::route_target::primary;  ///< the route's, or the client's wish
   pool::lease lease;                                            ///< on the server that it is on
+
+  std::shared_ptr<const auth::identity> who;  ///< null: it is not known yet, or the user is all that is known
 
   std::string client;  ///< "10.0.0.7:51234", as the PROXY header says where there was one
   shared_text user;
@@ -67,6 +70,10 @@ struct session_facts {
     bytes_before = std::exchange(last_bytes, now);
     if (last_from_server <= last_from_client) first_to_client = now;
     last_from_server = now;
+  }
+  /// Whom policies, limits and audit take the client for.
+  std::string_view principal() const {
+    return who != nullptr ? std::string_view(who->principal) : user.str();
   }
   const config::listener& listener() const { return setup->settings->listeners[listener_index]; }
 };

@@ -128,7 +128,7 @@ runtime::task<step<cancel_registry::ticket>> forward_login(login_context* contex
     if (context->client.ended()) co_return std::unexpected(client_ended(context->client));
     if (!asked && context->interest().is_lost()) {
       auto why = server_ended(context->server);
-      why.detail = "the server was found to be down during the login";
+      why.detail = why.tell->message = "the server was found to be down during the login";
       why.try_another = context->search->can_go_on(context->facts->lease);
       co_return std::unexpected(std::move(why));
     }

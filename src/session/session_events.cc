@@ -50,7 +50,7 @@ std::unique_ptr<audit::rare_event> session_started_event(const session_facts& fa
   if (space != std::string::npos) what.tls_cipher = tls.substr(space + 1);
   what.server_name = facts.server_name;
   what.client_certificate = facts.client_certificate;
-  what.principal = facts.user;
+  what.principal = facts.principal();
   what.user = facts.user;
   what.database = facts.database;
   if (facts.route != nullptr) what.route = facts.route->name;

@@ -17,6 +17,7 @@ from harness import roads
 from harness.certs import Authority
 from harness.cluster import Cluster, Template
 from harness.console import console
+from harness.failed_list import FailedList
 from harness.front import Front, front_config
 from harness.gateway import Gateway, port_of, simple_config
 from harness.postgres import USER, Server, installed
@@ -38,9 +39,12 @@ def pytest_addoption(parser):
                     help="what the tests of pooling try; 'direct' tests the tests, 'pgbouncer' shows what they find")
     group.addoption("--quick", action="store_true", help="15 and 18 only, without what is marked long: for sanitizers")
     group.addoption("--long", action="store_true", help="the full length of what is cut short otherwise")
+    group.addoption("--failed-list", type=Path, help="file for the ids of tests that failed, but for random ones")
 
 
 def pytest_configure(config):
+    if config.getoption("--failed-list") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(FailedList(config.getoption("--failed-list").absolute(), config.rootpath))
     config.trunkline_modes = [mode for mode in config.getoption("--modes").split(",") if mode]
     unknown = set(config.trunkline_modes) - set(roads.MODES)
     if unknown:

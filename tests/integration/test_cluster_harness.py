@@ -11,6 +11,8 @@ from harness.cluster import BARE, BARE_PASSWORD, MONITOR, MONITOR_PASSWORD
 from harness.postgres import DATABASE, PASSWORD, USER
 from harness.system import port_answers, wait_until
 
+pytestmark = pytest.mark.any_build
+
 
 def pytest_generate_tests(metafunc):
     if "version" in metafunc.fixturenames:

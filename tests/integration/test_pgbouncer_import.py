@@ -172,6 +172,7 @@ def test_includes_are_read(binary, tmp_path):
     assert "maxSessions: 77" in convert(binary, file).stdout
 
 
+@pytest.mark.any_build
 def test_the_document_names_every_setting(binary, tmp_path):
     named = documented_settings()
     assert len(named) == len(set(named)) and len(named) > 95

@@ -17,6 +17,7 @@ CLIENTS = {"session": 12, "transaction": 60}
 SIZES = {"session": 12, "transaction": 10}
 
 
+@pytest.mark.random
 @pytest.mark.parametrize("mode", MODES)
 def test_a_cancel_has_no_victims(pooled, servers, mode, quick, long):
     server = servers[servers.versions[-1]]

@@ -40,6 +40,7 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("version", sorted({known[0], known[-1]}))
 
 
+@pytest.mark.random
 @pytest.mark.parametrize("mode,allow", [("session", "pin"), ("transaction", "pin"), ("transaction", "refuse")])
 def test_every_session_is_its_own(pooled, servers, version, mode, allow, quick, long):
     server = servers[version]
@@ -65,17 +66,19 @@ LEAKS = {
 }
 
 
+@pytest.mark.any_build
 def test_it_finds_what_leaks(pooled, servers):
     """PgBouncer in transaction mode gives one client's state to another: a stress that sees nothing there is blind."""
     server = servers[servers.versions[-1]]
-    stop_backends(server)
-    for _ in range(2):
-        bouncer, port = pooled("transaction", size=5, server=server, kind=PGBOUNCER)
-        done = stress(server, port, "transaction", "--size", 5, "--clients", 60, "--seconds", 15, "--startup", "none",
+    seen: dict[str, int] = {}
+    missing = list(LEAKS)
+    for _ in range(4):  # on a busy machine there is not time enough for each of them to come up; and it may end under this
+        stop_backends(server)
+        _bouncer, port = pooled("transaction", size=5, server=server, kind=PGBOUNCER)
+        done = stress(server, port, "transaction", "--size", 5, "--clients", 60, "--seconds", 12, "--startup", "none",
                       "--unsafe", 0.7)
-        if bouncer.running:
-            break  # it has been seen to end under this
-    seen = found(done)
-    missing = [what for what, actions in LEAKS.items() if not actions & set(seen)]
-    # On a busy machine there is not time enough for each of them to come up.
-    assert done.returncode == 1 and len(missing) <= 2, f"{missing} were not found:\n{done.stdout[-6000:]}"
+        seen |= found(done)
+        missing = [what for what, actions in LEAKS.items() if not actions & set(seen)]
+        if len(missing) <= 2:
+            break
+    assert len(missing) <= 2, f"{missing} were not found:\n{done.stdout[-6000:]}"

@@ -36,6 +36,7 @@ def unevenness(sessions: Counter, of) -> float:
 # ---- evenly ----
 
 
+@pytest.mark.any_build
 @pytest.mark.parametrize("at_once", [1, 32], ids=["one by one", "all at once"])
 def test_even(four, front, at_once):
     shown = front(four).wait_roles(four)
@@ -51,6 +52,7 @@ def test_even(four, front, at_once):
     wait_until(lambda: not any(shown.endpoint(member)["sessions"] for member in four.replicas), 15, "all are gone")
 
 
+@pytest.mark.any_build
 def test_a_gap_is_filled(four, front):
     """When one server's sessions have ended, the next ones go there."""
     shown = front(four).wait_roles(four)
