@@ -15,6 +15,7 @@
 
 #include "base/limits.h"
 #include "base/redacted.h"
+#include "config/access.h"
 #include "config/network_range.h"
 
 namespace trunkline::config {
@@ -314,6 +315,7 @@ struct settings {
   milliseconds drain_delay{0};
   milliseconds drain_grace = limits::drain_grace;
   config::audit audit;
+  config::access access;
   config::admin admin;
   config::tracing tracing;
   config::replicas replicas;
