@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness.system import free_port, port_answers, run, wait_until
 
+SANITIZED_END, BAD_END = "a sanitizer reports", "the gateway ended with"
 _SANITIZER = re.compile(r"ERROR: AddressSanitizer|WARNING: ThreadSanitizer|LeakSanitizer|runtime error:|Sanitizer:DEADLYSIGNAL")
 
 
@@ -99,9 +100,9 @@ class Gateway:
                 raise AssertionError(f"the gateway did not stop within 20 s of SIGINT:\n{self.stderr_text()[-3000:]}")
         text = self.stderr_text()
         report = _SANITIZER.search(text)
-        assert not report, f"a sanitizer reports:\n{text[max(0, report.start() - 200):report.start() + 6000]}"
+        assert not report, f"{SANITIZED_END}:\n{text[max(0, report.start() - 200):report.start() + 6000]}"
         code = self._process.returncode
-        assert not crashed and code == 0, f"the gateway ended with {code}:\n{text[-4000:]}"
+        assert not crashed and code == 0, f"{BAD_END} {code}:\n{text[-4000:]}"
 
     # ---- what it says ----
 
