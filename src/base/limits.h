@@ -169,6 +169,11 @@ inline constexpr std::chrono::milliseconds handover_last_call = 30s;
 /// A CancelRequest for a session of the process before has been served there by then.
 inline constexpr std::chrono::milliseconds handover_cancel = 10s;
 
+// Credentials of routes (docs/credentials.md).
+/// For so long after another password is in force, the one before is tried where a server refuses the new
+/// one.
+inline constexpr std::chrono::hours secret_overlap = 24h;
+
 // Cancel requests, and the other replicas of the gateway (docs/cancel.md).
 /// A shared secret has at least so many bytes.
 inline constexpr std::size_t replica_secret_bytes = 32;

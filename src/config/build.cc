@@ -70,11 +70,20 @@ route_auth build_auth(section from) {
   return auth;
 }
 
+server_user build_server_user(section& from) {
+  server_user made;
+  made.user = from.text("user");
+  std::tie(made.password, made.password_file) = from.password();
+  return made;
+}
+
 std::optional<credentials> build_credentials(section from) {
   if (!from.present()) return std::nullopt;
   credentials made;
-  made.user = from.text("user");
-  std::tie(made.password, made.password_file) = from.password();
+  made.usual = build_server_user(from);
+  for (section& each : from.children("principals"))
+    made.principals.push_back({.principals = each.texts("principal"), .as = build_server_user(each)});
+  made.note = from.choice("principalAs", principal_notes);
   return made;
 }
 

@@ -137,9 +137,10 @@ void check_scram_auth(const joined_route& route) {
     route.in.problem(route.key("auth"), "scram has nothing to check a client against",
                      "auth.verifierFile, auth.query or credentials");
   }
-  const bool knows_no_password = route.self.login && route.self.login->password.empty() &&
-                                 route.self.login->password_file.empty() && auth.verifier_file.empty() &&
-                                 !auth.query && route.in.state.sound(route.key("credentials"));
+  const bool knows_no_password = route.self.login && route.self.login->usual.password.empty() &&
+                                 route.self.login->usual.password_file.empty() &&
+                                 auth.verifier_file.empty() && !auth.query &&
+                                 route.in.state.sound(route.key("credentials"));
   if (knows_no_password) {
     route.in.problem(route.key("credentials"),
                      "has no password, and scram has nothing else to check a client against",

@@ -23,7 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   auto shown = *made.value;
   // Secrets are not printed, so they cannot be read back.
   for (auto& route : shown.routes) {
-    if (route.login) route.login->password = {};
+    if (route.login) route.login->usual.password = {};
     if (route.auth.query) route.auth.query->password = {};
     if (route.auth.method != auth_method::server) return 0;
   }

@@ -37,6 +37,10 @@ inline constexpr std::array<enum_name<pooling_mode>, 3> pooling_modes{
      {"transaction", pooling_mode::transaction}}};
 inline constexpr std::array<enum_name<unsafe_policy>, 2> unsafe_policies{
     {{"pin", unsafe_policy::pin}, {"refuse", unsafe_policy::refuse}}};
+inline constexpr std::array<enum_name<principal_note>, 3> principal_notes{
+    {{"off", principal_note::off},
+     {"applicationName", principal_note::application_name},
+     {"setting", principal_note::setting}}};
 inline constexpr std::array<enum_name<auth_method>, 3> auth_methods{
     {{"server", auth_method::server}, {"scram", auth_method::scram}, {"trust", auth_method::trust}}};
 inline constexpr std::array<enum_name<upstream_tls_mode>, 5> upstream_tls_modes{

@@ -94,7 +94,11 @@ std::vector<std::string> referenced_files(const settings& value) {
   for (const auto& one : value.routes) {
     note(list, one.auth.verifier_file);
     if (one.auth.query) note(list, one.auth.query->password_file);
-    if (one.login) note(list, one.login->password_file);
+    if (one.login) {
+      note(list, one.login->usual.password_file);
+      for (const auto& each : one.login->principals)
+        note(list, each.as.password_file);
+    }
   }
   for (const auto& one : value.upstreams) {
     note(list, one.tls.ca_file);

@@ -169,7 +169,7 @@ TEST(Load, PasswordsComeFromTheEnvironmentOrAFile) {
   const auto text = sample{.route = route(", password: '${PW}'")}.text();
   const auto made = load_text(text, "t", without_files({{"PW", "hunter2"}}));
   ASSERT_TRUE(made.value) << made.problems.front().render();
-  EXPECT_EQ(made.value->routes[0].login->password.reveal(), "hunter2");
+  EXPECT_EQ(made.value->routes[0].login->usual.password.reveal(), "hunter2");
   EXPECT_THAT(render_yaml(*made.value), HasSubstr("password: \"<redacted>\""));
   EXPECT_THAT(render_yaml(*made.value), testing::Not(HasSubstr("hunter2")));
   for (const auto& problem : problems_of(text))

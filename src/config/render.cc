@@ -153,6 +153,11 @@ void write_password(writer& out, const secret_text& password, const std::string&
   }
 }
 
+void write_server_user(writer& out, const server_user& one) {
+  out.text("user", one.user);
+  write_password(out, one.password, one.password_file);
+}
+
 void write_auth(writer& out, const route_auth& auth) {
   out.mapping("auth", [&] {
     out.line("method", name_of(auth_methods, auth.method));
@@ -178,8 +183,12 @@ void write_route(writer& out, const route& one) {
   write_auth(out, one.auth);
   if (one.login) {
     out.mapping("credentials", [&] {
-      out.text("user", one.login->user);
-      write_password(out, one.login->password, one.login->password_file);
+      write_server_user(out, one.login->usual);
+      out.mappings("principals", one.login->principals, [&](const principal_user& each) {
+        out.texts_if("principal", each.principals);
+        write_server_user(out, each.as);
+      });
+      out.line("principalAs", name_of(principal_notes, one.login->note));
     });
   }
   if (!one.parameters.empty()) {

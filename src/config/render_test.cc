@@ -35,7 +35,11 @@ routes:
   pooling: transaction
   onUnsafe: refuse
   auth: {method: scram, query: {sql: 'SELECT f($1)', user: asker, passwordFile: /c/pw, database: app}}
-  credentials: {user: app, passwordFile: /c/app}
+  credentials:
+    user: app
+    passwordFile: /c/app
+    principals: [{principal: [alice, "*@dba"], user: dba, passwordFile: /c/dba}, {principal: bob, user: bob}]
+    principalAs: setting
   settings: {statement_timeout: 30s, app.name: "a \"quoted\" ${LITERAL} name", empty: ''}
   limits: {maxSessions: 3, idleTimeout: 1h, transactionTimeout: 5m, sessionTimeout: 8h}
 - {name: file, upstream: near, auth: {method: scram, verifierFile: /c/verifiers}}
@@ -112,8 +116,8 @@ TEST(Render, SaysTheSameInJson) {
     EXPECT_THAT(json, testing::HasSubstr(part));
   }
   settings value = load_everything();
-  value.routes[0].login->password_file.clear();
-  value.routes[0].login->password = secret_text("hunter2");
+  value.routes[0].login->usual.password_file.clear();
+  value.routes[0].login->usual.password = secret_text("hunter2");
   EXPECT_THAT(render_json(value), testing::HasSubstr(R"("user":"app","password":"<redacted>")"));
   EXPECT_THAT(render_json(value), testing::Not(testing::HasSubstr("hunter2")));
 }
@@ -121,7 +125,7 @@ TEST(Render, SaysTheSameInJson) {
 TEST(Render, NamesEveryFileForTheWatch) {
   EXPECT_THAT(referenced_files(load_everything()),
               testing::ElementsAre(testing::EndsWith("/t"), "/c/a.crt", "/c/a.key", "/c/b.crt", "/c/b.key",
-                                   "/c/ca.crt", "/c/pw", "/c/app", "/c/verifiers", "/c/ca", "/c/crt",
+                                   "/c/ca.crt", "/c/pw", "/c/app", "/c/dba", "/c/verifiers", "/c/ca", "/c/crt",
                                    "/c/key", "/c/health", "/c/replicas", "/c/r-ca", "/c/r-crt", "/c/r-key",
                                    "/c/console", "/ca.crt"));
 }

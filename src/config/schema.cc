@@ -128,9 +128,6 @@ void add_routes(std::vector<schema_key>& to) {
     {.path = "routes[].credentials", .kind = kind::mapping,
      .doc = "How the gateway logs in to the server where it does so itself (`scram`, `trust`). With `scram` and neither "
             "verifierFile nor query, clients must know this user and password too."},
-    {.path = "routes[].credentials.user", .kind = kind::text, .doc = "The user at the server.", .required = true},
-    {.path = "routes[].credentials.password", .kind = kind::secret, .doc = "Its password."},
-    {.path = "routes[].credentials.passwordFile", .kind = kind::file, .doc = "Its password, from a file."},
     {.path = "routes[].settings", .kind = kind::parameters,
      .doc = "Server settings (GUCs) sent at start-up, such as `statement_timeout: 30s`."},
     {.path = "routes[].limits", .kind = kind::mapping, .doc = "Bounds for the sessions of this route."},
@@ -142,6 +139,29 @@ void add_routes(std::vector<schema_key>& to) {
      .doc = "Ends a session whose transaction takes longer; 0: never.", .default_text = "0"},
     {.path = "routes[].limits.sessionTimeout", .kind = kind::duration,
      .doc = "Ends a session after this time, whatever it does; 0: never.", .default_text = "0"},
+  });
+}
+
+void add_credentials(std::vector<schema_key>& to) {
+  to.insert(to.end(), {
+    {.path = "routes[].credentials.user", .kind = kind::text, .doc = "The user at the server.", .required = true},
+    {.path = "routes[].credentials.password", .kind = kind::secret, .doc = "Its password."},
+    {.path = "routes[].credentials.passwordFile", .kind = kind::file,
+     .doc = "Its password, from a file. Where the file changes, servers that still want the one before get it "
+            "(docs/credentials.md)."},
+    {.path = "routes[].credentials.principals", .kind = kind::mappings,
+     .doc = "Users at the server for some principals; the first that fits counts, and the user above for all others."},
+    {.path = "routes[].credentials.principals[].principal", .kind = kind::texts, .doc = "Who the client is.",
+     .required = true},
+    {.path = "routes[].credentials.principals[].user", .kind = kind::text, .doc = "The user at the server.",
+     .required = true},
+    {.path = "routes[].credentials.principals[].password", .kind = kind::secret, .doc = "Its password."},
+    {.path = "routes[].credentials.principals[].passwordFile", .kind = kind::file,
+     .doc = "Its password, from a file."},
+    {.path = "routes[].credentials.principalAs", .kind = kind::choice,
+     .doc = "How the server is told who the client is, at the start of a session: behind its application_name, or in the "
+            "setting `trunkline.principal`. For logs and pg_stat_activity; a session can change either.",
+     .default_text = "off", .choices = words(principal_notes)},
   });
 }
 
@@ -367,6 +387,7 @@ std::vector<schema_key> build_schema() {
   std::vector<schema_key> table;
   add_listeners(table);
   add_routes(table);
+  add_credentials(table);
   add_upstreams(table);
   add_servers(table);
   add_pools(table);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "config/glob.h"
+
 namespace trunkline::config {
 
 bool address::is_local() const {
@@ -21,9 +23,16 @@ bool auth_query::operator==(const auth_query& other) const {
          password_file == other.password_file && database == other.database;
 }
 
-bool credentials::operator==(const credentials& other) const {
+bool server_user::operator==(const server_user& other) const {
   return user == other.user && password.reveal() == other.password.reveal() &&
          password_file == other.password_file;
+}
+
+const server_user& credentials::of(std::string_view principal) const {
+  for (const auto& each : principals)
+    for (const auto& glob : each.principals)
+      if (glob_match(glob, principal)) return each.as;
+  return usual;
 }
 
 bool health::operator==(const health& other) const {

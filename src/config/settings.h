@@ -108,12 +108,30 @@ struct route_auth {
   bool operator==(const route_auth&) const = default;
 };
 
+/// A user at the server, for the gateway's own logins there.
+struct server_user {
+  std::string user = {};
+  secret_text password = {};       ///< from `password` or the content of `passwordFile`; may be empty
+  std::string password_file = {};  ///< for messages and the file watch; `password` already holds its content
+  bool operator==(const server_user& other) const;
+};
+
+struct principal_user {
+  std::vector<std::string> principals;  ///< globs
+  server_user as;
+  bool operator==(const principal_user&) const = default;
+};
+
+/// How a server is told for whom the gateway has logged in.
+enum class principal_note : std::uint8_t { off, application_name, setting };
+
 /// How the gateway logs in to the server where it does so itself.
 struct credentials {
-  std::string user;
-  secret_text password;       ///< from `password` or the content of `passwordFile`; may be empty
-  std::string password_file;  ///< for messages and the file watch; `password` already holds its content
-  bool operator==(const credentials& other) const;
+  server_user usual;
+  std::vector<principal_user> principals;  ///< the first that fits comes before `usual`
+  principal_note note = principal_note::off;
+  const server_user& of(std::string_view principal) const;
+  bool operator==(const credentials&) const = default;
 };
 
 struct route_limits {

@@ -114,7 +114,7 @@ console_rows database_rows(sight& seen) {
     row made;
     made.text(each.name).text(first.is_unix() ? first.path : first.host).small(first.port);
     made.text(each.database.empty() ? joined(each.match.databases, "*") : each.database);
-    made.text_or_null(each.login ? each.login->user : "");
+    made.text_or_null(each.login ? each.login->usual.user : "");
     add_pool_setup(made, each, to);
     made.small(now.servers);
     const auto& names = each.match.databases;

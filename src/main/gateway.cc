@@ -149,8 +149,9 @@ result<> gateway::reload(const config::snapshot& settings) {
 }
 
 result<std::shared_ptr<const session::deployment>> gateway::deploy(const config::snapshot& settings) {
-  return session::build_deployment(settings, tickets_,
-                                   [this](const std::string& upstream) { return servers_.of(upstream); });
+  const auto older = current();
+  return session::build_deployment(
+      settings, tickets_, [this](const std::string& upstream) { return servers_.of(upstream); }, older.get());
 }
 
 void gateway::hold(const std::shared_ptr<const pool::member>& of) {

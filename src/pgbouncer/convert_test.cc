@@ -121,9 +121,9 @@ TEST(Convert, PasswordsAreNotInTheYaml) {
   EXPECT_THAT(all.made->yaml, Not(HasSubstr("it's")));
   const auto& routes = all.loaded.value->routes;
   ASSERT_EQ(routes.size(), 2u) << all.made->yaml;
-  EXPECT_EQ(routes[0].login->user, "app");
-  EXPECT_EQ(routes[0].login->password.reveal(), "plain secret");
-  EXPECT_EQ(routes[1].login->password.reveal(), "it's ${HOME}");
+  EXPECT_EQ(routes[0].login->usual.user, "app");
+  EXPECT_EQ(routes[0].login->usual.password.reveal(), "plain secret");
+  EXPECT_EQ(routes[1].login->usual.password.reveal(), "it's ${HOME}");
   EXPECT_EQ(all.made->secrets.size(), 2u);
 }
 
@@ -159,7 +159,7 @@ TEST(Convert, TrustIsOnlyForThisMachine) {
   const auto near = convert_text(local);
   ASSERT_EQ(near.loaded.value->routes.size(), 2u) << near.made->yaml;
   EXPECT_EQ(near.loaded.value->routes[0].auth.method, config::auth_method::trust);
-  EXPECT_EQ(near.loaded.value->routes[0].login->password.reveal(), "plain secret");
+  EXPECT_EQ(near.loaded.value->routes[0].login->usual.password.reveal(), "plain secret");
   EXPECT_THAT(near.loaded.value->routes[1].match.users, ElementsAre("old", "ops"));
   EXPECT_THAT(lost(near), Not(Contains(HasSubstr("auth_type"))));
 

@@ -45,6 +45,7 @@ link_opening::link_opening(runtime::loop& where, std::shared_ptr<const link_sour
     : loop_(where),
       from_(std::move(from)),
       changed_(where),
+      secret_(from_->secret),
       server_(where, changed_),
       search_(request_of(where, *from_), &server_),
       late_(
@@ -72,6 +73,8 @@ runtime::task<link_opening::outcome> link_opening::run(link_opening* self) {
     auto made = co_await log_in(self, &*found);
     self->late_.disarm();
     if (made) {
+      if (self->secret_.is_before && self->from_->log != nullptr)
+        tell_of(*self->secret_.before, *self->from_->log, self->from_->upstream->name, self->secret_.user);
       found->turn.worked();
       found->lease.on()->worked(self->loop_.now());
       (*made)->lease = std::move(found->lease);
@@ -79,6 +82,10 @@ runtime::task<link_opening::outcome> link_opening::run(link_opening* self) {
       co_return std::move(*made);
     }
     login_failure why = std::move(made.error());
+    if (fall_back(self->secret_, why, self->loop_.now())) {
+      self->leave(std::move(*found), why.why.message, false);
+      continue;
+    }
     const bool another = why.what == login_failure::kind::ended || is_of_server(why.why.code);
     const bool goes_on = another && self->search_.can_go_on(found->lease);
     self->leave(std::move(*found), why.why.message, another || why.what == login_failure::kind::violation);
@@ -111,7 +118,7 @@ runtime::task<std::expected<std::unique_ptr<link>, login_failure>> link_opening:
                                .cleartext_is_safe = to.tls != nullptr || to.place.endpoint->is_local() ||
                                                     from.upstream->allow_cleartext_password,
                                .startup_packet = from.startup_packet,
-                               .secret = from.secret,
+                               .secret = self->secret_,
                                .at = {from.of.get(), found->lease.on()->id}};
   auto done = co_await log_in_to_server(std::move(request));
   if (!done) co_return std::unexpected(std::move(done.error()));

@@ -35,6 +35,8 @@ class link_opening {
   runtime::loop& loop_;
   const std::shared_ptr<const link_source> from_;
   runtime::signal changed_;
+  server_secret
+      secret_;  ///< what it proves itself with: the one from before where the present one is refused
   net::channel server_;
   search search_;
   runtime::timer late_;

@@ -12,6 +12,7 @@
 #include "pool/connect.h"
 #include "pool/server_login.h"
 #include "runtime/work_pool.h"
+#include "telemetry/logger.h"
 
 namespace trunkline::pool {
 
@@ -29,6 +30,7 @@ struct link_source {
   auth::key_cache* keys = nullptr;
   std::vector<std::byte> startup_packet;
   server_secret secret;
+  telemetry::logger* log = nullptr;
 };
 
 }  // namespace trunkline::pool

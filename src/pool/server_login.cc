@@ -215,6 +215,15 @@ runtime::task<std::expected<server_login, login_failure>> log_in_to_server(serve
   co_return co_await exchange::run(&one);
 }
 
+bool fall_back(server_secret& secret, const login_failure& why, runtime::time_point now) {
+  const bool refused =
+      why.what == login_failure::kind::refused && why.why.code == sqlstates::invalid_password;
+  if (!refused || secret.is_before || secret.before == nullptr || now >= secret.before->until) return false;
+  secret.password = secret.before->password;
+  secret.is_before = true;
+  return true;
+}
+
 runtime::task<std::optional<auth::client_keys>> derive_keys(key_deriver with, runtime::signal* changed,
                                                             std::string user, secret_text password,
                                                             std::vector<std::byte> salt,

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "base/error.h"
 #include "net/channel.h"
 #include "pool/interest.h"
+#include "pool/secret_before.h"
 #include "protocol/frame.h"
 #include "runtime/task.h"
 #include "runtime/work_pool.h"
@@ -25,6 +27,8 @@ struct server_secret {
   std::string user = {};
   secret_text password = {};                              ///< or an md5 hash as in pg_authid
   std::optional<auth::bound_client_keys> recovered = {};  ///< from the client's proof
+  std::shared_ptr<secret_before> before = {};             ///< null: there is none
+  bool is_before = false;                                 ///< `password` is that one
 };
 
 /// Where PBKDF2 is computed, and what is remembered of it.
@@ -66,6 +70,9 @@ struct server_login {
 };
 
 runtime::task<std::expected<server_login, login_failure>> log_in_to_server(server_login_request request);
+
+/// The server refuses the password (28P01), and there is the one from before: it is that one now. True once.
+bool fall_back(server_secret& secret, const login_failure& why, runtime::time_point now);
 
 /// PBKDF2 in the work pool, remembered in the key cache. Nothing: too much waits there already.
 runtime::task<std::optional<auth::client_keys>> derive_keys(key_deriver with, runtime::signal* changed,

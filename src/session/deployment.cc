@@ -69,7 +69,8 @@ error at(const std::string& key, error why) {
 
 result<std::shared_ptr<const deployment>> build_deployment(config::snapshot settings,
                                                            std::shared_ptr<const tls::ticket_keys> tickets,
-                                                           const cluster_source& clusters) {
+                                                           const cluster_source& clusters,
+                                                           const deployment* older) {
   auto made = std::make_shared<deployment>();
   const auto now = std::chrono::system_clock::now();
   const auto note = [&made](const std::vector<std::string>& warnings) {
@@ -119,6 +120,10 @@ result<std::shared_ptr<const deployment>> build_deployment(config::snapshot sett
     auto users = read_users(console.verifier_file);
     if (!users) return fail(at("admin.console", users.error()));
     made->console_users = std::move(*users);
+  }
+  if (older != nullptr) {
+    made->secrets =
+        replaced_secrets(*older->settings, older->secrets, *settings, std::chrono::steady_clock::now());
   }
   const auto& keepalive = settings->keepalive;
   made->socket_options = {keepalive.idle, keepalive.interval, keepalive.probes, keepalive.user_timeout};

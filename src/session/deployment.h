@@ -12,6 +12,7 @@
 #include "config/settings.h"
 #include "net/socket.h"
 #include "pool/cluster.h"
+#include "session/secret_overlap.h"
 #include "tls/client_context.h"
 #include "tls/server_context.h"
 #include "tls/ticket_keys.h"
@@ -32,6 +33,7 @@ struct deployment {
   std::shared_ptr<const auth::user_file> console_users;  ///< null: there is no console
   /// By index of settings->upstreams: their servers, as known at each moment.
   std::vector<std::shared_ptr<pool::cluster>> clusters;
+  secrets_before secrets;
   net::socket_options socket_options;
   std::vector<std::string> warnings;
 };
@@ -40,9 +42,10 @@ struct deployment {
 using cluster_source = std::function<std::shared_ptr<pool::cluster>(const std::string& upstream)>;
 
 /// Errors name the file, or the key of the configuration, and what is wrong. Without a source there is
-/// nothing to connect to: for checking only.
+/// nothing to connect to: for checking only. `older`: what is in force until then; may be null.
 result<std::shared_ptr<const deployment>> build_deployment(config::snapshot settings,
                                                            std::shared_ptr<const tls::ticket_keys> tickets,
-                                                           const cluster_source& clusters = nullptr);
+                                                           const cluster_source& clusters = nullptr,
+                                                           const deployment* older = nullptr);
 
 }  // namespace trunkline::session

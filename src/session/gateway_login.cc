@@ -5,6 +5,7 @@
 #include "auth/scram_server.h"
 #include "protocol/authentication.h"
 #include "runtime/random.h"
+#include "session/server_account.h"
 #include "session/server_start.h"
 
 namespace trunkline::session {
@@ -92,8 +93,11 @@ runtime::task<step<pool::server_secret>> prove_client(login_context* context) {
 }
 
 pool::server_secret secret_for_server(const login_context& context, pool::server_secret proved) {
-  const config::route& route = *context.facts->route;
-  if (route.login) return {.user = route.login->user, .password = route.login->password};
+  if (const auto* account = account_of(context)) {
+    return {.user = account->user,
+            .password = account->password,
+            .before = find_secret(context.facts->setup->secrets, context.facts->route->name, account->user)};
+  }
   if (!proved.password.empty()) proved.recovered.reset();
   return proved;
 }
@@ -113,23 +117,26 @@ bool may_try_another(const login_context& context, const pool::login_failure& wh
 }
 
 runtime::task<step<cancel_registry::ticket>> log_in_somewhere(login_context* context,
-                                                              pool::server_secret proved) {
+                                                              pool::server_secret* secret) {
   if (auto found = co_await reach_server(context); !found)
     co_return std::unexpected(std::move(found.error()));
   const pool::server_connection& to = context->connection;
   pool::server_login_request request{.keys = context->deriver(), .server = &context->server, .tls = to.tls};
   request.cleartext_is_safe = may_send_cleartext(*context, to);
   request.startup_packet = startup_packet_for_server(*context);
-  request.secret = secret_for_server(*context, std::move(proved));
+  request.secret = *secret;
   request.at = context->interest();
   context->facts->server_user = request.secret.user;
   auto done = co_await pool::log_in_to_server(std::move(request));
   if (!done) {
-    const bool another = may_try_another(*context, done.error());
+    const bool another = pool::fall_back(*secret, done.error(), context->loop->now()) ||
+                         may_try_another(*context, done.error());
     auto why = login_end_of(std::move(done.error()));
     why.try_another = another;
     co_return std::unexpected(std::move(why));
   }
+  if (secret->is_before)
+    pool::tell_of(*secret->before, context->shared->log, context->upstream().name, secret->user);
   if (done->negotiated) context->negotiated = std::move(done->negotiated);
   co_return co_await finish_login(context, authenticated_messages(*context));
 }
@@ -142,11 +149,17 @@ runtime::task<step<cancel_registry::ticket>> gateway_login(login_context* contex
   if (!proved) co_return std::unexpected(std::move(proved.error()));
   const auto proved_at = context->loop->now();
   context->time(telemetry::login_phase::auth) = proved_at - began;
+  auto secret = secret_for_server(*context, std::move(*proved));
   for (;;) {
-    auto ticket = co_await log_in_somewhere(context, *proved);
+    const bool with_before = secret.is_before;
+    auto ticket = co_await log_in_somewhere(context, &secret);
     context->time(telemetry::login_phase::server) = context->loop->now() - proved_at;
     if (ticket || !ticket.error().try_another) co_return ticket;
-    leave_server(*context, ticket.error());
+    if (secret.is_before == with_before) {
+      leave_server(*context, ticket.error());
+    } else {
+      let_go_of_server(*context);  // it is not the server that is wrong
+    }
   }
 }
 

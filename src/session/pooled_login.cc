@@ -9,6 +9,7 @@
 #include "protocol/session_start.h"
 #include "session/gateway_login.h"
 #include "session/pooled_door.h"
+#include "session/server_account.h"
 #include "session/side_errand.h"
 #include "session/start_settings.h"
 
@@ -49,6 +50,7 @@ void refresh_source(login_context& context, pool::link_pool& pool, pool::server_
   made->work = &context.shared->work;
   made->keys = &context.shared->keys;
   made->secret = std::move(secret);
+  made->log = &context.shared->log;
   std::vector<protocol::startup_parameter> parameters{{"user", pool.who().user},
                                                       {"database", pool.who().database}};
   for (const auto& [name, value] : context.facts->route->parameters)
@@ -164,7 +166,8 @@ runtime::task<step<welcome_pointer>> find_welcome(login_context* context, pool::
   co_return made;
 }
 
-step<cancel_registry::ticket> greet(login_context& context, const pool::welcome& told, established& made) {
+step<cancel_registry::ticket> greet(login_context& context, const pool::welcome& told,
+                                    const std::string& called, established& made) {
   made.door = std::make_shared<pooled_door>(*context.loop, context.facts->id);
   auto issued = context.shared->cancels.add({.door = made.door}, context.client_version_is_long());
   if (!issued.ticket) {
@@ -176,9 +179,7 @@ step<cancel_registry::ticket> greet(login_context& context, const pool::welcome&
   append_version_negotiation(context, out);
   protocol::append_authentication_ok(out);
   for (const auto& [name, value] : told.parameters.entries()) {
-    const bool is_name = name == application_name;
-    protocol::append_parameter_status(
-        out, name, is_name ? clean_application_name(context.facts->application_name.str()) : value);
+    protocol::append_parameter_status(out, name, name == application_name ? called : value);
   }
   protocol::append_backend_key_data(out, issued.ticket.pid(), issued.key);
   protocol::append_ready_for_query(out, protocol::transaction_status::idle);
@@ -201,6 +202,9 @@ runtime::task<step<cancel_registry::ticket>> pooled_login(login_context* context
   auto wanted = start_settings(context->startup, *context->facts->route);
   if (!wanted) co_return std::unexpected(refused(std::move(wanted.error())));
   wanted->erase(application_name);
+  for (const auto& [name, value] : principal_settings(*context))
+    wanted->set(name, value);
+  const std::string called = clean_application_name(application_name_of(*context));
 
   pool::server_secret secret = secret_for_server(*context, std::move(*proved));
   context->facts->server_user = secret.user;
@@ -222,11 +226,10 @@ runtime::task<step<cancel_registry::ticket>> pooled_login(login_context* context
                      .on_unsafe = context->facts->route->on_unsafe,
                      .session = context->facts->id,
                      .settings = (*told)->settings};
-  if (!context->facts->application_name.empty())
-    setup.settings.set(application_name, clean_application_name(context->facts->application_name.str()));
+  if (!called.empty()) setup.settings.set(application_name, called);
   for (const auto& [name, value] : (*told)->parameters.entries())
     setup.rules.learn(name, value);
-  auto ticket = greet(*context, **told, *made);
+  auto ticket = greet(*context, **told, called, *made);
   if (ticket) made->pooled = std::make_unique<pooled_server>(std::move(setup));
   co_return ticket;
 }

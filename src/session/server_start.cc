@@ -7,6 +7,7 @@
 #include "protocol/query_messages.h"
 #include "protocol/row_messages.h"
 #include "protocol/session_start.h"
+#include "session/server_account.h"
 
 namespace trunkline::session {
 
@@ -14,22 +15,28 @@ using telemetry::cause;
 
 std::vector<std::byte> startup_packet_for_server(const login_context& context) {
   const config::route& route = *context.facts->route;
-  const bool other_user = route.login && route.auth.method != config::auth_method::server;
-  if (route.parameters.empty() && !other_user && route.database.empty()) return context.startup_packet;
+  const config::server_user* const account = account_of(context);
+  if (route.parameters.empty() && account == nullptr && route.database.empty()) return context.startup_packet;
   const std::string_view database =
       route.database.empty() ? context.startup.database : std::string_view(route.database);
   std::vector<protocol::startup_parameter> parameters;
+  const std::string application_name = application_name_of(context);
   bool has_database = false;
   for (protocol::startup_parameter each : context.startup.parameters) {
     has_database = has_database || each.name == "database";
     if (each.name == "database") each.value = database;
-    if (each.name == "user" && other_user) each.value = route.login->user;
+    if (each.name == "user" && account != nullptr) each.value = account->user;
     parameters.push_back(each);
   }
-  if (!has_database && (other_user || !route.database.empty())) parameters.push_back({"database", database});
+  if (!has_database && (account != nullptr || !route.database.empty()))
+    parameters.push_back({"database", database});
   // Later ones win in PostgreSQL: the operator's settings over the client's.
-  for (const auto& [name, value] : route.parameters)
-    parameters.push_back({name, value});
+  const auto principal = principal_settings(context);
+  if (application_name != context.facts->application_name.str())
+    parameters.push_back({"application_name", application_name});
+  for (const auto* each : {&route.parameters, &principal})
+    for (const auto& [name, value] : *each)
+      parameters.push_back({name, value});
   std::vector<std::byte> packet;
   protocol::append_startup_message(packet, context.startup.version, parameters);
   return packet;
@@ -224,12 +231,25 @@ runtime::task<step<cancel_registry::ticket>> finish_login(login_context* context
   co_return messages.take_cancel_ticket();
 }
 
+namespace {
+
+void say_goodbye(login_context& context) {
+  if (!context.server.connected() || context.server.ended()) return;
+  std::vector<std::byte> goodbye;
+  protocol::append_terminate(goodbye);
+  context.server.write(goodbye);
+}
+
+}  // namespace
+
+void let_go_of_server(login_context& context) {
+  say_goodbye(context);
+  context.turn = {};
+  context.facts->lease = {};
+}
+
 void leave_server(login_context& context, const login_end& why) {
-  if (context.server.connected() && !context.server.ended()) {
-    std::vector<std::byte> goodbye;
-    protocol::append_terminate(goodbye);
-    context.server.write(goodbye);
-  }
+  say_goodbye(context);
   if (context.interest().is_closed()) {  // no fault of the server's
     context.turn = {};
   } else {

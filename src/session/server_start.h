@@ -46,5 +46,7 @@ bool another_may_do(const login_context& context, sqlstate refusal);
 
 /// Says goodbye to a server that will not do; the search goes on without it.
 void leave_server(login_context& context, const login_end& why);
+/// The same, and nothing is held against it: the search may find it again.
+void let_go_of_server(login_context& context);
 
 }  // namespace trunkline::session

@@ -149,8 +149,8 @@ runtime::task<step<known_user>> find_user(login_context* context) {
   }
   if (route.auth.query) co_return co_await from_query(context, &*route.auth.query);
   // Only credentials: one user, whose password the gateway knows.
-  if (route.login && route.login->user == context->startup.user) {
-    co_return co_await from_password(context, route.login->password, auth::default_iterations);
+  if (route.login && route.login->usual.user == context->startup.user) {
+    co_return co_await from_password(context, route.login->usual.password, auth::default_iterations);
   }
   co_return unknown_user(*context, auth::default_iterations);
 }
