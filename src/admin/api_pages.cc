@@ -41,6 +41,7 @@ json session_json(const session::session_view& of) {
           {"route", known(of.route)},
           {"upstream", known(of.upstream)},
           {"user", known(of.user)},
+          {"principal", known(of.principal)},
           {"database", known(of.database)},
           {"applicationName", known(of.application_name)},
           {"client", of.client},

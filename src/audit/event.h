@@ -25,7 +25,7 @@ struct session_started {
   std::string tls_cipher;
   std::string server_name;         ///< SNI
   std::string client_certificate;  ///< its subject; empty: none
-  std::string principal;  ///< whom the gateway takes the client for; the user's name until identity says more
+  std::string principal;           ///< the user's name: who the client is is known when it has logged in
   std::string user;
   std::string database;
   std::string route;  ///< empty: none fitted
@@ -35,10 +35,13 @@ struct session_started {
 
 /// `session.login`: the end of the login, good or bad.
 struct session_login {
-  std::string method;  ///< "server", "scram", "trust", "passthrough"
+  std::string method;          ///< "server", "scram", "trust", "cert", "jwt", "kubernetes", "passthrough"
+  std::string principal = {};  ///< where the method tells one; its events carry it from here on
+  std::vector<std::string> groups = {};  ///< of that principal
   bool ok = false;
-  sqlstate code;         ///< of the refusal
-  std::string endpoint;  ///< the server's address; empty: not reached
+  sqlstate code;            ///< of the refusal
+  std::string reason = {};  ///< of the refusal, in words that the client was not told
+  std::string endpoint;     ///< the server's address; empty: not reached
   std::string server_user;
   /// Seconds by phase: tls, auth, lease, server.
   std::array<double, 4> seconds{};

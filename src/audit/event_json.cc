@@ -179,8 +179,19 @@ void append_fields(std::string& out, const session_started& event) {
 
 void append_fields(std::string& out, const session_login& event) {
   append_field(out, "method", event.method);
+  if (!event.groups.empty()) {
+    out += ",\"groups\":[";
+    for (std::size_t i = 0; i < event.groups.size(); ++i) {
+      if (i > 0) out += ',';
+      append_json_text(out, event.groups[i]);
+    }
+    out += ']';
+  }
   out += event.ok ? ",\"outcome\":\"ok\"" : ",\"outcome\":\"refused\"";
-  if (!event.ok) append_field(out, "sqlstate", event.code.view());
+  if (!event.ok) {
+    append_field(out, "sqlstate", event.code.view());
+    append_field(out, "reason", event.reason);
+  }
   append_field(out, "endpoint", event.endpoint);
   append_field(out, "serverUser", event.server_user);
   constexpr std::array<std::string_view, 4> phases{"\"tls\":", ",\"auth\":", ",\"lease\":", ",\"server\":"};

@@ -1,10 +1,7 @@
 #include "audit/otlp_exporter.h"
 
-#include <curl/curl.h>
-
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <charconv>
 #include <chrono>
 
@@ -12,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/limits.h"
+#include "http/http_client.h"
 #include "runtime/random.h"
 
 namespace trunkline::audit {
@@ -20,13 +18,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using clock = std::chrono::steady_clock;
-
-struct curl_closer {
-  void operator()(CURL* handle) const { ::curl_easy_cleanup(handle); }
-};
-struct list_closer {
-  void operator()(curl_slist* list) const { ::curl_slist_free_all(list); }
-};
 
 /// In place: lower case. False: not `digits` hexadecimal digits, or all of them 0.
 bool make_id(std::string& id, std::size_t digits) {
@@ -80,73 +71,28 @@ class otlp_exporter::sender {
   };
 
   sender(std::string endpoint, std::string ca_file)
-      : endpoint_(std::move(endpoint)), ca_file_(std::move(ca_file)) {
-    static const bool ready = ::curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-    if (ready) handle_.reset(::curl_easy_init());
-  }
+      : endpoint_(std::move(endpoint)), client_(std::move(ca_file)) {}
 
   answer post(const std::string& body);
   /// A transfer under way ends at that time. Any thread.
-  void end_at(clock::time_point when) { last_moment_.store(when.time_since_epoch().count()); }
+  void end_at(clock::time_point when) { client_.end_at(when); }
 
  private:
-  static std::size_t take(char* data, std::size_t size, std::size_t count, void* self) {
-    auto& answer = static_cast<sender*>(self)->answer_;
-    const std::size_t bytes = size * count;
-    if (answer.size() + bytes > limits::otlp_answer_bytes) return 0;
-    answer.append(data, bytes);
-    return bytes;
-  }
-  static int progress(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-    return clock::now().time_since_epoch().count() >= static_cast<sender*>(self)->last_moment_.load() ? 1 : 0;
-  }
-  void prepare(const std::string& body);
-
   const std::string endpoint_;
-  const std::string ca_file_;
-  std::unique_ptr<CURL, curl_closer> handle_;
-  std::string answer_;
-  std::atomic<clock::rep> last_moment_{clock::time_point::max().time_since_epoch().count()};
+  http::client client_;
 };
 
-void otlp_exporter::sender::prepare(const std::string& body) {
-  CURL* handle = handle_.get();
-  ::curl_easy_setopt(handle, CURLOPT_URL, endpoint_.c_str());
-  ::curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
-  ::curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
-  ::curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, 1L);
-  ::curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, 2L);
-  if (!ca_file_.empty()) ::curl_easy_setopt(handle, CURLOPT_CAINFO, ca_file_.c_str());
-  ::curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 0L);
-  ::curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(limits::otlp_timeout.count()));
-  ::curl_easy_setopt(handle, CURLOPT_USERAGENT, "trunkline");
-  ::curl_easy_setopt(handle, CURLOPT_POSTFIELDS, body.data());
-  ::curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
-  ::curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, &sender::take);
-  ::curl_easy_setopt(handle, CURLOPT_WRITEDATA, this);
-  ::curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
-  ::curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, &sender::progress);
-  ::curl_easy_setopt(handle, CURLOPT_XFERINFODATA, this);
-}
-
 otlp_exporter::sender::answer otlp_exporter::sender::post(const std::string& body) {
-  if (handle_ == nullptr) return {};
-  CURL* handle = handle_.get();
-  prepare(body);
-  std::unique_ptr<curl_slist, list_closer> headers(
-      ::curl_slist_append(nullptr, "Content-Type: application/json"));
-  headers.reset(::curl_slist_append(headers.release(), "Expect:"));
-  ::curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers.get());
-  answer_.clear();
-  if (::curl_easy_perform(handle) != CURLE_OK) return {.how = outcome::again};
-  long status = 0;
-  ::curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
-  if (status >= 200 && status < 300) return {.how = outcome::taken, .rejected = rejected_spans(answer_)};
+  const auto got = client_.send({.url = endpoint_,
+                                 .headers = {"Content-Type: application/json"},
+                                 .body = &body,
+                                 .timeout = limits::otlp_timeout,
+                                 .answer_bytes = limits::otlp_answer_bytes});
+  if (!got) return {.how = outcome::again};
+  const long status = got->status;
+  if (status >= 200 && status < 300) return {.how = outcome::taken, .rejected = rejected_spans(got->body)};
   if (status != 429 && status != 502 && status != 503 && status != 504) return {.how = outcome::refused};
-  curl_off_t seconds = 0;
-  ::curl_easy_getinfo(handle, CURLINFO_RETRY_AFTER, &seconds);
-  const auto asked = std::chrono::seconds(std::clamp<curl_off_t>(seconds, 0, 3'600));
-  return {.how = outcome::again, .wait = asked};
+  return {.how = outcome::again, .wait = got->retry_after};
 }
 
 otlp_exporter::otlp_exporter(std::string endpoint, std::string ca_file)

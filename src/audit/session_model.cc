@@ -141,7 +141,7 @@ void session_model::handle(std::size_t tap, const rare_event& event) {
   if (const auto* start = std::get_if<session_started>(&event.what); start != nullptr && of != nullptr)
     started(*of, *start);
   const auto* login = std::get_if<session_login>(&event.what);
-  if (login != nullptr && of != nullptr) of->labels.endpoint = login->endpoint;
+  if (login != nullptr && of != nullptr) logged_in(*of, *login);
   const auto* end = std::get_if<session_ended>(&event.what);
   if (end != nullptr && of != nullptr) cut_off(*of, *end, event.when);
   const session_labels* labels = of == nullptr ? nullptr : &of->labels;
@@ -162,11 +162,23 @@ void session_model::handle(std::size_t tap, const rare_event& event) {
 }
 
 void session_model::started(session& of, const session_started& event) {
-  of.labels.principal = event.principal;
+  of.unnamed_fields = of.labels.fields.size();
   of.labels.database = event.database;
+  name(of, event.principal);
+  if (find_trace_parent(event.application_name)) of.application_name = event.application_name;
+}
+
+void session_model::logged_in(session& of, const session_login& event) {
+  of.labels.endpoint = event.endpoint;
+  if (!event.principal.empty() && of.unnamed_fields != 0) name(of, event.principal);
+}
+
+/// From here on the session's events are this principal's.
+void session_model::name(session& of, const std::string& principal) {
+  of.labels.principal = principal;
+  of.labels.fields.resize(of.unnamed_fields);
   append_field(of.labels.fields, "principal", of.labels.principal);
   append_field(of.labels.fields, "database", of.labels.database);
-  if (find_trace_parent(event.application_name)) of.application_name = event.application_name;
 }
 
 /// The worker ends each exchange that it began; this is for what it did not take for one.

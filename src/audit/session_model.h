@@ -66,7 +66,8 @@ class session_model {
     std::size_t tap = 0;
     std::uint64_t used = 0;  ///< batch in which it was last seen
     session_labels labels;
-    std::string application_name;  ///< only where it holds a traceparent
+    std::size_t unnamed_fields = 0;  ///< of labels.fields, before the principal; 0: it has not started here
+    std::string application_name;    ///< only where it holds a traceparent
     statement_names::of_session names;
     message_log log;
     exchange_progress progress;
@@ -77,6 +78,8 @@ class session_model {
   void remove(std::uint64_t id);
   void handle(std::size_t tap, const rare_event& event);
   void started(session& of, const session_started& event);
+  void logged_in(session& of, const session_login& event);
+  static void name(session& of, const std::string& principal);
   void cut_off(session& of, const session_ended& event, std::chrono::steady_clock::time_point when);
   void keep_bounded(session& of);
   void exchange_end(session& of, byte_span payload);

@@ -66,4 +66,16 @@ std::optional<std::vector<std::byte>> base64_decode(std::string_view text) {
   return out;
 }
 
+std::optional<std::string> base64url_decode(std::string_view text) {
+  std::string usual(text);
+  for (char& c : usual) {
+    if (c == '+' || c == '/' || c == '=') return std::nullopt;
+    c = c == '-' ? '+' : c == '_' ? '/' : c;
+  }
+  usual.resize((usual.size() + 3) / 4 * 4, '=');
+  const auto bytes = base64_decode(usual);
+  if (!bytes) return std::nullopt;
+  return std::string(as_text(*bytes));
+}
+
 }  // namespace trunkline::auth

@@ -10,10 +10,10 @@
 namespace trunkline::auth {
 
 struct identity {
-  std::string principal;            ///< never empty; where the method knows no other name, the user's
-  std::vector<std::string> groups;  ///< sorted, each once
+  std::string principal;                 ///< never empty; where the method knows no other name, the user's
+  std::vector<std::string> groups = {};  ///< sorted, each once
   /// The proof holds until then, as a token does; nothing: as long as the session.
-  std::optional<std::chrono::system_clock::time_point> until;
+  std::optional<std::chrono::system_clock::time_point> until = {};
 
   bool operator==(const identity&) const = default;
 };

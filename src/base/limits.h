@@ -44,6 +44,51 @@ inline constexpr std::size_t user_file_users = 200'000;
 inline constexpr std::size_t user_name_bytes_max = 1'024;
 inline constexpr std::size_t key_cache_entries = 10'000;
 
+// Identity: tokens, their issuers, and guesses (docs/identity.md).
+/// A login message may have 64 KiB, its frame included.
+inline constexpr std::size_t token_bytes = 60 * 1024;
+/// Of a principal, a group or a key's id.
+inline constexpr std::size_t token_text_bytes = 1'024;
+inline constexpr std::size_t token_groups = 500;
+/// Tokens that are known to be good, until they expire; only their hashes are kept.
+inline constexpr std::size_t token_cache_entries = 20'000;
+inline constexpr std::size_t jwks_keys = 100;
+inline constexpr std::size_t rsa_key_bits_least = 2'048;
+inline constexpr std::size_t rsa_key_bits_most = 8'192;
+/// Different issuers, of all routes.
+inline constexpr std::size_t issuers = 64;
+/// Of one answer of an issuer or the Kubernetes API server.
+inline constexpr std::size_t issuer_answer_bytes = 1024 * 1024;
+/// An issuer's keys are there by then, the discovery document before them included.
+inline constexpr std::chrono::milliseconds issuer_timeout = 5s;
+/// Keys are read again after this; after a failure, sooner, doubled each time up to the bound.
+inline constexpr std::chrono::milliseconds issuer_refresh = 5min;
+inline constexpr std::chrono::milliseconds issuer_retry = 1s;
+inline constexpr std::chrono::milliseconds issuer_retry_most = 60s;
+/// Tokens of a key that is not known lead to so many questions at once, then to one in this time.
+inline constexpr std::size_t issuer_questions = 5;
+inline constexpr std::chrono::milliseconds issuer_question_gap = 10s;
+/// Keys that could not be read again for so long are no longer believed.
+inline constexpr std::chrono::milliseconds issuer_keys_life = 24h;
+inline constexpr std::chrono::milliseconds token_review_timeout = 4s;
+/// What an API server has said of a token is believed for so long, and no longer than the token lives.
+inline constexpr std::chrono::milliseconds token_review_believed = 60s;
+/// Reviews at one API server at a time, and those that wait for one of them.
+inline constexpr std::size_t token_review_threads = 8;
+inline constexpr std::size_t token_review_waiting = 1'024;
+/// Failed logins that cost nothing: of one user from one source, and of a source as such. Each further one
+/// makes the next logins wait for this time longer.
+inline constexpr std::size_t login_failures = 10;
+inline constexpr std::chrono::milliseconds login_failure_wait = 1s;
+inline constexpr std::size_t login_failures_per_source = 100;
+inline constexpr std::chrono::milliseconds login_failure_wait_per_source = 100ms;
+/// Who would have to wait longer is refused at once; and however many failures there were, so much is the
+/// most.
+inline constexpr std::chrono::milliseconds login_wait_most = 10s;
+inline constexpr std::chrono::milliseconds login_debt_most = 5min;
+/// Users and sources whose failures are counted apart.
+inline constexpr std::size_t login_suspects = 16'384;
+
 // Sessions.
 inline constexpr std::size_t sessions_per_listener = 10'000;
 inline constexpr std::size_t half_open_logins = 4'000;

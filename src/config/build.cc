@@ -2,6 +2,8 @@
 
 #include <tuple>
 
+#include "config/build_identity.h"
+
 namespace trunkline::config {
 
 namespace {
@@ -59,6 +61,7 @@ route_auth build_auth(section from) {
   route_auth auth;
   auth.method = from.choice("method", auth_methods);
   auth.verifier_file = from.file("verifierFile");
+  build_identity(from, auth);
   auto query = from.child("query");
   if (!query.present()) return auth;
   auth_query made;

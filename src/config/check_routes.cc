@@ -277,6 +277,7 @@ void check_route(const check_input& in, std::size_t index) {
     if (known && may_come_from(self.match, in.value.listeners[i])) route.listeners.push_back(i);
   }
   check_auth_keys(route);
+  check_identity(in, index, route.listeners);
   if (all_sound(in, key, {".pooling", ".onUnsafe"})) check_pooling(route);
   if (self.auth.method == auth_method::server) check_server_auth(route);
   if (self.auth.method == auth_method::scram) check_scram_auth(route);

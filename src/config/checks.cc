@@ -132,6 +132,7 @@ void check_settings(load_state& state, const node& root, settings& value) {
   check_audit(in);
   for (std::size_t i = 0; i < value.routes.size(); ++i)
     check_route(in, i);
+  check_issuers(in);
   check_console(in);
   if (state.problems.empty()) check_reach(in);
 }

@@ -30,6 +30,10 @@ void check_upstreams(const check_input& in);
 void check_server_tls(const check_input& in, const upstream_tls& tls, const std::string& key);
 void check_replicas(const check_input& in);
 void check_route(const check_input& in, std::size_t index);
+/// `listeners`: that the route may serve, by index.
+void check_identity(const check_input& in, std::size_t index, const std::vector<std::size_t>& listeners);
+/// Not too many of them.
+void check_issuers(const check_input& in);
 /// Routes that the console hides, and those who could never log in to it.
 void check_console(const check_input& in);
 /// Routes that an earlier one hides, listeners that no route serves.

@@ -342,10 +342,10 @@ TEST(Checks, AuthKeysBelongToTheirMethod) {
           "4:42: routes[0].credentials: has no use where the server authenticates the client (expected "
           "auth: {method: scram}, or to be left out)"));
   EXPECT_THAT(
-      with_route("{name: app, upstream: db, auth: {method: jwt}}"),
+      with_route("{name: app, upstream: db, auth: {method: jwts}}"),
       ElementsAre(
-          "4:44: routes[0].auth.method: `jwt` is not supported by this version (expected server, scram or "
-          "trust)"));
+          "4:44: routes[0].auth.method: `jwts` is unknown, did you mean `jwt`? (expected server, scram, "
+          "trust, cert, jwt or kubernetes)"));
   EXPECT_THAT(
       with_route("{name: app, upstream: db, pooling: transaction}"),
       ElementsAre(

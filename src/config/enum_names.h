@@ -41,8 +41,20 @@ inline constexpr std::array<enum_name<principal_note>, 3> principal_notes{
     {{"off", principal_note::off},
      {"applicationName", principal_note::application_name},
      {"setting", principal_note::setting}}};
-inline constexpr std::array<enum_name<auth_method>, 3> auth_methods{
-    {{"server", auth_method::server}, {"scram", auth_method::scram}, {"trust", auth_method::trust}}};
+inline constexpr std::array<enum_name<auth_method>, 6> auth_methods{
+    {{"server", auth_method::server},
+     {"scram", auth_method::scram},
+     {"trust", auth_method::trust},
+     {"cert", auth_method::cert},
+     {"jwt", auth_method::jwt},
+     {"kubernetes", auth_method::kubernetes}}};
+inline constexpr std::array<enum_name<certificate_name>, 4> certificate_names{
+    {{"commonName", certificate_name::common_name},
+     {"dns", certificate_name::dns},
+     {"email", certificate_name::email},
+     {"uri", certificate_name::uri}}};
+inline constexpr std::array<enum_name<token_offer>, 2> token_offers{
+    {{"password", token_offer::password}, {"oauthbearer", token_offer::oauthbearer}}};
 inline constexpr std::array<enum_name<upstream_tls_mode>, 5> upstream_tls_modes{
     {{"disable", upstream_tls_mode::disable},
      {"prefer", upstream_tls_mode::prefer},

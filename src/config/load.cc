@@ -81,6 +81,22 @@ loaded load_file(const std::string& path, const load_options& options) {
   return finish(state, {});
 }
 
+namespace {
+
+/// Not the gateway's own token: it is read each time.
+void note_keys(std::vector<std::string>& list, const route_auth& auth) {
+  const auto note_all = [&list](const issuer_keys& keys) {
+    note(list, keys.jwks_file);
+    note(list, keys.ca_file);
+  };
+  if (auth.jwt) note_all(auth.jwt->keys);
+  if (!auth.kubernetes) return;
+  note(list, auth.kubernetes->ca_file);
+  if (auth.kubernetes->offline) note_all(*auth.kubernetes->offline);
+}
+
+}  // namespace
+
 std::vector<std::string> referenced_files(const settings& value) {
   std::vector<std::string> list;
   note(list, load_state(value.file, {}).referenced.front());
@@ -94,6 +110,7 @@ std::vector<std::string> referenced_files(const settings& value) {
   for (const auto& one : value.routes) {
     note(list, one.auth.verifier_file);
     if (one.auth.query) note(list, one.auth.query->password_file);
+    note_keys(list, one.auth);
     if (one.login) {
       note(list, one.login->usual.password_file);
       for (const auto& each : one.login->principals)

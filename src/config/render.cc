@@ -158,10 +158,60 @@ void write_server_user(writer& out, const server_user& one) {
   write_password(out, one.password, one.password_file);
 }
 
+void write_keys(writer& out, const issuer_keys& keys) {
+  out.text("issuer", keys.issuer);
+  out.text_if("jwksFile", keys.jwks_file);
+  out.text_if("jwksUri", keys.jwks_uri);
+  out.text_if("caFile", keys.ca_file);
+}
+
+void write_jwt(writer& out, const jwt_auth& jwt) {
+  out.mapping("jwt", [&] {
+    write_keys(out, jwt.keys);
+    out.texts_if("audience", jwt.audiences);
+    out.text("principalClaim", jwt.principal_claim);
+    out.text_if("groupsClaim", jwt.groups_claim);
+    out.texts_if("algorithms", jwt.algorithms);
+    out.time("clockSkew", jwt.clock_skew);
+    out.line("offer", name_of(token_offers, jwt.offer));
+    out.text("scope", jwt.scope);
+  });
+}
+
+void write_kubernetes(writer& out, const kubernetes_auth& said) {
+  out.mapping("kubernetes", [&] {
+    out.text_if("apiServer", said.api_server);
+    out.text_if("tokenFile", said.token_file);
+    out.text_if("caFile", said.ca_file);
+    out.texts_if("audience", said.audiences);
+    if (said.offline) out.mapping("offline", [&] { write_keys(out, *said.offline); });
+  });
+}
+
+void write_identity(writer& out, const route_auth& auth) {
+  if (auth.certificate) {
+    out.mapping("certificate", [&] {
+      out.mappings("map", auth.certificate->map, [&](const certificate_rule& rule) {
+        out.line("from", name_of(certificate_names, rule.from));
+        out.text("match", rule.match);
+        out.text("principal", rule.principal);
+      });
+    });
+  }
+  if (auth.jwt) write_jwt(out, *auth.jwt);
+  if (auth.kubernetes) write_kubernetes(out, *auth.kubernetes);
+  out.mappings("userMap", auth.user_map, [&](const user_rule& rule) {
+    out.texts_if("principal", rule.principals);
+    out.texts_if("group", rule.groups);
+    out.texts_if("user", rule.users);
+  });
+}
+
 void write_auth(writer& out, const route_auth& auth) {
   out.mapping("auth", [&] {
     out.line("method", name_of(auth_methods, auth.method));
     out.text_if("verifierFile", auth.verifier_file);
+    write_identity(out, auth);
     if (!auth.query) return;
     out.mapping("query", [&] {
       out.text("sql", auth.query->sql);

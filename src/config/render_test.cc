@@ -43,6 +43,38 @@ routes:
   settings: {statement_timeout: 30s, app.name: "a \"quoted\" ${LITERAL} name", empty: ''}
   limits: {maxSessions: 3, idleTimeout: 1h, transactionTimeout: 5m, sessionTimeout: 8h}
 - {name: file, upstream: near, auth: {method: scram, verifierFile: /c/verifiers}}
+- name: certs
+  match: {listener: main}
+  upstream: near
+  auth:
+    method: cert
+    certificate: {map: [{match: '*'}, {from: uri, match: 'spiffe://*/*', principal: '$2'}]}
+    userMap: [{principal: ['*@a'], group: [dba], user: ['$1', 'app_*']}]
+- name: tokens
+  upstream: near
+  auth:
+    method: jwt
+    jwt:
+      issuer: https://idp.example.org
+      audience: [db, other]
+      principalClaim: email
+      groupsClaim: realm.roles
+      jwksUri: https://idp.example.org/keys
+      caFile: /c/idp-ca
+      algorithms: [ES256]
+      clockSkew: 5s
+      offer: oauthbearer
+      scope: 'openid db'
+- name: pods
+  upstream: near
+  auth:
+    method: kubernetes
+    kubernetes:
+      apiServer: https://kubernetes.default.svc
+      tokenFile: /c/own-token
+      caFile: /c/k8s-ca
+      audience: db
+      offline: {issuer: 'https://k8s.example.org', jwksFile: /c/k8s-jwks}
 upstreams:
 - name: far
   endpoints: ['db-0.example.org:5432', '[2001:db8::1]:5433']
@@ -123,11 +155,12 @@ TEST(Render, SaysTheSameInJson) {
 }
 
 TEST(Render, NamesEveryFileForTheWatch) {
-  EXPECT_THAT(referenced_files(load_everything()),
-              testing::ElementsAre(testing::EndsWith("/t"), "/c/a.crt", "/c/a.key", "/c/b.crt", "/c/b.key",
-                                   "/c/ca.crt", "/c/pw", "/c/app", "/c/dba", "/c/verifiers", "/c/ca", "/c/crt",
-                                   "/c/key", "/c/health", "/c/replicas", "/c/r-ca", "/c/r-crt", "/c/r-key",
-                                   "/c/console", "/ca.crt"));
+  EXPECT_THAT(
+      referenced_files(load_everything()),
+      testing::ElementsAre(testing::EndsWith("/t"), "/c/a.crt", "/c/a.key", "/c/b.crt", "/c/b.key",
+                           "/c/ca.crt", "/c/pw", "/c/app", "/c/dba", "/c/verifiers", "/c/idp-ca", "/c/k8s-ca",
+                           "/c/k8s-jwks", "/c/ca", "/c/crt", "/c/key", "/c/health", "/c/replicas", "/c/r-ca",
+                           "/c/r-crt", "/c/r-key", "/c/console", "/ca.crt"));
 }
 
 TEST(Render, KeepsTheTlsOfAHealthCheckWhoseClientsPassThrough) {

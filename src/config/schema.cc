@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "config/enum_names.h"
+#include "config/schema_identity.h"
 #include "config/values.h"
 
 namespace trunkline::config {
@@ -112,8 +113,10 @@ void add_routes(std::vector<schema_key>& to) {
     {.path = "routes[].auth", .kind = kind::mapping, .doc = "Who checks the client's identity."},
     {.path = "routes[].auth.method", .kind = kind::choice,
      .doc = "`server`: the server, through the gateway. `scram`: the gateway, which then logs in to the server itself. "
-            "`trust`: nobody; only for listeners on unix sockets and loopback addresses.",
-     .default_text = "server", .choices = words(auth_methods), .later = {"cert", "jwt", "kubernetes"}},
+            "`trust`: nobody; only for listeners on unix sockets and loopback addresses. `cert`: the gateway, by the client's "
+            "certificate. `jwt`: the gateway, by a token of an OpenID Connect issuer. `kubernetes`: the gateway, by the token "
+            "of a service account ([identity.md](identity.md)).",
+     .default_text = "server", .choices = words(auth_methods)},
     {.path = "routes[].auth.verifierFile", .kind = kind::file,
      .doc = "For `scram`: one line `\"user\" \"SCRAM-SHA-256$…\"` for each user, verifiers as in pg_authid."},
     {.path = "routes[].auth.query", .kind = kind::mapping, .doc = "For `scram`: ask the server for the verifier."},
@@ -126,7 +129,7 @@ void add_routes(std::vector<schema_key>& to) {
     {.path = "routes[].auth.query.database", .kind = kind::text, .doc = "Where the query runs.",
      .default_text = "postgres"},
     {.path = "routes[].credentials", .kind = kind::mapping,
-     .doc = "How the gateway logs in to the server where it does so itself (`scram`, `trust`). With `scram` and neither "
+     .doc = "How the gateway logs in to the server where it does so itself (not with `server`). With `scram` and neither "
             "verifierFile nor query, clients must know this user and password too."},
     {.path = "routes[].settings", .kind = kind::parameters,
      .doc = "Server settings (GUCs) sent at start-up, such as `statement_timeout: 30s`."},
@@ -387,6 +390,7 @@ std::vector<schema_key> build_schema() {
   std::vector<schema_key> table;
   add_listeners(table);
   add_routes(table);
+  add_identity_keys(table);
   add_credentials(table);
   add_upstreams(table);
   add_servers(table);

@@ -28,8 +28,8 @@ bool contains(const std::vector<std::string>& list, std::string_view word) {
   return std::find(list.begin(), list.end(), word) != list.end();
 }
 
-std::string is_this(node_kind kind) {
-  return kind == node_kind::null ? "has no value" : fmt::format("is {}", kind_name(kind));
+std::string is_this(node_kind what) {
+  return what == node_kind::null ? "has no value" : fmt::format("is {}", kind_name(what));
 }
 
 /// Empty where it is a list with entries, and not too many.

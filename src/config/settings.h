@@ -16,6 +16,7 @@
 #include "base/limits.h"
 #include "base/redacted.h"
 #include "config/access.h"
+#include "config/identity.h"
 #include "config/network_range.h"
 
 namespace trunkline::config {
@@ -88,7 +89,11 @@ struct route_match {
 
 /// A primary is a server that is not in recovery, verified at each login (product.md G9).
 enum class route_target : std::uint8_t { primary, replica, prefer_replica, any };
-enum class auth_method : std::uint8_t { server, scram, trust };
+enum class auth_method : std::uint8_t { server, scram, trust, cert, jwt, kubernetes };
+/// The method says who a client is, beside the user that it wants to be.
+constexpr bool tells_identity(auth_method method) {
+  return method == auth_method::cert || method == auth_method::jwt || method == auth_method::kubernetes;
+}
 
 /// How to ask the server for a user's SCRAM verifier. The query has one parameter, the user's name, and
 /// returns name and verifier (as in pg_authid) in its first two columns.
@@ -105,6 +110,10 @@ struct route_auth {
   auth_method method = auth_method::server;
   std::string verifier_file;  ///< scram: lines as in pg_authid; empty: none
   std::optional<auth_query> query;
+  std::optional<certificate_auth> certificate;
+  std::optional<jwt_auth> jwt;
+  std::optional<kubernetes_auth> kubernetes;
+  std::vector<user_rule> user_map;  ///< empty: the user is named as the principal is
   bool operator==(const route_auth&) const = default;
 };
 

@@ -91,14 +91,14 @@ class tree_builder final : public YAML::EventHandler {
     throw refused{{place_of(mark), "YAML tags have no meaning here", "the value alone"}};
   }
 
-  void open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, node_kind kind) {
+  void open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, node_kind what) {
     refuse_tag(mark, tag);
     if (stack_.size() >= static_cast<std::size_t>(limits::config_depth)) {
       throw refused{
           {place_of(mark), "nested too deeply", fmt::format("at most {} levels", limits::config_depth)}};
     }
     unfinished opened;
-    opened.made.kind = kind;
+    opened.made.kind = what;
     opened.made.where = place_of(mark);
     opened.anchor = anchor;
     stack_.push_back(std::move(opened));

@@ -69,6 +69,7 @@ gateway::gateway(telemetry::logger& log, inheritance& inherited, control_request
       work_(std::clamp(usable_cores(), 1u, 4u), waiting_jobs),
       lookups_(lookup_threads, waiting_jobs),
       own_tap_(audit_.add_worker()),
+      tokens_(log),
       servers_(std::make_unique<runtime::epoll_loop>(),
                {.keys = {.work = &work_, .cache = &keys_},
                 .lookups = &lookups_,
@@ -151,7 +152,8 @@ result<> gateway::reload(const config::snapshot& settings) {
 result<std::shared_ptr<const session::deployment>> gateway::deploy(const config::snapshot& settings) {
   const auto older = current();
   return session::build_deployment(
-      settings, tickets_, [this](const std::string& upstream) { return servers_.of(upstream); }, older.get());
+      settings, tickets_, [this](const std::string& upstream) { return servers_.of(upstream); }, &tokens_,
+      older.get());
 }
 
 void gateway::hold(const std::shared_ptr<const pool::member>& of) {
@@ -237,6 +239,7 @@ void gateway::publish(std::shared_ptr<const session::deployment> setup) {
 
 void gateway::tick(runtime::time_point now) {
   watch_audit();
+  tokens_.prune();
   if (now - tickets_rotated_ < limits::tls_ticket_key_rotation) return;
   tickets_rotated_ = now;
   tickets_->rotate();
@@ -315,6 +318,7 @@ void gateway::stop() {
   servers_.stop();
   peers_.stop();
   lookups_.stop();
+  tokens_.stop();
   work_.stop();  // nothing reports to a loop any more
   const bool was_blocked = audit_.blocked();
   audit_.stop();

@@ -16,6 +16,7 @@
 #include "audit/pipeline.h"
 #include "base/result.h"
 #include "console/desk.h"
+#include "identity/desk.h"
 #include "main/gateway_commander.h"
 #include "main/inheritance.h"
 #include "pool/watch_room.h"
@@ -112,7 +113,8 @@ class gateway {
   audit::pipeline audit_;
   audit::audit_state audit_told_;  // as the log has it
   audit::tap& own_tap_;            // for what this thread has to tell
-  pool::watch_room servers_;       // before the workers: sessions tell it what they see
+  identity::desk tokens_;
+  pool::watch_room servers_;  // before the workers: sessions tell it what they see
   session::peer_watch peers_;
   gateway_commander commander_;
   std::unique_ptr<session::services> services_;

@@ -60,6 +60,13 @@ result<std::shared_ptr<const auth::user_file>> read_users(const std::string& pat
   return std::make_shared<const auth::user_file>(std::move(*users));
 }
 
+result<std::shared_ptr<const identity::token_checker>> checker_of(const config::route_auth& auth,
+                                                                  identity::desk* tokens) {
+  if (tokens != nullptr) return tokens->checker_of(auth);
+  if (auto sound = identity::check_key_files(auth); !sound) return fail(sound.error());
+  return nullptr;
+}
+
 error at(const std::string& key, error why) {
   why.message = key + ": " + why.message;
   return why;
@@ -70,7 +77,7 @@ error at(const std::string& key, error why) {
 result<std::shared_ptr<const deployment>> build_deployment(config::snapshot settings,
                                                            std::shared_ptr<const tls::ticket_keys> tickets,
                                                            const cluster_source& clusters,
-                                                           const deployment* older) {
+                                                           identity::desk* tokens, const deployment* older) {
   auto made = std::make_shared<deployment>();
   const auto now = std::chrono::system_clock::now();
   const auto note = [&made](const std::vector<std::string>& warnings) {
@@ -110,6 +117,9 @@ result<std::shared_ptr<const deployment>> build_deployment(config::snapshot sett
     if (!context) return fail(at("tracing", context.error()));
   }
   for (const auto& each : settings->routes) {
+    auto checker = checker_of(each.auth, tokens);
+    if (!checker) return fail(at("route \"" + each.name + "\"", checker.error()));
+    made->route_tokens.push_back(std::move(*checker));
     made->route_users.emplace_back();
     if (each.auth.verifier_file.empty()) continue;
     auto users = read_users(each.auth.verifier_file);

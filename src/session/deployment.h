@@ -10,6 +10,7 @@
 #include "auth/user_file.h"
 #include "base/result.h"
 #include "config/settings.h"
+#include "identity/desk.h"
 #include "net/socket.h"
 #include "pool/cluster.h"
 #include "session/secret_overlap.h"
@@ -30,6 +31,8 @@ struct deployment {
   std::shared_ptr<const tls::client_context> peer_tls;  ///< null where TLS is disabled, or there is no peer
   /// By index of settings->routes; null where the route has no verifier file.
   std::vector<std::shared_ptr<const auth::user_file>> route_users;
+  /// By index of settings->routes; null where the route takes no tokens.
+  std::vector<std::shared_ptr<const identity::token_checker>> route_tokens;
   std::shared_ptr<const auth::user_file> console_users;  ///< null: there is no console
   /// By index of settings->upstreams: their servers, as known at each moment.
   std::vector<std::shared_ptr<pool::cluster>> clusters;
@@ -42,10 +45,12 @@ struct deployment {
 using cluster_source = std::function<std::shared_ptr<pool::cluster>(const std::string& upstream)>;
 
 /// Errors name the file, or the key of the configuration, and what is wrong. Without a source there is
-/// nothing to connect to: for checking only. `older`: what is in force until then; may be null.
+/// nothing to connect to, and without a desk nobody who checks tokens: for checking only.
+/// `older`: what is in force until then; may be null.
 result<std::shared_ptr<const deployment>> build_deployment(config::snapshot settings,
                                                            std::shared_ptr<const tls::ticket_keys> tickets,
                                                            const cluster_source& clusters = nullptr,
+                                                           identity::desk* tokens = nullptr,
                                                            const deployment* older = nullptr);
 
 }  // namespace trunkline::session

@@ -5,8 +5,11 @@
 #include "auth/scram_server.h"
 #include "protocol/authentication.h"
 #include "runtime/random.h"
+#include "session/certificate_login.h"
+#include "session/login_turn.h"
 #include "session/server_account.h"
 #include "session/server_start.h"
+#include "session/token_login.h"
 
 namespace trunkline::session {
 
@@ -81,15 +84,39 @@ runtime::task<step<pool::server_secret>> authenticate_client(login_context* cont
                                 .recovered = scram.recovered_keys()};
 }
 
-runtime::task<step<pool::server_secret>> prove_client(login_context* context) {
-  if (context->proved) co_return *context->proved;  // before the route led elsewhere
-  if (context->facts->route->auth.method != config::auth_method::scram)
-    co_return pool::server_secret{.user = std::string(context->startup.user)};
+namespace {
+
+runtime::task<step<pool::server_secret>> prove_by_scram(login_context* context) {
+  if (auto turn = co_await wait_for_turn(context); !turn) co_return std::unexpected(std::move(turn.error()));
   auto user = co_await find_user(context);
   if (!user) co_return std::unexpected(std::move(user.error()));
   auto authenticated = co_await authenticate_client(context, std::move(*user));
-  if (authenticated) context->proved = *authenticated;
+  if (!authenticated) note_failure(*context, authenticated.error());
   co_return authenticated;
+}
+
+}  // namespace
+
+runtime::task<step<pool::server_secret>> prove_client(login_context* context) {
+  if (context->proved) co_return *context->proved;  // before the route led elsewhere
+  step<pool::server_secret> proved{pool::server_secret{.user = std::string(context->startup.user)}};
+  switch (context->facts->route->auth.method) {
+    case config::auth_method::server:
+    case config::auth_method::trust:
+      co_return proved;
+    case config::auth_method::scram:
+      proved = co_await prove_by_scram(context);
+      break;
+    case config::auth_method::cert:
+      if (auto who = prove_by_certificate(*context); !who) proved = std::unexpected(std::move(who.error()));
+      break;
+    case config::auth_method::jwt:
+    case config::auth_method::kubernetes:
+      if (auto who = co_await prove_by_token(context); !who) proved = std::unexpected(std::move(who.error()));
+      break;
+  }
+  if (proved) context->proved = *proved;
+  co_return proved;
 }
 
 pool::server_secret secret_for_server(const login_context& context, pool::server_secret proved) {

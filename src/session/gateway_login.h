@@ -1,6 +1,6 @@
-// auth: scram | trust. The gateway authenticates the client itself, then logs in to the server itself
-// (wire.md 3): with `credentials`, with the client's password where the verifier file holds it, or with the
-// ClientKey that the client's proof revealed.
+// auth: scram | trust | cert | jwt | kubernetes. The gateway authenticates the client itself, then logs in to
+// the server itself (wire.md 3): with `credentials`, with the client's password where the verifier file holds
+// it, or with the ClientKey that the client's proof revealed.
 #pragma once
 
 #include "session/login_context.h"
@@ -8,7 +8,8 @@
 
 namespace trunkline::session {
 
-/// As the route asks: SCRAM, or nothing. What the client has proved.
+/// As the route asks. What the client has proved; session_facts::who says who it is, where the method tells
+/// more than the user.
 runtime::task<step<pool::server_secret>> prove_client(login_context* context);
 /// `credentials` win; then a password that the file holds, which fits whatever salt the server has; then the
 /// keys.

@@ -101,11 +101,17 @@ error moved_away() {
           .hint = "Connect again."};
 }
 
+/// What counts as a proof there counts here.
+bool proves_the_same(const config::route_auth& before, const config::route_auth& now) {
+  if (before.method != now.method) return false;
+  return now.method == config::auth_method::scram || before == now;
+}
+
 /// The route that the session waits on leads elsewhere since a reload: it goes there, as if it had come now.
 step<> begin_again(login_context& context, established& made) {
   session_facts& facts = *context.facts;
   const std::string listener = facts.listener().name;
-  const std::string route = facts.route->name;
+  const config::route* const before = facts.route;
   facts.began_with = std::exchange(facts.setup, std::exchange(context.newer, nullptr));
   context.moved = false;
   context.search.reset();
@@ -120,7 +126,7 @@ step<> begin_again(login_context& context, established& made) {
   facts.listener_index = static_cast<std::size_t>(found - listeners.begin());
   if (auto chosen = choose_route(context); !chosen) return chosen;
   // What the client has proved it has proved for this route.
-  const bool same = facts.route->name == route && facts.route->auth.method == config::auth_method::scram;
+  const bool same = facts.route->name == before->name && proves_the_same(before->auth, facts.route->auth);
   if (context.proved && !same) return std::unexpected(refused(moved_away()));
   if (auto target = choose_target(context); !target) return target;
   return take_places(context, made);

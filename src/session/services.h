@@ -16,6 +16,7 @@
 #include "session/cancel_result.h"
 #include "session/console_desk.h"
 #include "session/database_gate.h"
+#include "session/login_guard.h"
 #include "session/replica_desk.h"
 #include "telemetry/logger.h"
 
@@ -44,6 +45,8 @@ struct services {
   cancel_counts cancel_requests{};
   /// DISABLE and ENABLE.
   database_gate databases{};
+  /// Who fails to log in too often waits.
+  login_guard guesses{};
   /// New sessions are refused; cancel requests are still served (wire.md 5).
   std::atomic<bool> draining{false};
 };

@@ -19,6 +19,12 @@ std::string_view method_of(const session_facts& facts) {
       return "scram";
     case config::auth_method::trust:
       return "trust";
+    case config::auth_method::cert:
+      return "cert";
+    case config::auth_method::jwt:
+      return "jwt";
+    case config::auth_method::kubernetes:
+      return "kubernetes";
   }
   return "";
 }
@@ -65,7 +71,14 @@ std::unique_ptr<audit::rare_event> session_login_event(const login_context& logi
   audit::session_login what;
   what.method = method_of(facts);
   what.ok = why == nullptr;
-  if (why != nullptr) what.code = why->tell ? why->tell->code : why->cause.code;
+  if (why != nullptr) {
+    what.code = why->tell ? why->tell->code : why->cause.code;
+    what.reason = why->detail;
+  }
+  if (facts.who != nullptr) {
+    what.principal = facts.who->principal;
+    what.groups = facts.who->groups;
+  }
   what.endpoint = facts.endpoint;
   what.server_user = facts.server_user;
   for (std::size_t i = 0; i < what.seconds.size(); ++i)

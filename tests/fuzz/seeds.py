@@ -149,6 +149,13 @@ SEEDS = {
         b"\2\0" + bytes(16) + b"\4key!", b"\2\1" + bytes(16) + b"\x23" + bytes(35) + bytes(16), b"!\0\7" + bytes(24), b"?" + bytes(26),
     ],
     "client_hello_fuzz": [client_hello(), client_hello("a", ()), client_hello("b.example", ("h2", "postgresql")), client_hello()[:40]],
+    "token_fuzz": [
+        b"\0eyJhbGciOiJSUzI1NiIsImtpZCI6IjEifQ.eyJpc3MiOiJpIiwiYXVkIjoiYSIsInN1YiI6InMiLCJleHAiOjIwMDB9.AAAA",
+        b"\0eyJhbGciOiJub25lIn0.e30.", b'\1{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB","use":"sig"}]}',
+        b'\1{"keys":[{"kty":"EC","crv":"P-256","x":"AA","y":"AA","alg":"ES256","key_ops":["verify"]}]}',
+        b"\2n,,\1auth=Bearer abc\1\1", b"\2y,,\1host=db\1auth=\1\1",
+        b'\3{"status":{"authenticated":true,"audiences":["a"],"user":{"username":"system:serviceaccount:a:b","groups":["g"]}}}',
+    ],
     "scram_server_fuzz": [
         b"\0n,,n=,r=clientnonce\xffc=biws,r=clientnonce,p=AAAA", b"\3p=tls-server-end-point,,n=,r=x\xffc=cD0=,r=x,p=AA==",
         b"\1y,,n=,r=x",

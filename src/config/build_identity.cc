@@ -1,0 +1,70 @@
+#include "config/build_identity.h"
+
+#include <utility>
+
+namespace trunkline::config {
+
+namespace {
+
+std::optional<certificate_auth> build_certificate(section from) {
+  if (!from.present()) return std::nullopt;
+  certificate_auth made;
+  for (auto& entry : from.children("map")) {
+    certificate_rule rule;
+    rule.from = entry.choice("from", certificate_names);
+    rule.match = entry.text("match");
+    rule.principal = entry.text("principal");
+    made.map.push_back(std::move(rule));
+  }
+  return made;
+}
+
+issuer_keys build_keys(section& from) {
+  issuer_keys made;
+  made.issuer = from.url("issuer");
+  made.jwks_file = from.file("jwksFile");
+  made.jwks_uri = from.url("jwksUri");
+  made.ca_file = from.file("caFile");
+  return made;
+}
+
+std::optional<jwt_auth> build_jwt(section from) {
+  if (!from.present()) return std::nullopt;
+  jwt_auth made;
+  made.keys = build_keys(from);
+  made.audiences = from.texts("audience");
+  made.principal_claim = from.text("principalClaim");
+  made.groups_claim = from.text("groupsClaim");
+  made.algorithms = from.texts("algorithms");
+  made.clock_skew = from.duration("clockSkew");
+  made.offer = from.choice("offer", token_offers);
+  made.scope = from.text("scope");
+  return made;
+}
+
+std::optional<kubernetes_auth> build_kubernetes(section from) {
+  if (!from.present()) return std::nullopt;
+  kubernetes_auth made;
+  made.api_server = from.url("apiServer");
+  made.token_file = from.file("tokenFile");
+  made.ca_file = from.file("caFile");
+  made.audiences = from.texts("audience");
+  section offline = from.child("offline");
+  if (offline.present()) made.offline = build_keys(offline);
+  return made;
+}
+
+}  // namespace
+
+void build_identity(section& auth, route_auth& to) {
+  to.certificate = build_certificate(auth.child("certificate"));
+  to.jwt = build_jwt(auth.child("jwt"));
+  to.kubernetes = build_kubernetes(auth.child("kubernetes"));
+  for (auto& entry : auth.children("userMap")) {
+    to.user_map.push_back({.principals = entry.texts("principal"),
+                           .groups = entry.texts("group"),
+                           .users = entry.texts("user")});
+  }
+}
+
+}  // namespace trunkline::config

@@ -1,0 +1,11 @@
+// The parts of `routes[].auth` that identity.h holds, from the tree; the problems are in the state.
+#pragma once
+
+#include "config/section.h"
+
+namespace trunkline::config {
+
+/// Everything of `auth` but what scram needs.
+void build_identity(section& auth, route_auth& to);
+
+}  // namespace trunkline::config

@@ -1,0 +1,12 @@
+// The keys of `routes[].auth` that identity.h holds.
+#pragma once
+
+#include <vector>
+
+#include "config/schema.h"
+
+namespace trunkline::config {
+
+void add_identity_keys(std::vector<schema_key>& to);
+
+}  // namespace trunkline::config
