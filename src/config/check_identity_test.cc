@@ -43,7 +43,7 @@ TEST(CheckIdentity, TakesWhatCanWork) {
 
 TEST(CheckIdentity, AMethodNeedsItsKeysAndNoOthers) {
   EXPECT_THAT(with_auth("{method: jwt}"),
-              ElementsAre("4:34: routes[0].auth: method jwt has no issuer to believe (expected jwt: {issuer: "
+              ElementsAre("4:35: routes[0].auth: method jwt has no issuer to believe (expected jwt: {issuer: "
                           "…, audience: …})"));
   EXPECT_THAT(with_auth("{method: kubernetes}"), ElementsAre(HasSubstr("nobody to ask")));
   EXPECT_THAT(with_auth("{method: jwt, jwt: {issuer: 'https://i'}}"),
