@@ -19,7 +19,7 @@ std::optional<std::vector<std::string_view>> name_parts(std::string_view pattern
 /// How many parts a pattern has, `$0` not counted.
 std::size_t parts_of(std::string_view pattern);
 
-/// The text uses parts, and so is no glob.
+/// The text uses parts.
 inline bool has_parts(std::string_view text) {
   return text.find('$') != std::string_view::npos;
 }

@@ -479,7 +479,7 @@ std::string expectation(const schema_key& key) {
     case kind::folder:
       return "the path of a folder";
     case kind::url:
-      return "an address such as http://127.0.0.1:4318/v1/traces";
+      return "an address that begins with http:// or https://";
     case kind::choice:
       return enumerate(key.choices);
     case kind::listen_address:

@@ -111,8 +111,8 @@ void add_identity_keys(std::vector<schema_key>& to) {
               .default_note = "any or none"},
              {.path = users + "[].user",
               .kind = held::texts,
-              .doc = "Whom it may log in as: users, with `*` as a wildcard, or made of the principal's "
-                     "parts, such as `$1`.",
+              .doc = "Whom it may log in as: users, with wildcards, and made of the principal's parts, "
+                     "such as `$1`.",
               .required = true}});
 }
 

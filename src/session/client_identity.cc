@@ -47,9 +47,13 @@ bool any_glob(const std::vector<std::string>& globs, std::string_view text) {
                      [&](const std::string& each) { return config::glob_match(each, text); });
 }
 
-/// A text with parts stands for one user: what a principal is made of is never a wildcard.
+/// What a principal is made of is never a wildcard: with one that holds such a character only the very text
+/// counts.
 bool names_user(const std::string& rule, const std::vector<std::string_view>& parts, std::string_view user) {
-  return config::has_parts(rule) ? config::fill_parts(rule, parts) == user : config::glob_match(rule, user);
+  if (!config::has_parts(rule)) return config::glob_match(rule, user);
+  const std::string filled = config::fill_parts(rule, parts);
+  const bool looks_like_a_glob = parts.front().find_first_of("*?") != std::string_view::npos;
+  return looks_like_a_glob ? filled == user : config::glob_match(filled, user);
 }
 
 bool lets_be(const config::user_rule& rule, const auth::identity& who, std::string_view user) {

@@ -72,6 +72,10 @@ TEST(ClientIdentity, WhatAPrincipalIsMadeOfIsNoWildcard) {
   const std::vector<user_rule> rules{{.principals = {"*@example.org"}, .groups = {}, .users = {"$1"}}};
   EXPECT_FALSE(may_be({.principal = "*@example.org"}, rules, "postgres"));
   EXPECT_TRUE(may_be({.principal = "*@example.org"}, rules, "*"));
+  const std::vector<user_rule> wide{{.principals = {"*@example.org"}, .groups = {}, .users = {"$1_*"}}};
+  EXPECT_TRUE(may_be({.principal = "alice@example.org"}, wide, "alice_ro"));
+  EXPECT_FALSE(may_be({.principal = "alice@example.org"}, wide, "bob_ro"));
+  EXPECT_FALSE(may_be({.principal = "????@example.org"}, wide, "root_x"));
 }
 
 }  // namespace
