@@ -81,7 +81,8 @@ decltype(rare_event::what) happening(unsigned which, byte_span body) {
     session_login login;
     login.ok = flag;
     login.code = sqlstate(text);
-    login.method = login.endpoint = login.server_user = text;
+    login.method = login.principal = login.reason = login.endpoint = login.server_user = text;
+    if (!flag) login.groups = {text, text};
     return login;
   }
   if (which % 5 == 2) {

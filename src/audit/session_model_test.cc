@@ -354,6 +354,45 @@ TEST_F(Model, EventsCarryWhoAndAreWhole) {
   EXPECT_EQ(model.sessions(), 0u);
 }
 
+TEST_F(Model, FromTheLoginOnEventsCarryThePrincipal) {
+  auto s = session();
+  session_started start;
+  start.principal = start.user = "app";
+  start.database = "d";
+  s.event(start);
+  session_login login;
+  login.method = "jwt";
+  login.principal = "alice@example.org";
+  login.groups = {"dba", "a\"b"};
+  login.reason = "it must not be told of a good login";
+  login.ok = true;
+  s.event(login);
+  s.client('Q', 1, text("select 1"));
+  session_ended end;
+  end.cause = {telemetry::cause::client_eof, {}};
+  s.event(end);
+  ASSERT_EQ(out.events.size(), 4u);
+  EXPECT_EQ(out.events[0]["principal"], "app");
+  for (std::size_t i = 1; i < 4; ++i) {
+    EXPECT_EQ(out.events[i]["principal"], "alice@example.org");
+    EXPECT_EQ(out.events[i]["database"], "d");
+  }
+  EXPECT_EQ(out.events[1]["groups"], (std::vector<std::string>{"dba", "a\"b"}));
+  EXPECT_FALSE(out.events[1].contains("reason"));
+}
+
+TEST_F(Model, ARefusalHasItsReason) {
+  auto s = session();
+  s.event(session_started{});
+  session_login login;
+  login.code = sqlstates::invalid_password;
+  login.reason = "the token has expired";
+  s.event(login);
+  EXPECT_EQ(out.events[1]["outcome"], "refused");
+  EXPECT_EQ(out.events[1]["reason"], "the token has expired");
+  EXPECT_EQ(out.events[1]["sqlstate"], "28P01");
+}
+
 TEST_F(Model, AGapMakesNamesUncertain) {
   auto s = session();
   s.client('P', 1, parse("s", "select 1"));

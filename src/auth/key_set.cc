@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "auth/base64.h"
 #include "base/limits.h"
 
 namespace trunkline::auth {
@@ -37,12 +38,17 @@ bool is_for_signatures(const json& key) {
          std::find(operations->begin(), operations->end(), json("verify")) != operations->end();
 }
 
-/// What is public of it; a set that shows a private key by mistake does not bring it into our memory's use.
-json public_part(const json& key) {
+/// What is public of it, for libcjose: a private key that is shown by mistake is not used. Nothing where a
+/// number is missing or is none: libcjose's own decoder asserts where its input is not base64url.
+std::optional<json> public_part(const json& key, bool curve) {
   json made = json::object();
-  for (const char* name : {"kty", "n", "e", "crv", "x", "y"}) {
-    const auto found = key.find(name);
-    if (found != key.end() && found->is_string()) made[name] = *found;
+  made["kty"] = curve ? "EC" : "RSA";
+  if (curve) made["crv"] = member_text(key, "crv");
+  for (const char* name : curve ? std::array{"x", "y"} : std::array{"n", "e"}) {
+    const std::string number = member_text(key, name);
+    const auto bytes = base64url_decode(number);
+    if (!bytes || bytes->empty()) return std::nullopt;
+    made[name] = number;
   }
   return made;
 }
@@ -107,7 +113,9 @@ std::optional<key_set::key> key_set::read_key(const std::string& text) {
   } else if (type != "RSA") {
     return std::nullopt;
   }
-  const std::string shown = public_part(from).dump();
+  const auto part = public_part(from, made.what != kind::rsa);
+  if (!part) return std::nullopt;
+  const std::string shown = part->dump();
   cjose_err ignored{};
   cjose_jwk_t* handle = ::cjose_jwk_import(shown.data(), shown.size(), &ignored);
   if (handle == nullptr) return std::nullopt;

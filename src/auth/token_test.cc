@@ -228,6 +228,9 @@ TEST(KeySet, WhatIsNone) {
   for (const char* each :
        {"{}", R"({"kty":"oct","k":"c2VjcmV0"})", R"({"kty":"OKP","crv":"Ed25519","x":"AA"})",
         R"({"kty":"RSA","n":"!","e":"AQAB"})", R"({"kty":"RSA","n":"","e":""})",
+        R"({"kty":"RSA","n":"0","e":"AQAB"})", R"({"kty":"RSA","n":"0===0,00=====cesa&ed","e":"AQAB"})",
+        R"({"kty":"EC","crv":"P-256","x":"A","y":"A"})",
+
         R"({"kty":"RSA","n":7,"e":7})", R"({"kty":"EC","crv":"P-256","x":"AA","y":"AA"})",
         R"({"kty":"EC","crv":"secp256k1","x":"AA","y":"AA"})"})
     EXPECT_THAT(why(jwks({each})), HasSubstr("none of 1 can be used")) << each;
