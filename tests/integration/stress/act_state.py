@@ -89,9 +89,10 @@ async def try_lock(life: Life) -> None:
     lock = life.world.locks[key]
     lock.changes += 1
     before = (lock.owner, lock.sure, lock.changes)
-    reply = await life.run(f"select pg_try_advisory_lock({key})")
+    alone = lock.trying == 0
+    reply = await _while_trying(life, lock, f"select pg_try_advisory_lock({key})")
     got = reply.rows == [["t"]]
-    settled = (lock.owner, lock.sure, lock.changes) == before and lock.sure
+    settled = alone and (lock.owner, lock.sure, lock.changes) == before and lock.sure
     if life.model.locks[key]:
         life.expect(got, f"lock {key} is its own, yet it was denied")
     elif settled and lock.owner is not None:
@@ -102,6 +103,17 @@ async def try_lock(life: Life) -> None:
         life.model.locks[key] += 1
         lock.owner, lock.sure = life, True
     life.done()
+
+
+async def _while_trying(life: Life, lock, statement: str):
+    lock.trying += 1
+    try:
+        return await life.run(statement)
+    except BaseException:
+        lock.sure, lock.changes = False, lock.changes + 1  # the server may have given it before the connection went
+        raise
+    finally:
+        lock.trying -= 1
 
 
 @action(8, when=lambda model: bool(+model.locks))

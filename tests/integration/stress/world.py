@@ -14,6 +14,7 @@ class Lock:
     owner: object = None
     sure: bool = True
     changes: int = 0  # begun: whoever looks before and after knows whether something happened in between
+    trying: int = 0  # asked for and not answered: the server may have given it already, and nobody has read that
 
 
 @dataclass
