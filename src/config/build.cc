@@ -93,6 +93,7 @@ std::optional<credentials> build_credentials(section from) {
 route_limits build_limits(section from) {
   route_limits made;
   made.max_sessions = static_cast<std::size_t>(from.integer("maxSessions"));
+  made.max_sessions_per_principal = static_cast<std::size_t>(from.integer("maxSessionsPerPrincipal"));
   made.idle_timeout = from.duration("idleTimeout");
   made.transaction_timeout = from.duration("transactionTimeout");
   made.session_timeout = from.duration("sessionTimeout");

@@ -249,6 +249,7 @@ void write_route(writer& out, const route& one) {
   }
   out.mapping("limits", [&] {
     out.number("maxSessions", one.limits.max_sessions);
+    out.number("maxSessionsPerPrincipal", one.limits.max_sessions_per_principal);
     out.time("idleTimeout", one.limits.idle_timeout);
     out.time("transactionTimeout", one.limits.transaction_timeout);
     out.time("sessionTimeout", one.limits.session_timeout);

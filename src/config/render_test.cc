@@ -41,7 +41,7 @@ routes:
     principals: [{principal: [alice, "*@dba"], user: dba, passwordFile: /c/dba}, {principal: bob, user: bob}]
     principalAs: setting
   settings: {statement_timeout: 30s, app.name: "a \"quoted\" ${LITERAL} name", empty: ''}
-  limits: {maxSessions: 3, idleTimeout: 1h, transactionTimeout: 5m, sessionTimeout: 8h}
+  limits: {maxSessions: 3, maxSessionsPerPrincipal: 2, idleTimeout: 1h, transactionTimeout: 5m, sessionTimeout: 8h}
 - {name: file, upstream: near, auth: {method: scram, verifierFile: /c/verifiers}}
 - name: certs
   match: {listener: main}

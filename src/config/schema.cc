@@ -134,8 +134,17 @@ void add_routes(std::vector<schema_key>& to) {
     {.path = "routes[].settings", .kind = kind::parameters,
      .doc = "Server settings (GUCs) sent at start-up, such as `statement_timeout: 30s`."},
     {.path = "routes[].limits", .kind = kind::mapping, .doc = "Bounds for the sessions of this route."},
+  });
+}
+
+void add_route_limits(std::vector<schema_key>& to) {
+  to.insert(to.end(), {
     {.path = "routes[].limits.maxSessions", .kind = kind::integer,
      .doc = "Sessions at a time; 0: only the listener's limit counts.", .default_text = "0", .most = count_max},
+    {.path = "routes[].limits.maxSessionsPerPrincipal", .kind = kind::integer,
+     .doc = "Sessions at a time of one principal (of one user, where the method knows no other name), counted once it has "
+            "proved who it is; 0: no limit of its own.",
+     .default_text = "0", .most = count_max},
     {.path = "routes[].limits.idleTimeout", .kind = kind::duration,
      .doc = "Ends a session that is silent outside a transaction; 0: never.", .default_text = "0"},
     {.path = "routes[].limits.transactionTimeout", .kind = kind::duration,
@@ -390,6 +399,7 @@ std::vector<schema_key> build_schema() {
   std::vector<schema_key> table;
   add_listeners(table);
   add_routes(table);
+  add_route_limits(table);
   add_identity_keys(table);
   add_credentials(table);
   add_upstreams(table);

@@ -144,7 +144,8 @@ struct credentials {
 };
 
 struct route_limits {
-  std::size_t max_sessions = 0;  ///< 0: only the listener's limit counts
+  std::size_t max_sessions = 0;                ///< 0: only the listener's limit counts
+  std::size_t max_sessions_per_principal = 0;  ///< 0: no limit of its own
   milliseconds idle_timeout{0};
   milliseconds transaction_timeout{0};
   milliseconds session_timeout{0};

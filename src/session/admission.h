@@ -1,4 +1,4 @@
-// Counts what has a cap: half-open logins per source and listener, sessions per listener and route
+// Counts what has a cap: half-open logins per source and listener, sessions per listener, route and principal
 // (product.md G8). One per process, shared by all workers; a mutex per login, none per byte. Counts belong to
 // names, so that they hold over a reload.
 #pragma once
@@ -48,6 +48,13 @@ class admission {
 
   mutable std::mutex mutex_;
   counts counts_;
+};
+
+/// What one session counts for.
+struct session_places {
+  admission::place listener;
+  admission::place route;
+  admission::place principal;  ///< of the route; taken when the client has proved who it is
 };
 
 }  // namespace trunkline::session

@@ -79,8 +79,9 @@ runtime::task<step<established>> console_login(login_context* context) {
   made.console = true;
   auto& admissions = context->shared->admissions;
   const config::listener& listener = context->listener();
-  made.listener_place = admissions.enter("listener:" + listener.name, listener.max_sessions);
-  if (!made.listener_place) co_return std::unexpected(over_limit("on listener \"" + listener.name + "\""));
+  context->places.listener = admissions.enter("listener:" + listener.name, listener.max_sessions);
+  if (!context->places.listener)
+    co_return std::unexpected(over_limit("on listener \"" + listener.name + "\""));
 
   // Nobody learns from the exchange who may enter: it is the same with a fake verifier, and fails at its end.
   auto user = co_await find_in_file(context, context->facts->setup->console_users.get(), may_enter(*context));
@@ -88,8 +89,8 @@ runtime::task<step<established>> console_login(login_context* context) {
   auto proved = co_await authenticate_client(context, std::move(*user));
   if (!proved) co_return std::unexpected(std::move(proved.error()));
   // Only now, so that strangers cannot take these places.
-  made.route_place = admissions.enter("console", limits::console_sessions);
-  if (!made.route_place) co_return std::unexpected(over_limit("at the console"));
+  context->places.route = admissions.enter("console", limits::console_sessions);
+  if (!context->places.route) co_return std::unexpected(over_limit("at the console"));
 
   std::vector<std::byte> out;
   append_version_negotiation(*context, out);

@@ -100,7 +100,12 @@ runtime::task<step<cancel_registry::ticket>> forward_login(login_context* contex
   for (;;) {
     std::vector<std::byte> out;
     auto authenticated = pass_server_messages(*context, messages, out);
-    if (authenticated && *authenticated) co_return co_await finish_login(context, std::move(out));
+    if (authenticated && *authenticated) {
+      if (auto placed = take_principal_place(*context); !placed)
+        authenticated = std::unexpected(placed.error());
+      else
+        co_return co_await finish_login(context, std::move(out));
+    }
     if (!authenticated && !asked) {
       // A server that speaks nonsense is none.
       const bool nonsense = authenticated.error().cause.what == telemetry::cause::protocol_server;

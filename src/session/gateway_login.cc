@@ -95,9 +95,7 @@ runtime::task<step<pool::server_secret>> prove_by_scram(login_context* context) 
   co_return authenticated;
 }
 
-}  // namespace
-
-runtime::task<step<pool::server_secret>> prove_client(login_context* context) {
+runtime::task<step<pool::server_secret>> prove(login_context* context) {
   if (context->proved) co_return *context->proved;  // before the route led elsewhere
   step<pool::server_secret> proved{pool::server_secret{.user = std::string(context->startup.user)}};
   switch (context->facts->route->auth.method) {
@@ -116,6 +114,16 @@ runtime::task<step<pool::server_secret>> prove_client(login_context* context) {
       break;
   }
   if (proved) context->proved = *proved;
+  co_return proved;
+}
+
+}  // namespace
+
+runtime::task<step<pool::server_secret>> prove_client(login_context* context) {
+  auto proved = co_await prove(context);
+  if (!proved) co_return proved;
+  if (auto placed = take_principal_place(*context); !placed)
+    co_return std::unexpected(std::move(placed.error()));
   co_return proved;
 }
 

@@ -63,14 +63,15 @@ void announce(login_context& context) {
   if (context.gate != nullptr) context.gate->write(session_started_event(*context.facts));
 }
 
-step<> take_places(login_context& context, established& made) {
+step<> take_places(login_context& context) {
   const config::listener& listener = context.listener();
-  made.listener_place = context.shared->admissions.enter("listener:" + listener.name, listener.max_sessions);
-  if (!made.listener_place) return std::unexpected(over_limit("on listener \"" + listener.name + "\""));
+  context.places.listener =
+      context.shared->admissions.enter("listener:" + listener.name, listener.max_sessions);
+  if (!context.places.listener) return std::unexpected(over_limit("on listener \"" + listener.name + "\""));
   const config::route& route = *context.facts->route;
   if (route.limits.max_sessions == 0) return {};
-  made.route_place = context.shared->admissions.enter("route:" + route.name, route.limits.max_sessions);
-  if (!made.route_place) return std::unexpected(over_limit("on route \"" + route.name + "\""));
+  context.places.route = context.shared->admissions.enter("route:" + route.name, route.limits.max_sessions);
+  if (!context.places.route) return std::unexpected(over_limit("on route \"" + route.name + "\""));
   return {};
 }
 
@@ -108,7 +109,7 @@ bool proves_the_same(const config::route_auth& before, const config::route_auth&
 }
 
 /// The route that the session waits on leads elsewhere since a reload: it goes there, as if it had come now.
-step<> begin_again(login_context& context, established& made) {
+step<> begin_again(login_context& context) {
   session_facts& facts = *context.facts;
   const std::string listener = facts.listener().name;
   const config::route* const before = facts.route;
@@ -117,8 +118,7 @@ step<> begin_again(login_context& context, established& made) {
   context.search.reset();
   context.turn = {};
   facts.lease = {};
-  made.listener_place.give_back();
-  made.route_place.give_back();
+  context.places = {};
   const auto& listeners = facts.setup->settings->listeners;
   const auto found = std::find_if(listeners.begin(), listeners.end(),
                                   [&](const auto& each) { return each.name == listener; });
@@ -129,7 +129,7 @@ step<> begin_again(login_context& context, established& made) {
   const bool same = facts.route->name == before->name && proves_the_same(before->auth, facts.route->auth);
   if (context.proved && !same) return std::unexpected(refused(moved_away()));
   if (auto target = choose_target(context); !target) return target;
-  return take_places(context, made);
+  return take_places(context);
 }
 
 void note_server(login_context& context) {
@@ -232,10 +232,10 @@ runtime::task<step<established>> login::run(login_context* context) {
   if (!chosen) co_return std::unexpected(std::move(chosen.error()));
   if (auto open = ask_gate(*context); !open) co_return std::unexpected(std::move(open.error()));
   if (auto target = choose_target(*context); !target) co_return std::unexpected(std::move(target.error()));
-  if (auto taken = take_places(*context, made); !taken) co_return std::unexpected(std::move(taken.error()));
+  if (auto taken = take_places(*context); !taken) co_return std::unexpected(std::move(taken.error()));
   auto ticket = co_await authenticate(context, &made);
   while (!ticket && ticket.error().moved) {
-    if (auto again = begin_again(*context, made); !again) co_return std::unexpected(std::move(again.error()));
+    if (auto again = begin_again(*context); !again) co_return std::unexpected(std::move(again.error()));
     ticket = co_await authenticate(context, &made);
   }
   if (!ticket) co_return std::unexpected(std::move(ticket.error()));

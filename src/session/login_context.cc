@@ -93,6 +93,20 @@ login_end over_limit(const std::string& what) {
           .tell = error{.code = sqlstates::too_many_connections, .message = std::move(message)}};
 }
 
+step<> take_principal_place(login_context& context) {
+  const config::route& route = *context.facts->route;
+  const std::size_t most = route.limits.max_sessions_per_principal;
+  if (most == 0 || context.places.principal) return {};  // it keeps its place while it looks for another server
+  const std::string principal(context.facts->principal());
+  // Neither name holds a byte of zero.
+  context.places.principal =
+      context.shared->admissions.enter("principal:" + route.name + '\0' + principal, most);
+  if (!context.places.principal) {
+    return std::unexpected(over_limit("for \"" + principal + "\" on route \"" + route.name + "\""));
+  }
+  return {};
+}
+
 runtime::task<step<protocol::frame>> read_message(net::channel* from, error_source who) {
   for (;;) {
     auto read = protocol::next_frame(from->unread(), limits::login_message_bytes, who);

@@ -52,8 +52,6 @@ struct established {
   bool opaque = false;                    ///< passthrough: the bytes cannot be read
   bool console = false;                   ///< there is no server leg: the gateway itself answers
   cancel_registry::ticket cancel;
-  admission::place listener_place;
-  admission::place route_place;
 };
 
 struct login_context {
@@ -84,7 +82,8 @@ struct login_context {
   protocol::startup_message startup;  ///< views into `startup_packet`
   /// A newer configuration under which the session's route leads to other servers.
   std::shared_ptr<const deployment> newer;
-  bool moved = false;                         ///< there is one
+  bool moved = false;  ///< there is one
+  session_places places;
   std::optional<pool::server_secret> proved;  ///< what the client has proved, where the gateway asked it
   std::optional<pool::search> search;         ///< for the session's server
   pool::server_connection connection;
@@ -121,6 +120,8 @@ error too_many_logins();
 login_end turned_away(const login_context& context);
 /// One more than may be: "on listener ...".
 login_end over_limit(const std::string& what);
+/// The client is who it says: it counts for `limits.maxSessionsPerPrincipal` of its route from now on.
+step<> take_principal_place(login_context& context);
 
 /// What every connection to the route's upstream begins with; the PROXY header names the client.
 pool::search_request search_request_of(const login_context& context);

@@ -75,7 +75,7 @@ void session::finish_login() {
   facts_.opaque = login_->context().opaque;
   timer_.disarm();
   if (!result) return end_login(std::move(result.error()));
-  if (result->console) return begin_console(std::move(*result));
+  if (result->console) return begin_console();
   begin_relay(std::move(*result));
 }
 
@@ -131,8 +131,7 @@ void session::begin_relay(established made) {
     counts.login_seconds[i].record(context.times[i]);
   tell(session_login_event(context, nullptr, facts_.last_bytes));
   cancel_ = std::move(made.cancel);
-  listener_place_ = std::move(made.listener_place);
-  route_place_ = std::move(made.route_place);
+  places_ = std::move(context.places);
   relay::early from_client = early_of(context.client);
   relay::early from_server = early_of(context.server);
   relay::legs legs{.client = context.client.release(), .server = context.server.release()};
@@ -154,13 +153,12 @@ void session::begin_relay(established made) {
   watch_limits();
 }
 
-void session::begin_console(established made) {
+void session::begin_console() {
   facts_.logged_in = true;
   facts_.last_bytes = facts_.last_from_client = facts_.last_from_server = host_.where().now();
   metrics().sessions_begun.add();
   tell(session_login_event(login_->context(), nullptr, facts_.last_bytes));
-  listener_place_ = std::move(made.listener_place);
-  route_place_ = std::move(made.route_place);
+  places_ = std::move(login_->context().places);
   facts_.bytes_from_server = login_->context().client.bytes_written();
   console_ = std::make_unique<console_session>(host_.where(), host_.shared(), facts_, *this,
                                                login_->context().client);

@@ -87,7 +87,7 @@ class session final : public relay_owner,
   void tell(std::unique_ptr<audit::rare_event> event);
   void ended(session_end end);
   void begin_relay(established made);
-  void begin_console(established made);
+  void begin_console();
   void end_login(login_end why);
   void leave(std::unique_ptr<runtime::byte_stream> client, bool client_finished,
              std::vector<std::byte> last_word, farewell::ending how);
@@ -122,8 +122,7 @@ class session final : public relay_owner,
   session_host& host_;
   session_facts facts_;
   audit_gate* const gate_;  // null: not audited
-  admission::place listener_place_;
-  admission::place route_place_;
+  session_places places_;
   cancel_registry::ticket cancel_;
   std::unique_ptr<login> login_;
   std::unique_ptr<relay> relay_;

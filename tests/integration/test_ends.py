@@ -9,6 +9,7 @@ import threading
 import time
 
 import pytest
+from psycopg import sql
 
 from harness.fakeserver import FakeServer, discard, reset
 from harness.gateway import settle
@@ -358,6 +359,45 @@ def test_limit_of_the_route(before, server):
     gateway.wait_end(count=2)
     with RawClient(port) as client:
         client.login()
+    second.close()
+
+
+@pytest.fixture
+def another(server):
+    """A second user, with the password of the first."""
+    name = "it's another"
+    with server.admin("postgres") as admin:
+        admin.execute(sql.SQL("create role {} login password {}").format(sql.Identifier(name), PASSWORD))
+    yield name
+    with server.admin("postgres") as admin:
+        admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = %s", [name])
+        admin.execute(sql.SQL("drop role {}").format(sql.Identifier(name)))
+
+
+@pytest.mark.parametrize("method, pooling", [("server", "off"), ("scram", "off"), ("scram", "session"), ("scram", "transaction")])
+def test_limit_of_a_principal(before, server, another, tmp_path, method, pooling):
+    """It counts who has proved to be somebody, and not who says so."""
+    auth = {"method": method}
+    if method == "scram":
+        auth["verifierFile"] = str(tmp_path / "verifiers")
+        (tmp_path / "verifiers").write_text("".join(f'"{role}" "{verifier}"\n' for role, verifier in server.verifiers()))
+    gateway, port = before(server, auth=auth, route={"limits": {"maxSessionsPerPrincipal": 2}, "pooling": pooling})
+    first, second = (RawClient(port).login(USER, PASSWORD) for _ in range(2))
+    for _ in range(3):
+        with RawClient(port) as client, pytest.raises(Refused) as refused:
+            client.login(USER, PASSWORD)
+        assert (refused.value.code, refused.value.fields["V"]) == ("53300", "FATAL")
+        assert USER in refused.value.fields["M"]
+    gateway.wait_end(count=3, cause="limit")
+    with RawClient(port) as stranger, pytest.raises(Refused) as refused:
+        stranger.login(USER, "wrong")
+    assert refused.value.code == "28P01", "whoever cannot prove it learns nothing"
+    with RawClient(port) as other:
+        other.login(another, PASSWORD)
+    first.close()
+    gateway.wait_end(count=1, cause="client_eof")
+    with RawClient(port) as third:
+        third.login(USER, PASSWORD)
     second.close()
 
 
