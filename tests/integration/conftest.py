@@ -20,6 +20,7 @@ from harness.console import console
 from harness.failed_list import FailedList
 from harness.front import Front, front_config
 from harness.gateway import Gateway, port_of, simple_config
+from harness.issuer import Issuer
 from harness.postgres import USER, Server, installed
 from harness.system import IS_ROOT, REPOSITORY, free_port
 from harness.watched import Watched
@@ -322,6 +323,14 @@ def pooled(start_gateway, servers, workplace, pytestconfig):
     pooler = pools.Pooler(pytestconfig.getoption("--pooler"), start_gateway, servers, folder)
     yield pooler
     pooler.close()
+
+
+@pytest.fixture
+def issuer(authority):
+    """An OpenID Connect issuer over https; see harness/issuer.py."""
+    made = Issuer(authority.issue("gateway"))
+    yield made
+    made.stop()
 
 
 @pytest.fixture

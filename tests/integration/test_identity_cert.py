@@ -77,7 +77,7 @@ def test_rules_make_a_principal_of_a_spiffe_identity(cert_route, authority):
     gateway, port, folder = cert_route(
         certificate={"map": [{"from": "uri", "match": "spiffe://example.org/ns/*/sa/*", "principal": "$1/$2"},
                              {"from": "dns", "match": "*.unused.example.org"}]},
-        userMap=[{"principal": "prod/*", "user": ["$1", "$1_ro"]}])
+        userMap=[{"principal": "prod/*", "user": ["$1", "$1_*"]}])
     for user in ("app", "app_ro"):
         with connect(port, showing(authority, workload)) as client:
             client.login(user)

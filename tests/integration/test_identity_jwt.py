@@ -13,7 +13,8 @@ from harness.console import console, dsn as console_dsn
 from harness.gateway import listener, port_of, simple_config
 from harness.issuer import Issuer, Key
 from harness.system import wait_until
-from harness.wire import RawClient, Refused, message, startup, trusting
+from harness.token_login import connect, login, refusal
+from harness.wire import RawClient, Refused, message, startup
 
 pytestmark = pytest.mark.needs_gateway
 
@@ -22,13 +23,6 @@ ISSUER_PATHS = ("/.well-known/openid-configuration", "/keys")
 
 def files(certificate) -> dict:
     return {"certFile": str(certificate.cert), "keyFile": str(certificate.key)}
-
-
-@pytest.fixture
-def issuer(authority):
-    made = Issuer(authority.issue("gateway"))
-    yield made
-    made.stop()
 
 
 @pytest.fixture
@@ -45,28 +39,6 @@ def jwt_route(start_gateway, server, authority, issuer, tmp_path):
             route={"auth": auth, "credentials": {"user": "trustuser"}} | (route or {}), audit=audit.to_folder(folder)))
         return gateway, port_of(gateway.config, "main"), folder
     return of
-
-
-def connect(port: int, authority) -> RawClient:
-    client = RawClient(port, timeout=30)
-    assert client.ssl_request() == b"S"
-    return client.tls(trusting(authority.cert))
-
-
-def login(port: int, authority, user: str, token: str) -> float:
-    """How long it took; raises Refused."""
-    with connect(port, authority) as client:
-        began = time.monotonic()
-        client.login(user, token)
-        took = time.monotonic() - began
-        assert client.simple("select current_user") == [["trustuser"]]
-        return took
-
-
-def refusal(port: int, authority, user: str, token: str) -> Refused:
-    with pytest.raises(Refused) as refused:
-        login(port, authority, user, token)
-    return refused.value
 
 
 # ---- tokens that count ----

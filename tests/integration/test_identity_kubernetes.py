@@ -11,7 +11,7 @@ from harness import audit
 from harness.gateway import port_of, simple_config
 from harness.issuer import ApiServer, Key
 from harness.system import wait_until
-from harness.wire import RawClient, Refused, trusting
+from harness.token_login import login, refusal
 
 pytestmark = pytest.mark.needs_gateway
 
@@ -46,23 +46,6 @@ def route(start_gateway, server, authority, api_server, tmp_path):
         return gateway, port_of(gateway.config, "main"), folder
     of.own = own
     return of
-
-
-def login(port: int, authority, user: str, token: str) -> float:
-    client = RawClient(port, timeout=30)
-    assert client.ssl_request() == b"S"
-    with client.tls(trusting(authority.cert)):
-        began = time.monotonic()
-        client.login(user, token)
-        took = time.monotonic() - began
-        assert client.simple("select current_user") == [["trustuser"]]
-        return took
-
-
-def refusal(port: int, authority, user: str, token: str) -> Refused:
-    with pytest.raises(Refused) as refused:
-        login(port, authority, user, token)
-    return refused.value
 
 
 def test_the_api_server_says_whose_it_is(route, api_server, authority):

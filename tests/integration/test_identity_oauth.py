@@ -10,9 +10,8 @@ import subprocess
 import pytest
 
 from harness.gateway import port_of, simple_config
-from harness.issuer import Issuer
 from harness.system import DEPENDENCIES
-from harness.wire import RawClient, Refused, error_fields, message, startup, trusting
+from harness.wire import RawClient, error_fields, message, startup, trusting
 
 pytestmark = pytest.mark.needs_gateway
 
@@ -44,13 +43,6 @@ if lib.PQstatus(connection) != 0:
 result = ctypes.c_void_p(lib.PQexec(connection, b"select current_user"))
 print("user", lib.PQgetvalue(result, 0, 0).decode())
 """
-
-
-@pytest.fixture
-def issuer(authority):
-    made = Issuer(authority.issue("gateway"))
-    yield made
-    made.stop()
 
 
 @pytest.fixture

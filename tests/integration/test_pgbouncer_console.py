@@ -236,7 +236,7 @@ def test_kill_client(ours):
         with pytest.raises(psycopg.Error, match="invalid client pointer supplied"):
             session.execute("KILL_CLIENT x")
     second.close()
-    assert "killed" in ours.log_text()
+    wait_until(lambda: "killed" in ours.log_text(), 10, "the log says so")
 
 
 def test_wait_close_waits(ours):

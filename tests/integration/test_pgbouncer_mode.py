@@ -150,7 +150,8 @@ def test_hangup_reads_the_files_anew_and_opens_the_log(make, server):
     with console(bouncer) as session:
         with pytest.raises(psycopg.Error, match="RELOAD failed, see logs for additional details"):
             session.execute("reload")
-        assert f"{bouncer.file}" in bouncer.log_text() and "nonsense: unknown setting" in bouncer.log_text()
+        wait_until(lambda: "nonsense: unknown setting" in bouncer.log_text(), 10, "the log says what is wrong")
+        assert f"{bouncer.file}" in bouncer.log_text()
         bouncer.file.write_text(good)
         assert session.execute("reload").statusmessage == "RELOAD"
     assert is_there()
