@@ -25,6 +25,8 @@ class login_plan {
   bool tls = false;
   bool resume = false;
   bool tls12 = false;
+  std::string certificate_file = {};  ///< PEM, of the client; with `key_file`, and `tls`
+  std::string key_file = {};
 
   login_plan() = default;
   login_plan(const login_plan&) = delete;

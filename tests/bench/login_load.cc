@@ -1,7 +1,7 @@
 // Logs in and out as fast as the peer allows and prints one line of JSON: logins, seconds, latencies.
 //
 // Usage: login_load --port P --clients N --seconds S [--user U] [--password P] [--database D]
-//                   [--tls] [--resume] [--tls12]
+//                   [--tls] [--resume] [--tls12] [--cert FILE --key FILE]
 
 #include <algorithm>
 #include <atomic>
@@ -91,11 +91,14 @@ int main(int argc, char** argv) {
     if (name == "--user") plan.user = value;
     if (name == "--password") plan.password = value;
     if (name == "--database") plan.database = value;
+    if (name == "--cert") plan.certificate_file = value;
+    if (name == "--key") plan.key_file = value;
   }
   if (plan.port == 0 || clients == 0) {
     std::fprintf(stderr, "usage: login_load --port P --clients N --seconds S [--tls] [--resume] [--tls12]\n");
     return 2;
   }
+  plan.tls = plan.tls || !plan.certificate_file.empty();
   std::vector<tally> tallies(clients);
   const auto begin = steady::now();
   const auto end =

@@ -43,10 +43,10 @@ class Bench:
 
     def leg(self, cell):
         if not cell.fake:
-            return targets.Leg(self.postgres.port, cell.tls, trust=cell.trust, workers=cell.workers)
+            return targets.Leg(self.postgres.port, cell.tls, trust=cell.trust, certificates=cell.certificates, workers=cell.workers)
         if self.fake is None:
             self.fake = postgres.FakePostgres(self.scratch, self.tools)
-        return targets.Leg(self.fake.port, cell.tls, True, cell.trust, cell.workers)
+        return targets.Leg(self.fake.port, cell.tls, True, cell.trust, workers=cell.workers)
 
     def note(self, text):
         if text not in self.notes:

@@ -25,6 +25,7 @@ class Cell:
     fake: bool = False
     fresh: bool = False  # a new proxy process for every measurement
     trust: bool = False  # pools ask their clients for no proof
+    certificates: bool = False  # a client's certificate proves who it is
     workers: int = 1     # of trunkline
     long: bool = False   # a quick run leaves it out
 

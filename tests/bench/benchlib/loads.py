@@ -106,12 +106,15 @@ def _quantile(ordered, thousandths):
     return ordered[min(len(ordered) - 1, len(ordered) * thousandths // 1000)]
 
 
-def logins(bench, instance, *, tls=False, resume=False, tls12=False, clients=8):
+def logins(bench, instance, *, tls=False, resume=False, tls12=False, certificates=False, clients=8, seconds=None):
     """Logins of login_load: PBKDF2 cached, so that what stands behind the port is the wall."""
-    command = [bench.tools["login_load"], "--port", instance.port, "--clients", clients, "--seconds", bench.seconds,
+    command = [bench.tools["login_load"], "--port", instance.port, "--clients", clients, "--seconds", seconds or bench.seconds,
                "--user", postgres.USER, "--password", postgres.PASSWORD, "--database", postgres.DATABASE]
     command += ["--resume"] if resume else ["--tls"] if tls else []
     command += ["--tls12"] if tls12 else []
+    if certificates:
+        cert, key = machine.client_certificate(bench.scratch, postgres.USER)
+        command += ["--cert", cert, "--key", key]
     pids = instance.pids()
     before = procstat.cpu(pids)
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, timeout=bench.seconds + 60)

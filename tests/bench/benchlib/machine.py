@@ -164,10 +164,19 @@ def tools(directory, scratch):
 
 
 def certificate(scratch):
-    """A self-signed RSA-2048 certificate, as (certificate file, key file)."""
-    cert, key = scratch.path / "tls.crt", scratch.path / "tls.key"
+    """A self-signed RSA-2048 certificate of the server, as (certificate file, key file)."""
+    return _self_signed(scratch, "tls", "rsa:2048", "localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
+
+
+def client_certificate(scratch, user):
+    """One of a client, on P-256 so that its own part costs little; it is its own authority."""
+    return _self_signed(scratch, "client", "ec", user, "-pkeyopt", "ec_paramgen_curve:P-256")
+
+
+def _self_signed(scratch, stem, kind, name, *more):
+    cert, key = scratch.path / f"{stem}.crt", scratch.path / f"{stem}.key"
     if not cert.exists():
-        scratch.run([program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "7", "-subj", "/CN=localhost",
-                     "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", cert])
+        scratch.run([program("openssl"), "req", "-x509", "-newkey", kind, "-nodes", "-days", "7", "-subj", f"/CN={name}", *more,
+                     "-keyout", key, "-out", cert])
         key.chmod(0o600)
     return cert, key

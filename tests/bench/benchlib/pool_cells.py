@@ -46,7 +46,10 @@ def _logins():
         Cell("pool-login-tls", "logins to a warm pool with SCRAM and TLS 1.3, 8 clients", "logins/s", ("direct", *LOGIN_TARGETS),
              lambda bench, at: pool_loads.warm_logins(bench, at, tls=True), tls=True),
         Cell("pool-login-trust", "logins to a warm pool with trust, 8 clients", "logins/s", LOGIN_TARGETS, pool_loads.warm_logins,
-             trust=True)]
+             trust=True),
+        Cell("pool-login-cert", "logins to a warm pool with client certificates, TLS 1.3, 8 clients", "logins/s",
+             (targets.TX, targets.BOUNCER_TX), lambda bench, at: pool_loads.warm_logins(bench, at, certificates=True), tls=True,
+             certificates=True)]
 
 
 def _idle():

@@ -34,10 +34,13 @@ def crowd(bench, instance, *, protocol="simple", clients, seconds=None):
             "cpu_busy": cpu.total / (end - begin)}
 
 
-def warm_logins(bench, instance, *, tls=False):
+def warm_logins(bench, instance, *, tls=False, certificates=False):
     """Logins to a pool that has served somebody before."""
-    loads.IdleSessions(_idle_command(bench, instance, tls), 1).close()
-    return loads.logins(bench, instance, tls=tls)
+    if certificates:
+        loads.logins(bench, instance, certificates=True, clients=1, seconds=WARM)
+    else:
+        loads.IdleSessions(_idle_command(bench, instance, tls), 1).close()
+    return loads.logins(bench, instance, tls=tls, certificates=certificates)
 
 
 def crowd_among_idle(bench, instance, *, idle, busy):

@@ -17,7 +17,7 @@ def check(cells):
     for name in ("pool-login-scram", "pool-login-tls"):
         found += _if_run(cells, name, "rate, processor time", _logins)
     found += _if_run(cells, "pool-login-trust", "rate", _trusted_logins)
-    found.append(Verdict("SKIP", "logins with client certificates at least 2 x pgbouncer", "not in this version"))
+    found += _if_run(cells, "pool-login-cert", "rate", _trusted_logins)
     for name in ("pool-idle-1000", "pool-idle-5000", "pool-idle-tls-1000"):
         found += _if_run(cells, name, "memory", _memory)
     return found + _if_run(cells, "pool-busy", "p99", _busy)

@@ -11,9 +11,9 @@ class PooledTrunkline(targets.Trunkline):
     mode = "transaction"
 
     def route(self, stem, leg):
-        if leg.trust:
+        if leg.trust or leg.certificates:
             secret = self.scratch.write(f"{stem}.password", f"{postgres.PASSWORD}\n")
-            return (f"pooling: {self.mode}\n    auth: {{method: trust}}\n"
+            return (f"pooling: {self.mode}\n    auth: {{method: {'cert' if leg.certificates else 'trust'}}}\n"
                     f"    credentials: {{user: {postgres.USER}, passwordFile: {secret}}}")
         users = self.scratch.write(f"{stem}.users", self.bench.postgres.verifier())
         return f"pooling: {self.mode}\n    auth: {{method: scram, verifierFile: {users}}}"
@@ -38,7 +38,7 @@ class BouncerTx(targets.Pgbouncer):
         return leg.trust
 
     def users(self, leg):
-        if leg.trust:
+        if leg.trust or leg.certificates:
             return f'"{postgres.USER}" "{postgres.PASSWORD}"\n'  # nobody proves anything that could be passed on
         return self.bench.postgres.verifier()
 

@@ -43,6 +43,7 @@ class Leg:
     tls: bool = False   # the proxy terminates TLS
     fake: bool = False  # the server is the fake one, which lets everybody in
     trust: bool = False  # a pool asks its clients for no proof
+    certificates: bool = False  # it asks them for a certificate
     workers: int = 1
 
 
@@ -105,7 +106,8 @@ class Trunkline(Target):
         if not self.program().exists():
             raise machine.Unavailable(f"{self.program()} is not built")
         cert, key = machine.certificate(self.scratch)
-        tls = f"{{mode: allow, certificates: [{{certFile: {cert}, keyFile: {key}}}]}}" if leg.tls else "{mode: disable}"
+        clients = f", clientCaFile: {machine.client_certificate(self.scratch, postgres.USER)[0]}, clientCertificate: require" if leg.certificates else ""
+        tls = f"{{mode: allow, certificates: [{{certFile: {cert}, keyFile: {key}}}]{clients}}}" if leg.tls else "{mode: disable}"
         config = self.scratch.write(f"{stem}.yaml", f"""
 listeners:
   - name: bench
@@ -170,6 +172,8 @@ class Pgbouncer(Target):
         auth_file = self.scratch.write(f"{stem}.users", self.users(leg))
         cert, key = machine.certificate(self.scratch)
         tls = f"client_tls_sslmode = allow\nclient_tls_cert_file = {cert}\nclient_tls_key_file = {key}" if leg.tls else ""
+        if leg.certificates:
+            tls = tls.replace("= allow", "= verify-full") + f"\nclient_tls_ca_file = {machine.client_certificate(self.scratch, postgres.USER)[0]}"
         config = self.scratch.write(f"{stem}.ini", f"""
 [databases]
 * = host=127.0.0.1 port={leg.server_port}
@@ -177,7 +181,7 @@ class Pgbouncer(Target):
 listen_addr = 127.0.0.1
 listen_port = {port}
 unix_socket_dir =
-auth_type = {"trust" if self.trusts(leg) else "scram-sha-256"}
+auth_type = {"cert" if leg.certificates else "trust" if self.trusts(leg) else "scram-sha-256"}
 auth_file = {auth_file}
 pool_mode = {self.mode}
 max_client_conn = 12000
