@@ -99,6 +99,8 @@ inline constexpr std::chrono::milliseconds connect_timeout = 5s;
 /// Addresses, or SRV records, that one name may have.
 inline constexpr std::size_t dns_records = 256;
 inline constexpr std::chrono::milliseconds drain_grace = 30s;
+/// PAUSE and SWITCHOVER let a session that has just logged in ask once: its client cannot know of them.
+inline constexpr std::chrono::milliseconds newcomer_time = 250ms;
 /// Connections to one endpoint that are being opened; the rest wait in order.
 inline constexpr std::size_t logins_per_endpoint = 16;
 inline constexpr std::chrono::milliseconds login_wait = 30s;

@@ -42,7 +42,7 @@ relay::relay(runtime::loop& where, observation& into, audit_gate* gate, session_
           where.timers(), [](void* self) { static_cast<relay*>(self)->on_event(relay_event::wait_over); },
           this),
       stall_(
-          where.timers(), [](void* self) { static_cast<relay*>(self)->look_at_stalls(); }, this),
+          where.timers(), [](void* self) { static_cast<relay*>(self)->look_again(); }, this),
       opaque_(opaque),
       watching_rest_(!opaque && facts.route->limits.transaction_timeout.count() > 0) {
   client_.stream = std::move(with.client);
@@ -225,6 +225,11 @@ std::optional<stream_end> relay::carry_parked(parking_place& parked, void (relay
   return chunks.empty() ? std::exchange(parked, nullptr)->end : std::nullopt;
 }
 
+void relay::look_again() {
+  look_at_hold();
+  look_at_stalls();
+}
+
 void relay::look_at_stalls() {
   if (is_gone(client_.stall, client_.stream)) return on_event(relay_event::client_timeout);
   if (is_gone(server_.stall, server_.stream)) return on_event(relay_event::server_timeout);
@@ -259,13 +264,24 @@ void relay::look_at_hold() {
   if (ended_ || !facts_.lease) return;
   const bool held = facts_.lease.on()->held.load(std::memory_order_relaxed);
   if (held && !opaque_) watching_rest_ = true;  // looked at after each chunk of the server from now on
-  if (held && !resting_ && idle()) rest(true);
+  if (held && !resting_ && idle()) {
+    const auto asks_until = facts_.last_from_client + limits::newcomer_time;
+    if (!is_newcomer() || loop_.now() >= asks_until)
+      rest(true);
+    else if (!stall_.armed())
+      stall_.arm(asks_until);
+  }
   if (held) return;
   if (resting_) {
     rest(false);
     resume_client();
   }
   watching_rest_ = must_watch_rest();
+}
+
+/// It has logged in and not asked anything: what it is about to send was not held when it came.
+bool relay::is_newcomer() const {
+  return !opaque_ && facts_.last_from_client == facts_.last_from_server;
 }
 
 /// After each chunk of the server; most sessions need not.

@@ -135,7 +135,9 @@ class relay final : public runtime::slab_object<relay>, private audit_gate::wait
   void rest(bool resting);
   bool must_watch_rest() const;
   void look_at_pipeline();
+  void look_again();
   void look_at_stalls();
+  bool is_newcomer() const;
   /// True: the peer no longer answers.
   bool is_gone(stall_watch& stall, const stream_owner& stream);
   relay_view view() const;
