@@ -118,7 +118,7 @@ result<key_request> scram_client::on_server_first(byte_span data) {
 }
 
 result<std::string> scram_client::provide(const bound_client_keys& keys) {
-  if (state_ == state::wants_keys && (keys.salt != request_.salt || keys.iterations != request_.iterations)) {
+  if (state_ == state::wants_keys && !keys.are_for(request_.salt, request_.iterations)) {
     state_ = state::failed;
     return fail(distrust(
         "the server holds a different SCRAM verifier for this user than the gateway",

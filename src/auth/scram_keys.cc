@@ -13,6 +13,7 @@ namespace trunkline::auth {
 namespace {
 
 constexpr std::string_view verifier_prefix = "SCRAM-SHA-256$";
+constexpr std::string_view keys_prefix = "SCRAM-SHA-256-KEYS$";
 
 error bad_verifier(std::string problem) {
   return {.source = error_source::gateway,
@@ -20,6 +21,15 @@ error bad_verifier(std::string problem) {
           .code = sqlstates::invalid_authorization,
           .message = "invalid SCRAM verifier: " + std::move(problem),
           .hint = "Expected SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>, as in pg_authid."};
+}
+
+error bad_keys(const error& as_verifier) {
+  error made = as_verifier;
+  made.message.replace(0, made.message.find(':'), "invalid SCRAM keys");
+  made.hint =
+      "Expected SCRAM-SHA-256-KEYS$<iterations>:<salt>$<ClientKey>:<ServerKey>, as `trunkline scram-keys` "
+      "prints it.";
+  return made;
 }
 
 /// Takes everything before the first `separator` off `rest`; nullopt where there is none.
@@ -44,9 +54,10 @@ std::optional<secret_key> decode_key(std::string_view text) {
 
 }  // namespace
 
-result<verifier> parse_verifier(std::string_view text) {
-  if (!text.starts_with(verifier_prefix)) return fail(bad_verifier("it does not begin with SCRAM-SHA-256$"));
-  std::string_view rest = text.substr(verifier_prefix.size());
+namespace {
+
+/// What both texts have behind their first word.
+result<verifier> parse_parts(std::string_view rest) {
   const auto count = take_until(rest, ':');
   const auto salt_text = take_until(rest, '$');
   const auto stored_text = take_until(rest, ':');
@@ -72,11 +83,44 @@ result<verifier> parse_verifier(std::string_view text) {
   return out;
 }
 
-secret_text format_verifier(const verifier& value) {
-  std::string out(verifier_prefix);
+secret_text format_parts(std::string_view first_word, const verifier& value) {
+  std::string out(first_word);
   out += std::to_string(value.iterations) + ':' + base64_encode(value.salt) + '$' +
          base64_encode(value.stored_key.reveal()) + ':' + base64_encode(value.server_key.reveal());
   return secret_text{std::move(out)};
+}
+
+}  // namespace
+
+result<verifier> parse_verifier(std::string_view text) {
+  if (!text.starts_with(verifier_prefix)) return fail(bad_verifier("it does not begin with SCRAM-SHA-256$"));
+  return parse_parts(text.substr(verifier_prefix.size()));
+}
+
+secret_text format_verifier(const verifier& value) {
+  return format_parts(verifier_prefix, value);
+}
+
+bool looks_like_client_keys(std::string_view text) {
+  return text.starts_with(keys_prefix);
+}
+
+result<bound_client_keys> parse_client_keys(std::string_view text) {
+  if (!looks_like_client_keys(text))
+    return fail(bad_keys(bad_verifier("they do not begin with SCRAM-SHA-256-KEYS$")));
+  auto parts = parse_parts(text.substr(keys_prefix.size()));
+  if (!parts) return fail(bad_keys(parts.error()));
+  return bound_client_keys{
+      .keys = {.client_key = std::move(parts->stored_key), .server_key = std::move(parts->server_key)},
+      .salt = std::move(parts->salt),
+      .iterations = parts->iterations};
+}
+
+secret_text format_client_keys(const bound_client_keys& value) {
+  return format_parts(keys_prefix, {.iterations = value.iterations,
+                                    .salt = value.salt,
+                                    .stored_key = value.keys.client_key,
+                                    .server_key = value.keys.server_key});
 }
 
 client_keys derive(std::string_view password, byte_span salt, std::uint32_t iterations) {

@@ -6,6 +6,7 @@
 //   ServerKey = HMAC(SaltedPassword, "Server Key")
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -40,6 +41,11 @@ struct bound_client_keys {
   client_keys keys;
   std::vector<std::byte> salt;
   std::uint32_t iterations = 0;
+
+  bool are_for(byte_span other_salt, std::uint32_t other_iterations) const {
+    return iterations == other_iterations &&
+           std::equal(salt.begin(), salt.end(), other_salt.begin(), other_salt.end());
+  }
 };
 
 /// Reads "SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>" (the last three in base64).
@@ -48,6 +54,16 @@ result<verifier> parse_verifier(std::string_view text);
 
 /// The same text again, for a file or a test; it is a secret.
 secret_text format_verifier(const verifier& value);
+
+/// It begins with "SCRAM-SHA-256-KEYS$": keys that log in where a server holds the verifier with this salt,
+/// and nowhere else, in the place of a password.
+bool looks_like_client_keys(std::string_view text);
+
+/// Reads "SCRAM-SHA-256-KEYS$<iterations>:<salt>$<ClientKey>:<ServerKey>". Error: as parse_verifier.
+result<bound_client_keys> parse_client_keys(std::string_view text);
+
+/// The same text again; as good as the password for this salt.
+secret_text format_client_keys(const bound_client_keys& value);
 
 /// Prepares the password (saslprep.h) and runs PBKDF2: milliseconds. `iterations` 0 counts as 1.
 client_keys derive(std::string_view password, byte_span salt, std::uint32_t iterations);

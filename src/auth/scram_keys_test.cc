@@ -77,6 +77,36 @@ TEST(ScramKeys, FakeVerifiersAreStableAndLookLikeRealOnes) {
   EXPECT_NE(fake.stored_key.reveal(), fake.server_key.reveal());
 }
 
+TEST(ScramKeys, ClientKeysSurviveTheirText) {
+  const std::string salt = "0123456789abcdef";
+  const client_keys keys = derive("secret", as_bytes(salt), 7);
+  const auto salt_bytes = as_bytes(salt);
+  const secret_text text =
+      format_client_keys({.keys = keys, .salt = {salt_bytes.begin(), salt_bytes.end()}, .iterations = 7});
+  ASSERT_TRUE(looks_like_client_keys(text.reveal()));
+  const auto again = parse_client_keys(text.reveal());
+  ASSERT_TRUE(again.has_value());
+  EXPECT_TRUE(again->are_for(salt_bytes, 7));
+  EXPECT_FALSE(again->are_for(salt_bytes, 8));
+  EXPECT_FALSE(again->are_for(as_bytes("0123456789abcdeF"), 7));
+  EXPECT_EQ(again->keys.client_key.reveal(), keys.client_key.reveal());
+  EXPECT_EQ(again->keys.server_key.reveal(), keys.server_key.reveal());
+}
+
+TEST(ScramKeys, ClientKeysAndVerifiersAreNotTakenForEachOther) {
+  const std::string salt = "salt";
+  const client_keys keys = derive("secret", as_bytes(salt), 1);
+  const secret_text stored = format_verifier(verifier_of(keys, as_bytes(salt), 1));
+  EXPECT_FALSE(looks_like_client_keys(stored.reveal()));
+  const auto refused = parse_client_keys(stored.reveal());
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_NE(refused.error().message.find("invalid SCRAM keys: "), std::string::npos);
+  for (const char* wrong :
+       {"SCRAM-SHA-256-KEYS$", "SCRAM-SHA-256-KEYS$1:c2FsdA==$x:y", "SCRAM-SHA-256-KEYS$0:c2FsdA==$:"})
+    EXPECT_FALSE(parse_client_keys(wrong).has_value()) << wrong;
+  EXPECT_FALSE(parse_verifier("SCRAM-SHA-256-KEYS$1:c2FsdA==$x:y").has_value());
+}
+
 RC_GTEST_PROP(ScramKeys, AnyVerifierSurvivesItsText, (std::string password, std::string salt_text)) {
   const std::string salt = salt_text + "s";
   const auto iterations = *rc::gen::inRange<std::uint32_t>(1, 20);

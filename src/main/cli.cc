@@ -20,6 +20,7 @@
 #include "main/import_command.h"
 #include "main/options.h"
 #include "main/pgbouncer_command.h"
+#include "main/scram_keys_command.h"
 #include "main/serve.h"
 #include "main/version.h"
 
@@ -75,7 +76,8 @@ void add_pgbouncer_commands(CLI::App& app, pgbouncer_options& options) {
 /// The libraries on the road may still be told to allocate; what leaves here is a defect and ends with its
 /// text.
 int run_guarded(const CLI::App& app, const serve_options& serving, const demo_options& showing,
-                const audit_options& auditing, const pgbouncer_options& bouncing) {
+                const audit_options& auditing, const pgbouncer_options& bouncing,
+                const std::string& verifier) {
   try {
     if (app.got_subcommand("serve")) return serve(serving);
     if (app.got_subcommand("check")) return check(serving.config_file);
@@ -83,6 +85,7 @@ int run_guarded(const CLI::App& app, const serve_options& serving, const demo_op
     if (app.got_subcommand("import")) return import_pgbouncer(bouncing.from);
     if (app.got_subcommand("pgbouncer")) return run_pgbouncer(bouncing);
     if (app.got_subcommand("demo")) return demo(showing);
+    if (app.got_subcommand("scram-keys")) return print_scram_keys(verifier);
     fmt::print("{}", app.got_subcommand("reference") ? config::render_reference() : version_text());
     return std::fflush(stdout) == 0 ? exit_good : exit_failure;
   } catch (const std::exception& unexpected) {
@@ -100,6 +103,7 @@ int run_command_line(int argc, const char* const* argv) {
   std::string format;
   std::string level;
   pgbouncer_options bouncing;
+  std::string verifier;
   std::uint16_t port = 0;
 
   CLI::App app{"Trunkline: a Postgres-aware gateway", "trunkline"};
@@ -119,6 +123,7 @@ int run_command_line(int argc, const char* const* argv) {
   add_log_options(*demo_command, serving, format, level);
   add_audit_command(app, auditing);
   add_pgbouncer_commands(app, bouncing);
+  add_scram_keys_command(app, verifier);
   app.add_subcommand("version", "version, build and libraries");
   app.add_subcommand("reference", "the tables of docs/configuration.md")->group("");
 
@@ -133,7 +138,7 @@ int run_command_line(int argc, const char* const* argv) {
   if (port_option->count() > 0) showing.port = port;
   showing.format = serving.format;
   showing.level = serving.level;
-  return run_guarded(app, serving, showing, auditing, bouncing);
+  return run_guarded(app, serving, showing, auditing, bouncing, verifier);
 }
 
 }  // namespace trunkline::main

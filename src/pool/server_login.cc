@@ -39,7 +39,7 @@ error too_much_to_compute() {
 /// One login; the messages of the server drive it.
 class exchange {
  public:
-  explicit exchange(server_login_request request) : request_(std::move(request)) {}
+  explicit exchange(server_login_request request) : request_(std::move(request)) { take_keys(); }
 
   static runtime::task<step<server_login>> run(exchange* self);
 
@@ -48,6 +48,7 @@ class exchange {
   static runtime::task<step<bool>> take(exchange* self, protocol::authentication_message message);
   static runtime::task<step<>> take_challenge(exchange* self, auth::key_request wanted);
 
+  void take_keys();
   step<> begin_scram(const protocol::authentication_sasl& offer);
   step<> send_password();
   step<> send_md5(const auth::md5_salt& salt);
@@ -55,7 +56,18 @@ class exchange {
 
   server_login_request request_;
   std::optional<auth::scram_client> scram_;
+  bool has_own_keys_ = false;  ///< they stand where a password does
 };
+
+void exchange::take_keys() {
+  server_secret& secret = request_.secret;
+  if (!auth::looks_like_client_keys(secret.password.reveal())) return;
+  auto keys = auth::parse_client_keys(secret.password.reveal());
+  if (!keys) return;  // build_deployment has refused it
+  secret.recovered = std::move(*keys);
+  secret.password = {};
+  has_own_keys_ = true;
+}
 
 step<> exchange::begin_scram(const protocol::authentication_sasl& offer) {
   if (request_.secret.password.empty() && !request_.secret.recovered) {
@@ -92,6 +104,14 @@ step<> exchange::begin_scram(const protocol::authentication_sasl& offer) {
 runtime::task<step<>> exchange::take_challenge(exchange* self, auth::key_request wanted) {
   result<std::string> answer;
   const server_secret& secret = self->request_.secret;
+  if (self->has_own_keys_ && !secret.recovered->are_for(wanted.salt, wanted.iterations)) {
+    co_return std::unexpected(login_failure{
+        failure::refused,
+        {.code = sqlstates::invalid_password,
+         .message =
+             "the SCRAM keys of user \"" + secret.user + "\" are for another password than the server's",
+         .hint = "Its verifier has changed: `trunkline scram-keys` makes keys for the one that it has."}});
+  }
   if (secret.recovered) {
     answer = self->scram_->provide(*secret.recovered);
   } else {

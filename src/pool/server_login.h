@@ -25,7 +25,7 @@ namespace trunkline::pool {
 /// What the gateway can prove itself with. Both empty: only a server that trusts it lets it in.
 struct server_secret {
   std::string user = {};
-  secret_text password = {};                              ///< or an md5 hash as in pg_authid
+  secret_text password = {};  ///< or an md5 hash as in pg_authid, or SCRAM keys (auth/scram_keys.h)
   std::optional<auth::bound_client_keys> recovered = {};  ///< from the client's proof
   std::shared_ptr<secret_before> before = {};             ///< null: there is none
   bool is_before = false;                                 ///< `password` is that one
@@ -71,7 +71,8 @@ struct server_login {
 
 runtime::task<std::expected<server_login, login_failure>> log_in_to_server(server_login_request request);
 
-/// The server refuses the password (28P01), and there is the one from before: it is that one now. True once.
+/// The server refuses the password (28P01), or the keys are for another one, and there is the one from
+/// before: it is that one now. True once.
 bool fall_back(server_secret& secret, const login_failure& why, runtime::time_point now);
 
 /// PBKDF2 in the work pool, remembered in the key cache. Nothing: too much waits there already.

@@ -67,6 +67,22 @@ result<std::shared_ptr<const identity::token_checker>> checker_of(const config::
   return nullptr;
 }
 
+/// Keys in the place of a password that are none would only be refused by the server.
+result<> check_keys(const config::server_user& who) {
+  if (!auth::looks_like_client_keys(who.password.reveal())) return {};
+  auto keys = auth::parse_client_keys(who.password.reveal());
+  if (keys) return {};
+  keys.error().message = "credentials of user \"" + who.user + "\": " + keys.error().message;
+  return fail(std::move(keys.error()));
+}
+
+result<> check_credentials(const config::credentials& login) {
+  if (auto sound = check_keys(login.usual); !sound) return sound;
+  for (const auto& each : login.principals)
+    if (auto sound = check_keys(each.as); !sound) return sound;
+  return {};
+}
+
 error at(const std::string& key, error why) {
   why.message = key + ": " + why.message;
   return why;
@@ -120,6 +136,10 @@ result<std::shared_ptr<const deployment>> build_deployment(config::snapshot sett
     auto checker = checker_of(each.auth, tokens);
     if (!checker) return fail(at("route \"" + each.name + "\"", checker.error()));
     made->route_tokens.push_back(std::move(*checker));
+    if (each.login) {
+      if (auto sound = check_credentials(*each.login); !sound)
+        return fail(at("route \"" + each.name + "\"", std::move(sound.error())));
+    }
     made->route_users.emplace_back();
     if (each.auth.verifier_file.empty()) continue;
     auto users = read_users(each.auth.verifier_file);

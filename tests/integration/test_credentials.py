@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import subprocess
 
 import pytest
 
@@ -122,3 +124,60 @@ def test_a_setting_says_who_it_is(start_gateway, server, roles, pooling, monkeyp
             client.simple("set trunkline.principal = 'mine'")
     with login(gateway, "dave") as client:
         assert client.simple("select current_setting('trunkline.principal')") == [["dave"]]
+
+
+def scram_keys(binary, server, role: str, password: str) -> subprocess.CompletedProcess:
+    verifier = server.query(f"select rolpassword from pg_authid where rolname = '{role}'")[0][0]
+    return subprocess.run([binary, "scram-keys", "--verifier", verifier], input=f"{password}\n", capture_output=True, text=True,
+                          timeout=20)
+
+
+@pytest.fixture
+def binary(pytestconfig):
+    return pytestconfig.getoption("--bin")
+
+
+@pytest.mark.parametrize("pooling", POOLING)
+def test_keys_in_the_place_of_a_password(start_gateway, server, roles, tmp_path, binary, pooling):
+    """They log in, they are for one verifier only, and those from before count as a password from before does."""
+    file = tmp_path / "keys"
+    first = scram_keys(binary, server, "rotating", "first")
+    assert first.returncode == 0 and first.stdout.startswith("SCRAM-SHA-256-KEYS$4096:") and "first" not in first.stdout
+    file.write_text(first.stdout)
+    gateway = start(start_gateway, server, pooling, {"user": "rotating", "passwordFile": str(file)})
+    assert served_as(gateway) == "rotating"
+    server.query("alter role rotating password 'second'")
+    server.query("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'rotating'")
+    wait_until(lambda: not server.query("select 1 from pg_stat_activity where usename = 'rotating'"), 10, "all gone")
+    with pytest.raises(Refused) as refused:
+        login(gateway)
+    assert refused.value.code == "28P01", refused.value.fields
+    second = scram_keys(binary, server, "rotating", "second").stdout
+    change(gateway, file, second)
+    assert served_as(gateway) == "rotating"
+    change(gateway, file, first.stdout)  # the other way round: a server that does not know the newest yet
+    server.query("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'rotating'")
+    wait_until(lambda: not server.query("select 1 from pg_stat_activity where usename = 'rotating'"), 10, "all gone")
+    assert served_as(gateway) == "rotating"
+    assert len(said(gateway)) == 1
+    keys = [part for text in (first.stdout, second) for part in text.strip().split("$")[2].split(":")]
+    assert not any(key in str(line) for key in keys for line in gateway.log())
+
+
+def test_keys_are_only_made_of_the_right_password(binary, server, roles):
+    wrong = scram_keys(binary, server, "rotating", "guess")
+    assert (wrong.returncode, wrong.stdout) == (1, "") and "another password" in wrong.stderr
+    none = scram_keys(binary, server, "rotating", "")
+    assert (none.returncode, none.stdout) == (2, "")
+    nonsense = subprocess.run([binary, "scram-keys", "--verifier", "md5abc"], input="x\n", capture_output=True, text=True, timeout=20)
+    assert (nonsense.returncode, nonsense.stdout) == (2, "") and "SCRAM-SHA-256$" in nonsense.stderr
+
+
+def test_keys_that_are_none_are_refused(binary, tmp_path):
+    file, config = tmp_path / "keys", tmp_path / "trunkline.yaml"
+    file.write_text("SCRAM-SHA-256-KEYS$4096:c2FsdA==$nonsense")
+    made = simple_config("127.0.0.1:1", auth={"method": "trust"}, route={"credentials": {"user": "app", "passwordFile": str(file)}})
+    config.write_text(json.dumps(made))
+    done = subprocess.run([binary, "check", "-c", str(config)], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 2 and 'route "all": credentials of user "app": invalid SCRAM keys' in done.stderr
+    assert "nonsense" not in done.stderr

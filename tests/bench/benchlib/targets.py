@@ -107,7 +107,7 @@ class Trunkline(Target):
             raise machine.Unavailable(f"{self.program()} is not built")
         cert, key = machine.certificate(self.scratch)
         clients = f", clientCaFile: {machine.client_certificate(self.scratch, postgres.USER)[0]}, clientCertificate: require" if leg.certificates else ""
-        tls = f"{{mode: allow, certificates: [{{certFile: {cert}, keyFile: {key}}}]{clients}}}" if leg.tls else "{mode: disable}"
+        tls = f"{{mode: {'require' if leg.certificates else 'allow'}, certificates: [{{certFile: {cert}, keyFile: {key}}}]{clients}}}" if leg.tls else "{mode: disable}"
         config = self.scratch.write(f"{stem}.yaml", f"""
 listeners:
   - name: bench
