@@ -2,10 +2,29 @@
 
 #include <arpa/inet.h>
 
+#include <array>
+#include <charconv>
 #include <cstddef>
 #include <cstring>
 
 namespace trunkline::net {
+
+namespace {
+
+/// As inet_ntop, which goes through printf: a login asks for it several times.
+std::string ip4_text(const void* address) {
+  std::array<unsigned char, 4> bytes;
+  std::memcpy(bytes.data(), address, bytes.size());
+  std::array<char, INET_ADDRSTRLEN> text;
+  char* end = text.data();
+  for (const unsigned char each : bytes) {
+    if (end != text.data()) *end++ = '.';
+    end = std::to_chars(end, text.data() + text.size(), each).ptr;
+  }
+  return {text.data(), end};
+}
+
+}  // namespace
 
 socket_address::socket_address(const sockaddr* from, socklen_t length) {
   length_ = length <= sizeof storage_ ? length : static_cast<socklen_t>(sizeof storage_);
@@ -69,11 +88,11 @@ socket_address socket_address::with_port(std::uint16_t port) const {
 }
 
 std::string socket_address::host_text() const {
-  char text[INET6_ADDRSTRLEN] = {};
-  if (family() == AF_INET) return ::inet_ntop(AF_INET, &storage_.v4.sin_addr, text, sizeof text);
+  if (family() == AF_INET) return ip4_text(&storage_.v4.sin_addr);
   if (family() == AF_INET6) {
     const auto& address = storage_.v6.sin6_addr;
-    if (IN6_IS_ADDR_V4MAPPED(&address)) return ::inet_ntop(AF_INET, address.s6_addr + 12, text, sizeof text);
+    if (IN6_IS_ADDR_V4MAPPED(&address)) return ip4_text(address.s6_addr + 12);
+    char text[INET6_ADDRSTRLEN] = {};
     return ::inet_ntop(AF_INET6, &address, text, sizeof text);
   }
   if (family() == AF_UNIX && length_ > offsetof(sockaddr_un, sun_path) && storage_.path.sun_path[0] != '\0') {

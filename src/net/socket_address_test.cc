@@ -33,6 +33,8 @@ TEST(SocketAddress, AUnixPathEndsWithItsNul) {
 
 TEST(SocketAddress, ReadsAndWritesIpAddresses) {
   EXPECT_EQ(socket_address::ip("10.1.2.3", 5432)->text(), "10.1.2.3:5432");
+  for (const char* each : {"0.0.0.0", "255.255.255.255", "127.0.0.1", "1.20.255.9"})
+    EXPECT_EQ(socket_address::ip(each, 1)->host_text(), each);
   EXPECT_EQ(socket_address::ip("2001:db8::1", 5432)->text(), "[2001:db8::1]:5432");
   EXPECT_EQ(socket_address::ip("::ffff:10.1.2.3", 1)->host_text(), "10.1.2.3");
   EXPECT_EQ(socket_address::ip("::1", 1)->with_port(2).port(), 2);
