@@ -71,7 +71,7 @@ http_response admin_site::api(const http_request& request, std::string_view page
   if (page == "prepared") return prepared_page(seen_, request, statements_);
   if (page == "exchanges") return exchanges_page(seen_, request, statements_);
   if (page == "audit") return audit_page(seen_);
-  if (page == "access") return access_page();
+  if (page == "access") return access_page(seen_);
   if (page == "config") return config_page(seen_);
   return error_response(404, "there is no such page; /api/v1/ lists them");
 }

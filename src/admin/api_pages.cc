@@ -42,6 +42,7 @@ json session_json(const session::session_view& of) {
           {"upstream", known(of.upstream)},
           {"user", known(of.user)},
           {"principal", known(of.principal)},
+          {"policy", known(of.policy)},
           {"database", known(of.database)},
           {"applicationName", known(of.application_name)},
           {"client", of.client},
@@ -300,8 +301,14 @@ http_response config_page(session::observer& seen) {
       {{"generation", settings->generation}, {"file", settings->file}, {"config", effective}});
 }
 
-http_response access_page() {
-  return json_response({{"supported", false}, {"grants", json::array()}});
+http_response access_page(session::observer& seen) {
+  const auto settings = seen.settings();
+  if (settings == nullptr) return no_configuration();
+  json policies = json::array();
+  const auto effective = json::parse(config::render_json(*settings), nullptr, false);
+  if (effective.contains("access") && effective["access"].contains("policies"))
+    policies = effective["access"]["policies"];
+  return json_response({{"supported", false}, {"policies", policies}, {"grants", json::array()}});
 }
 
 }  // namespace trunkline::admin

@@ -14,6 +14,7 @@
 #include <CLI/Formatter.hpp>
 
 #include "config/reference.h"
+#include "main/access_command.h"
 #include "main/audit_command.h"
 #include "main/check.h"
 #include "main/demo.h"
@@ -73,19 +74,28 @@ void add_pgbouncer_commands(CLI::App& app, pgbouncer_options& options) {
   command->add_flag("-V,--version", options.version, "show version, then exit");
 }
 
+/// What was said behind each command.
+struct command_words {
+  serve_options serving;
+  demo_options showing;
+  audit_options auditing;
+  pgbouncer_options bouncing;
+  access_options explaining;
+  std::string verifier;
+};
+
 /// The libraries on the road may still be told to allocate; what leaves here is a defect and ends with its
 /// text.
-int run_guarded(const CLI::App& app, const serve_options& serving, const demo_options& showing,
-                const audit_options& auditing, const pgbouncer_options& bouncing,
-                const std::string& verifier) {
+int run_guarded(const CLI::App& app, const command_words& said) {
   try {
-    if (app.got_subcommand("serve")) return serve(serving);
-    if (app.got_subcommand("check")) return check(serving.config_file);
-    if (app.got_subcommand("audit")) return run_audit(app, auditing);
-    if (app.got_subcommand("import")) return import_pgbouncer(bouncing.from);
-    if (app.got_subcommand("pgbouncer")) return run_pgbouncer(bouncing);
-    if (app.got_subcommand("demo")) return demo(showing);
-    if (app.got_subcommand("scram-keys")) return print_scram_keys(verifier);
+    if (app.got_subcommand("serve")) return serve(said.serving);
+    if (app.got_subcommand("check")) return check(said.serving.config_file);
+    if (app.got_subcommand("audit")) return run_audit(app, said.auditing);
+    if (app.got_subcommand("access")) return run_access(said.explaining);
+    if (app.got_subcommand("import")) return import_pgbouncer(said.bouncing.from);
+    if (app.got_subcommand("pgbouncer")) return run_pgbouncer(said.bouncing);
+    if (app.got_subcommand("demo")) return demo(said.showing);
+    if (app.got_subcommand("scram-keys")) return print_scram_keys(said.verifier);
     fmt::print("{}", app.got_subcommand("reference") ? config::render_reference() : version_text());
     return std::fflush(stdout) == 0 ? exit_good : exit_failure;
   } catch (const std::exception& unexpected) {
@@ -97,13 +107,9 @@ int run_guarded(const CLI::App& app, const serve_options& serving, const demo_op
 }  // namespace
 
 int run_command_line(int argc, const char* const* argv) {
-  serve_options serving;
-  demo_options showing;
-  audit_options auditing;
+  command_words said;
   std::string format;
   std::string level;
-  pgbouncer_options bouncing;
-  std::string verifier;
   std::uint16_t port = 0;
 
   CLI::App app{"Trunkline: a Postgres-aware gateway", "trunkline"};
@@ -111,19 +117,20 @@ int run_command_line(int argc, const char* const* argv) {
   auto* serve_command = app.add_subcommand(
       "serve",
       "runs the gateway: SIGHUP reloads, SIGTERM drains, SIGINT stops, SIGUSR2 hands over to a new binary");
-  serve_command->add_option("-c,--config", serving.config_file, "the configuration, YAML")->required();
-  add_log_options(*serve_command, serving, format, level);
+  serve_command->add_option("-c,--config", said.serving.config_file, "the configuration, YAML")->required();
+  add_log_options(*serve_command, said.serving, format, level);
   auto* check_command = app.add_subcommand("check", "validates a configuration and prints what it comes to");
-  check_command->add_option("-c,--config", serving.config_file, "the configuration, YAML")->required();
+  check_command->add_option("-c,--config", said.serving.config_file, "the configuration, YAML")->required();
   auto* demo_command =
       app.add_subcommand("demo", "a throwaway Postgres behind a gateway with TLS; Ctrl-C removes it");
   auto* port_option = demo_command->add_option("--port", port, "of the gateway (6432, or a free one)")
                           ->check(CLI::Range(1, 65535));
-  demo_command->add_flag("--keep", showing.keep, "leave the folder with the data behind");
-  add_log_options(*demo_command, serving, format, level);
-  add_audit_command(app, auditing);
-  add_pgbouncer_commands(app, bouncing);
-  add_scram_keys_command(app, verifier);
+  demo_command->add_flag("--keep", said.showing.keep, "leave the folder with the data behind");
+  add_log_options(*demo_command, said.serving, format, level);
+  add_audit_command(app, said.auditing);
+  add_access_command(app, said.explaining);
+  add_pgbouncer_commands(app, said.bouncing);
+  add_scram_keys_command(app, said.verifier);
   app.add_subcommand("version", "version, build and libraries");
   app.add_subcommand("reference", "the tables of docs/configuration.md")->group("");
 
@@ -135,10 +142,10 @@ int run_command_line(int argc, const char* const* argv) {
     app.exit(wrong, asked_for_help ? std::cout : std::cerr, std::cerr);
     return asked_for_help ? exit_good : exit_usage;
   }
-  if (port_option->count() > 0) showing.port = port;
-  showing.format = serving.format;
-  showing.level = serving.level;
-  return run_guarded(app, serving, showing, auditing, bouncing, verifier);
+  if (port_option->count() > 0) said.showing.port = port;
+  said.showing.format = said.serving.format;
+  said.showing.level = said.serving.level;
+  return run_guarded(app, said);
 }
 
 }  // namespace trunkline::main
