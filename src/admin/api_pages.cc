@@ -300,8 +300,4 @@ http_response config_page(session::observer& seen) {
       {{"generation", settings->generation}, {"file", settings->file}, {"config", effective}});
 }
 
-http_response access_page() {
-  return json_response({{"supported", false}, {"grants", json::array()}});
-}
-
 }  // namespace trunkline::admin

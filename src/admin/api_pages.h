@@ -22,7 +22,5 @@ http_response pools_page(session::observer& seen, const http_request& request);
 http_response prepared_page(session::observer& seen, const http_request& request, statement_text& statements);
 http_response audit_page(session::observer& seen);
 http_response config_page(session::observer& seen);
-/// There is no just-in-time access in this version: no grants, and `supported` says so.
-http_response access_page();
 
 }  // namespace trunkline::admin

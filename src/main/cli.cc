@@ -14,6 +14,7 @@
 #include <CLI/Formatter.hpp>
 
 #include "config/reference.h"
+#include "main/access_command.h"
 #include "main/audit_command.h"
 #include "main/check.h"
 #include "main/demo.h"
@@ -75,10 +76,12 @@ void add_pgbouncer_commands(CLI::App& app, pgbouncer_options& options) {
 /// The libraries on the road may still be told to allocate; what leaves here is a defect and ends with its
 /// text.
 int run_guarded(const CLI::App& app, const serve_options& serving, const demo_options& showing,
-                const audit_options& auditing, const pgbouncer_options& bouncing) {
+                const audit_options& auditing, const access_options& asking,
+                const pgbouncer_options& bouncing) {
   try {
     if (app.got_subcommand("serve")) return serve(serving);
     if (app.got_subcommand("check")) return check(serving.config_file);
+    if (app.got_subcommand("access")) return run_access(app, asking);
     if (app.got_subcommand("audit")) return run_audit(app, auditing);
     if (app.got_subcommand("import")) return import_pgbouncer(bouncing.from);
     if (app.got_subcommand("pgbouncer")) return run_pgbouncer(bouncing);
@@ -97,6 +100,7 @@ int run_command_line(int argc, const char* const* argv) {
   serve_options serving;
   demo_options showing;
   audit_options auditing;
+  access_options asking;
   std::string format;
   std::string level;
   pgbouncer_options bouncing;
@@ -118,6 +122,7 @@ int run_command_line(int argc, const char* const* argv) {
   demo_command->add_flag("--keep", showing.keep, "leave the folder with the data behind");
   add_log_options(*demo_command, serving, format, level);
   add_audit_command(app, auditing);
+  add_access_command(app, asking);
   add_pgbouncer_commands(app, bouncing);
   app.add_subcommand("version", "version, build and libraries");
   app.add_subcommand("reference", "the tables of docs/configuration.md")->group("");
@@ -133,7 +138,7 @@ int run_command_line(int argc, const char* const* argv) {
   if (port_option->count() > 0) showing.port = port;
   showing.format = serving.format;
   showing.level = serving.level;
-  return run_guarded(app, serving, showing, auditing, bouncing);
+  return run_guarded(app, serving, showing, auditing, asking, bouncing);
 }
 
 }  // namespace trunkline::main
