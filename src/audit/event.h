@@ -38,6 +38,7 @@ struct session_login {
   std::string method;          ///< "server", "scram", "trust", "cert", "jwt", "kubernetes", "passthrough"
   std::string principal = {};  ///< where the method tells one; its events carry it from here on
   std::vector<std::string> groups = {};  ///< of that principal
+  std::string policy = {};               ///< that has decided; empty: none was asked, or none fits
   bool ok = false;
   sqlstate code;            ///< of the refusal
   std::string reason = {};  ///< of the refusal, in words that the client was not told

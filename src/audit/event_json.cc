@@ -187,6 +187,7 @@ void append_fields(std::string& out, const session_login& event) {
     }
     out += ']';
   }
+  append_field(out, "policy", event.policy);
   out += event.ok ? ",\"outcome\":\"ok\"" : ",\"outcome\":\"refused\"";
   if (!event.ok) {
     append_field(out, "sqlstate", event.code.view());

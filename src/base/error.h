@@ -38,6 +38,7 @@ inline constexpr sqlstate feature_not_supported{"0A000"};
 inline constexpr sqlstate bad_copy_file_format{"22P04"};
 inline constexpr sqlstate invalid_authorization{"28000"};
 inline constexpr sqlstate invalid_password{"28P01"};
+inline constexpr sqlstate insufficient_privilege{"42501"};
 inline constexpr sqlstate too_many_connections{"53300"};
 inline constexpr sqlstate configuration_limit_exceeded{"53400"};
 inline constexpr sqlstate admin_shutdown{"57P01"};

@@ -343,6 +343,12 @@ inline constexpr std::size_t sql_setting_bytes = 128;
 /// Texts whose effects a worker remembers, by their normal form.
 inline constexpr std::size_t sql_cache_entries = 4'096;
 
+// Access policies.
+/// Of a statement in a session that a policy holds to something.
+inline constexpr std::size_t guarded_message = 1024 * 1024;
+/// So long before its policy ends a session, the client is told.
+inline constexpr std::chrono::seconds access_warning{60};
+
 // Observation.
 /// Exchanges whose requests wait behind each other in one session; further ones are told as one.
 inline constexpr std::size_t exchanges_in_flight = 1'024;

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/redacted.h"
 #include "config/network_range.h"
 
 namespace trunkline::config {
@@ -17,15 +18,18 @@ namespace trunkline::config {
 struct access_subjects {
   std::vector<std::string> users;  ///< principals
   std::vector<std::string> groups;
-  std::vector<std::string> service_accounts;  ///< namespace/name
-  std::vector<std::string> spiffe;            ///< spiffe://domain/path
+  std::vector<std::string> service_accounts;  ///< namespace/name; a `*` stays within its part
+  std::vector<std::string> spiffe;            ///< spiffe://domain/path; the same
   bool operator==(const access_subjects&) const = default;
 };
 
 enum class access_effect : std::uint8_t { allow, deny };
+/// `read`: nothing is written. `write`: no role is managed, and no program or file of the server's is
+/// reached. `admin`: all that the server lets the user do.
 enum class access_level : std::uint8_t { read, write, admin };
-/// Classes of statements, by PostgreSQL's grammar.
+/// Classes of statements, by PostgreSQL's grammar (docs/access.md says what is in each).
 enum class statement_class : std::uint8_t { ddl, copy_program, do_block, roles, unqualified_write };
+inline constexpr std::size_t statement_class_count = 5;
 
 /// Minutes of a day in a time zone of the system's database; `until` before `from`: over midnight.
 struct access_hours {
@@ -47,7 +51,8 @@ struct access_approval {
   bool operator==(const access_approval&) const = default;
 };
 
-/// The first that fits decides; where none fits, a client is refused.
+/// The first that fits decides; where none fits, a client is refused. One that allows fits a replication
+/// connection only with `replication`.
 struct access_policy {
   std::string name;
   access_effect effect = access_effect::allow;
@@ -68,10 +73,22 @@ struct access_policy {
   bool operator==(const access_policy&) const = default;
 };
 
+enum class webhook_format : std::uint8_t { json, slack };
+
+/// Who is told of requests and what becomes of them.
+struct access_webhook {
+  std::string url;               ///< https, or http on loopback
+  secret_text secret = {};       ///< what `secretFile` holds; empty: what is sent is not signed
+  std::string secret_file = {};  ///< for messages and the file watch
+  webhook_format format = webhook_format::json;
+  bool operator==(const access_webhook& other) const;
+};
+
 struct access {
   std::vector<access_policy> policies;  ///< empty: no policy is asked, and routes alone decide
   std::string store;  ///< file of requests and grants; empty: none, and no policy has an approval
   std::vector<std::string> administrators;  ///< groups or users that see all requests and revoke any grant
+  std::vector<access_webhook> webhooks;
   bool operator==(const access&) const = default;
 };
 

@@ -2,6 +2,7 @@
 
 #include <tuple>
 
+#include "config/build_access.h"
 #include "config/build_identity.h"
 
 namespace trunkline::config {
@@ -284,6 +285,7 @@ settings build_settings(load_state& state, const node& root) {
   made.drain_delay = drain.duration("delay");
   made.drain_grace = drain.duration("grace");
   made.audit = build_audit(top.child("audit"));
+  made.access = build_access(top.child("access"));
   made.admin = build_admin(top.child("admin"));
   made.replicas = build_replicas(top.child("replicas"));
   section tracing = top.child("tracing");

@@ -31,19 +31,8 @@ bool is_https(std::string_view url) {
   return url.starts_with("https://");
 }
 
-/// http://127.0.0.1:8080/…, [::1] or localhost: what is read there cannot be changed on the way.
-bool is_loopback(std::string_view url) {
-  if (!url.starts_with("http://")) return false;
-  url.remove_prefix(7);
-  const auto authority = url.substr(0, url.find('/'));
-  if (authority.find('@') != std::string_view::npos) return false;
-  const auto host = authority.starts_with('[') ? authority.substr(1, authority.find(']') - 1)
-                                               : authority.substr(0, authority.find(':'));
-  return address{.host = std::string(host)}.is_local();
-}
-
 void check_url(const identity_route& route, std::string_view leaf, const std::string& url) {
-  if (url.empty() || is_https(url) || is_loopback(url)) return;
+  if (url.empty() || is_https(url) || is_loopback_url(url)) return;
   route.problem(leaf, "could be changed by whoever is on the way", "https://, or http:// on loopback");
 }
 

@@ -77,6 +77,16 @@ bool match_covers(const settings& value, const route_match& wide, const route_ma
 
 }  // namespace
 
+bool is_loopback_url(std::string_view url) {
+  if (!url.starts_with("http://")) return false;
+  url.remove_prefix(7);
+  const auto authority = url.substr(0, url.find('/'));
+  if (authority.find('@') != std::string_view::npos) return false;
+  const auto host = authority.starts_with('[') ? authority.substr(1, authority.find(']') - 1)
+                                               : authority.substr(0, authority.find(':'));
+  return address{.host = std::string(host)}.is_local();
+}
+
 bool may_come_from(const route_match& match, const listener& from) {
   return match.listeners.empty() ||
          std::any_of(match.listeners.begin(), match.listeners.end(),
@@ -133,6 +143,7 @@ void check_settings(load_state& state, const node& root, settings& value) {
   for (std::size_t i = 0; i < value.routes.size(); ++i)
     check_route(in, i);
   check_issuers(in);
+  check_access(in);
   check_console(in);
   if (state.problems.empty()) check_reach(in);
 }

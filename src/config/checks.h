@@ -34,6 +34,8 @@ void check_route(const check_input& in, std::size_t index);
 void check_identity(const check_input& in, std::size_t index, const std::vector<std::size_t>& listeners);
 /// Not too many of them.
 void check_issuers(const check_input& in);
+/// Whether access policies can work, and warnings of those that nobody reaches.
+void check_access(const check_input& in);
 /// Routes that the console hides, and those who could never log in to it.
 void check_console(const check_input& in);
 /// Routes that an earlier one hides, listeners that no route serves.
@@ -42,6 +44,9 @@ void check_reach(const check_input& in);
 /// Whether every client that may reach `to` does so through a passthrough listener, so that `to.tls` is never
 /// used.
 bool tls_passes_through(const settings& value, const upstream& to);
+
+/// http:// to this very machine: what is said there cannot be changed on the way.
+bool is_loopback_url(std::string_view url);
 
 /// Whether both cannot be listened on at once.
 bool same_place(const address& a, const address& b);

@@ -73,6 +73,19 @@ inline constexpr std::array<enum_name<audit_parameters>, 3> audit_parameter_mode
 inline constexpr std::array<enum_name<audit_failure>, 2> audit_failures{
     {{"block", audit_failure::block}, {"continue", audit_failure::go_on}}};
 
+inline constexpr std::array<enum_name<access_effect>, 2> access_effects{
+    {{"allow", access_effect::allow}, {"deny", access_effect::deny}}};
+inline constexpr std::array<enum_name<access_level>, 3> access_levels{
+    {{"read", access_level::read}, {"write", access_level::write}, {"admin", access_level::admin}}};
+inline constexpr std::array<enum_name<statement_class>, statement_class_count> statement_classes{
+    {{"ddl", statement_class::ddl},
+     {"copyProgram", statement_class::copy_program},
+     {"do", statement_class::do_block},
+     {"roles", statement_class::roles},
+     {"unqualifiedWrite", statement_class::unqualified_write}}};
+inline constexpr std::array<enum_name<webhook_format>, 2> webhook_formats{
+    {{"json", webhook_format::json}, {"slack", webhook_format::slack}}};
+
 template <class Names, class Enum>
 constexpr std::string_view name_of(const Names& names, Enum value) {
   for (const auto& entry : names) {

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "config/checks.h"
 #include "config/enum_names.h"
@@ -331,6 +332,88 @@ void write_audit(writer& out, const audit& one) {
   });
 }
 
+void write_hours(writer& out, const access_hours& hours) {
+  constexpr std::array<std::string_view, 7> names{"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
+  std::vector<std::string> days;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if ((hours.days >> i & 1) != 0) days.emplace_back(names[i]);
+  const auto shown = [](std::chrono::minutes at) {
+    return fmt::format("{:02}:{:02}", at.count() / 60, at.count() % 60);
+  };
+  out.mapping("hours", [&] {
+    out.texts_if("days", days);
+    out.text("from", shown(hours.from));
+    out.text("until", shown(hours.until));
+    out.text("timeZone", hours.time_zone);
+  });
+}
+
+void write_approval(writer& out, const access_approval& needed) {
+  out.mapping("approval", [&] {
+    out.texts_if("anyOf", needed.any_of);
+    out.texts_if("allOf", needed.all_of);
+    out.number("count", needed.count);
+    out.texts_if("breakGlass", needed.break_glass);
+    out.flag("reason", needed.reason);
+    out.time("wait", needed.wait);
+  });
+}
+
+/// What one that allows gives.
+void write_given(writer& out, const access_policy& one) {
+  out.line("level", name_of(access_levels, one.level));
+  out.text_if("role", one.role);
+  out.list_if("denied", one.denied,
+              [](statement_class each) { return std::string(name_of(statement_classes, each)); });
+  out.flag("replication", one.replication);
+  out.time("maxLength", one.max_length);
+  if (!one.settings.empty()) {
+    out.mapping("settings", [&] {
+      for (const auto& [name, value] : one.settings)
+        out.text(scalar(name), value);
+    });
+  }
+  out.mapping("limits", [&] {
+    out.number("rows", one.max_rows);
+    out.line("bytes", format_size(one.max_bytes));
+  });
+  if (one.approval) write_approval(out, *one.approval);
+}
+
+void write_policy(writer& out, const access_policy& one) {
+  out.text("name", one.name);
+  out.line("effect", name_of(access_effects, one.effect));
+  out.mapping("subjects", [&] {
+    out.texts_if("user", one.subjects.users);
+    out.texts_if("group", one.subjects.groups);
+    out.texts_if("serviceAccount", one.subjects.service_accounts);
+    out.texts_if("spiffe", one.subjects.spiffe);
+  });
+  if (!one.routes.empty() || !one.databases.empty()) {
+    out.mapping("objects", [&] {
+      out.texts_if("route", one.routes);
+      out.texts_if("database", one.databases);
+    });
+  }
+  out.ranges_if("source", one.sources);
+  if (one.hours) write_hours(out, *one.hours);
+  if (one.effect == access_effect::allow) write_given(out, one);
+}
+
+void write_access(writer& out, const access& one) {
+  if (one == access{}) return;
+  out.mapping("access", [&] {
+    out.mappings("policies", one.policies, [&](const access_policy& each) { write_policy(out, each); });
+    out.text_if("store", one.store);
+    out.texts_if("administrators", one.administrators);
+    out.mappings("webhooks", one.webhooks, [&](const access_webhook& each) {
+      out.text("url", each.url);
+      out.text_if("secretFile", each.secret_file);
+      out.line("format", name_of(webhook_formats, each.format));
+    });
+  });
+}
+
 void write_admin(writer& out, const admin& one) {
   out.mapping("admin", [&] {
     if (one.address) out.text("address", one.address->text());
@@ -390,6 +473,7 @@ std::string render_yaml(const settings& value) {
     out.time("grace", value.drain_grace);
   });
   if (!value.audit.sinks.empty()) write_audit(out, value.audit);
+  write_access(out, value.access);
   if (value.replicas != replicas{}) write_replicas(out, value.replicas);
   if (value.admin.address) write_admin(out, value.admin);
   if (!value.tracing.endpoint.empty())

@@ -106,6 +106,25 @@ replicas:
   keyFile: /c/replicas
   peers: {endpoints: ['gw-1:6432'], dns: {name: gw.example.org, port: 6433}, resolver: '10.0.0.11:53'}
   tls: {mode: verify-full, caFile: /c/r-ca, certFile: /c/r-crt, keyFile: /c/r-key}
+access:
+  store: /c/access
+  administrators: [security]
+  webhooks: [{url: 'https://hooks.example.org/x', secretFile: /c/hook, format: slack}]
+  policies:
+  - name: night
+    subjects: {user: ['*@a'], group: dba, serviceAccount: 'prod/*', spiffe: 'spiffe://a/*'}
+    objects: {route: [tokens, pods], database: [a, 'b*']}
+    source: 10.0.0.0/8
+    hours: {days: [fri-sun], from: '22:00', until: '06:30', timeZone: Europe/Berlin}
+    level: read
+    role: reader
+    denied: [ddl, unqualifiedWrite]
+    replication: true
+    maxLength: 8h
+    settings: {work_mem: 64MB}
+    limits: {rows: 1000, bytes: 10MiB}
+    approval: {anyOf: [dba], allOf: [x, y], count: 2, breakGlass: [sre], reason: false, wait: 10m}
+  - {name: rest, effect: deny, subjects: {user: '*'}}
 admin: {address: '[::]:9631', console: {users: [ops, 'metrics-*'], readers: [stats], verifierFile: /c/console}}
 )";
 
@@ -160,7 +179,7 @@ TEST(Render, NamesEveryFileForTheWatch) {
       testing::ElementsAre(testing::EndsWith("/t"), "/c/a.crt", "/c/a.key", "/c/b.crt", "/c/b.key",
                            "/c/ca.crt", "/c/pw", "/c/app", "/c/dba", "/c/verifiers", "/c/idp-ca", "/c/k8s-ca",
                            "/c/k8s-jwks", "/c/ca", "/c/crt", "/c/key", "/c/health", "/c/replicas", "/c/r-ca",
-                           "/c/r-crt", "/c/r-key", "/c/console", "/ca.crt"));
+                           "/c/r-crt", "/c/r-key", "/c/hook", "/c/console", "/ca.crt"));
 }
 
 TEST(Render, KeepsTheTlsOfAHealthCheckWhoseClientsPassThrough) {

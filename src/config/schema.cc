@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "config/enum_names.h"
+#include "config/schema_access.h"
 #include "config/schema_identity.h"
 #include "config/values.h"
 
@@ -368,7 +369,6 @@ void add_replicas(std::vector<schema_key>& to) {
 
 void add_admin(std::vector<schema_key>& to) {
   to.insert(to.end(), {
-    {.path = "access", .kind = kind::later, .doc = "Just-in-time access."},
     {.path = "admin", .kind = kind::mapping, .doc = "Metrics, health and API over HTTP. Left out: none of them."},
     {.path = "admin.address", .kind = kind::listen_address,
      .doc = "Where they are served, without TLS and without a password: on an address that others reach, they read it too. "
@@ -396,6 +396,7 @@ std::vector<schema_key> build_schema() {
   add_servers(table);
   add_pools(table);
   add_rest(table);
+  add_access_keys(table);
   add_replicas(table);
   add_admin(table);
   return table;

@@ -91,6 +91,11 @@ class section {
   /// From `password` or `passwordFile`; both at once is a problem. The second is the file's path.
   std::pair<secret_text, std::string> password();
   std::vector<std::pair<std::string, std::string>> parameters(std::string_view key);
+  /// What was read at `key` is wrong in a way that the schema does not tell.
+  void refuse(std::string_view key, std::string text, std::string expected) {
+    state_->problem(has(key) ? find(key)->where : from_->where, path_of(key), std::move(text),
+                    std::move(expected));
+  }
   section child(std::string_view key);
   std::vector<section> children(std::string_view key);
 

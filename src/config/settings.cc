@@ -28,6 +28,11 @@ bool server_user::operator==(const server_user& other) const {
          password_file == other.password_file;
 }
 
+bool access_webhook::operator==(const access_webhook& other) const {
+  return url == other.url && secret.reveal() == other.secret.reveal() && secret_file == other.secret_file &&
+         format == other.format;
+}
+
 const server_user& credentials::of(std::string_view principal) const {
   for (const auto& each : principals)
     for (const auto& glob : each.principals)

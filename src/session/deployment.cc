@@ -126,6 +126,9 @@ result<std::shared_ptr<const deployment>> build_deployment(config::snapshot sett
     if (!users) return fail(at("route \"" + each.name + "\"", users.error()));
     made->route_users.back() = std::move(*users);
   }
+  auto policies = access::policy_set::build(*settings);
+  if (!policies) return fail(policies.error());
+  made->policies = std::move(*policies);
   if (const auto& console = settings->admin.console; console.is_open()) {
     auto users = read_users(console.verifier_file);
     if (!users) return fail(at("admin.console", users.error()));

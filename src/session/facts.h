@@ -33,6 +33,9 @@ struct session_facts {
 
   std::shared_ptr<const auth::identity> who;  ///< null: it is not known yet, or the user is all that is known
 
+  const access::policy* policy = nullptr;      ///< that let it in, of `setup`; null: there are no policies
+  runtime::time_point access_until = runtime::time_point::max();  ///< it ends then
+
   std::string client;  ///< "10.0.0.7:51234", as the PROXY header says where there was one
   shared_text user;
   shared_text database;

@@ -5,6 +5,7 @@
 #include "auth/scram_server.h"
 #include "protocol/authentication.h"
 #include "runtime/random.h"
+#include "session/access_gate.h"
 #include "session/certificate_login.h"
 #include "session/login_turn.h"
 #include "session/server_account.h"
@@ -176,6 +177,7 @@ runtime::task<step<cancel_registry::ticket>> gateway_login(login_context* contex
   if (!proved) co_return std::unexpected(std::move(proved.error()));
   const auto proved_at = context->loop->now();
   context->time(telemetry::login_phase::auth) = proved_at - began;
+  if (auto admitted = co_await admit(context); !admitted) co_return std::unexpected(std::move(admitted.error()));
   auto secret = secret_for_server(*context, std::move(*proved));
   for (;;) {
     const bool with_before = secret.is_before;

@@ -6,6 +6,7 @@
 
 #include "routing/route_match.h"
 #include "routing/target_option.h"
+#include "session/access_gate.h"
 #include "session/console_login.h"
 #include "session/forward_login.h"
 #include "session/gateway_login.h"
@@ -116,6 +117,8 @@ step<> begin_again(login_context& context, established& made) {
   context.moved = false;
   context.search.reset();
   context.turn = {};
+  context.decided.reset();  // other policies may hold now
+  facts.policy = nullptr;
   facts.lease = {};
   made.listener_place.give_back();
   made.route_place.give_back();
@@ -181,6 +184,8 @@ runtime::task<step<cancel_registry::ticket>> authenticate(login_context* context
   if (is_pooled(*context)) co_return co_await pooled_login(context, made);
   if (context->facts->route->auth.method != config::auth_method::server)
     co_return co_await gateway_login(context);
+  // The user is all that will ever be known here: who is refused by it need not be shown to a server.
+  if (auto decided = decide_access(*context); !decided) co_return std::unexpected(std::move(decided.error()));
   for (;;) {
     auto ticket = co_await server_login(context);
     if (ticket || !ticket.error().try_another) co_return ticket;

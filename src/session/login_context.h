@@ -20,6 +20,7 @@
 #include "session/cancel_registry.h"
 #include "session/facts.h"
 #include "session/services.h"
+#include "sql/lexical_rules.h"
 #include "telemetry/route_metrics.h"
 
 namespace trunkline::session {
@@ -85,6 +86,8 @@ struct login_context {
   /// A newer configuration under which the session's route leads to other servers.
   std::shared_ptr<const deployment> newer;
   bool moved = false;                         ///< there is one
+  sql::lexical_rules rules = {};              ///< as the server says that the client's texts are read
+  std::optional<access::decision> decided;    ///< what the policies say; nothing: they were not asked
   std::optional<pool::server_secret> proved;  ///< what the client has proved, where the gateway asked it
   std::optional<pool::search> search;         ///< for the session's server
   pool::server_connection connection;

@@ -7,6 +7,7 @@
 #include "protocol/authentication.h"
 #include "protocol/query_messages.h"
 #include "protocol/session_start.h"
+#include "session/access_gate.h"
 #include "session/gateway_login.h"
 #include "session/pooled_door.h"
 #include "session/server_account.h"
@@ -24,13 +25,21 @@ constexpr std::string_view application_name = "application_name";
 pool::pool_identity identity_of(const login_context& context, const std::string& server_user) {
   const config::route& route = *context.facts->route;
   std::string settings;
-  for (const auto& [name, value] : route.parameters)
+  for (const auto& [name, value] : operator_settings(*context.facts))
     settings += name + '\0' + value + '\0';
   return {.upstream = route.upstream,
           .target = context.facts->target,
           .database = route.database.empty() ? std::string(context.startup.database) : route.database,
           .user = server_user,
           .settings = std::move(settings)};
+}
+
+/// As current_setting('role') tells it.
+std::string start_role(const session_facts& facts) {
+  std::string role = "none";
+  for (const auto& [name, value] : operator_settings(facts))
+    if (pool::folded(name) == "role") role = value;
+  return role;
 }
 
 /// What is known to make connections with; the newest login wins, since passwords change.
@@ -53,7 +62,8 @@ void refresh_source(login_context& context, pool::link_pool& pool, pool::server_
   made->log = &context.shared->log;
   std::vector<protocol::startup_parameter> parameters{{"user", pool.who().user},
                                                       {"database", pool.who().database}};
-  for (const auto& [name, value] : context.facts->route->parameters)
+  const auto settings = operator_settings(*context.facts);
+  for (const auto& [name, value] : settings)
     parameters.push_back({name, value});
   protocol::append_startup_message(made->startup_packet, {3, 0}, parameters);
   pool.set_source(std::move(made));
@@ -199,7 +209,8 @@ runtime::task<step<cancel_registry::ticket>> pooled_login(login_context* context
   auto proved = co_await prove_client(context);
   if (!proved) co_return std::unexpected(std::move(proved.error()));
   context->time(telemetry::login_phase::auth) = context->loop->now() - began;
-  auto wanted = start_settings(context->startup, *context->facts->route);
+  if (auto admitted = co_await admit(context); !admitted) co_return std::unexpected(std::move(admitted.error()));
+  auto wanted = start_settings(context->startup, operator_settings(*context->facts));
   if (!wanted) co_return std::unexpected(refused(std::move(wanted.error())));
   wanted->erase(application_name);
   for (const auto& [name, value] : principal_settings(*context))
@@ -225,10 +236,12 @@ runtime::task<step<cancel_registry::ticket>> pooled_login(login_context* context
                      .mode = context->facts->route->pooling,
                      .on_unsafe = context->facts->route->on_unsafe,
                      .session = context->facts->id,
+                     .role = start_role(*context->facts),
                      .settings = (*told)->settings};
   if (!called.empty()) setup.settings.set(application_name, called);
   for (const auto& [name, value] : (*told)->parameters.entries())
     setup.rules.learn(name, value);
+  context->rules = setup.rules;
   auto ticket = greet(*context, **told, called, *made);
   if (ticket) made->pooled = std::make_unique<pooled_server>(std::move(setup));
   co_return ticket;

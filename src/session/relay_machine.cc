@@ -51,6 +51,17 @@ error audit_error() {
           "It goes on by itself when the audit's storage works again; the gateway's log says what is wrong."};
 }
 
+error access_error(relay_event which) {
+  if (which == relay_event::access_expired) {
+    return {.code = sqlstates::admin_shutdown,
+            .message = "terminating connection because its time of access is over",
+            .hint = "The access policy's hours or maxLength, or a grant, set it."};
+  }
+  return {.code = sqlstates::admin_shutdown,
+          .message = "terminating connection because its access was revoked",
+          .hint = "The access policies have changed, or a grant was taken back."};
+}
+
 error timeout_error(relay_event which) {
   switch (which) {
     case relay_event::idle_timeout:
@@ -114,6 +125,10 @@ relay_actions relay_machine::on(relay_event event, const relay_view& view) {
       return end_by_gateway(view, cause::transaction_timeout, timeout_error(event));
     case relay_event::session_timeout:
       return end_by_gateway(view, cause::session_timeout, timeout_error(event));
+    case relay_event::access_expired:
+      return end_by_gateway(view, cause::access_expired, access_error(event));
+    case relay_event::access_revoked:
+      return end_by_gateway(view, cause::access_revoked, access_error(event));
     case relay_event::audit_blocked:
       return end_by_gateway(view, cause::audit_blocked, audit_error());
   }

@@ -44,7 +44,9 @@ enum class relay_event : std::uint8_t {
   idle_timeout,
   transaction_timeout,
   session_timeout,
-  audit_blocked,  ///< what happens cannot be kept on record, and must be
+  access_expired,  ///< what its access policy, or its grant, allows is over
+  access_revoked,  ///< it was taken away
+  audit_blocked,   ///< what happens cannot be kept on record, and must be
 };
 
 struct relay_actions {

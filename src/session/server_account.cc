@@ -26,6 +26,13 @@ std::vector<std::pair<std::string, std::string>> principal_settings(const login_
   return {{"trunkline.principal", std::string(context.facts->principal())}};
 }
 
+std::vector<std::pair<std::string, std::string>> operator_settings(const session_facts& facts) {
+  auto all = facts.route->parameters;
+  if (facts.policy != nullptr)
+    all.insert(all.end(), facts.policy->parameters.begin(), facts.policy->parameters.end());
+  return all;
+}
+
 std::string application_name_of(const login_context& context) {
   std::string name = context.facts->application_name;
   if (note_of(context) != config::principal_note::application_name) return name;

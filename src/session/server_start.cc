@@ -7,6 +7,7 @@
 #include "protocol/query_messages.h"
 #include "protocol/row_messages.h"
 #include "protocol/session_start.h"
+#include "session/access_gate.h"
 #include "session/server_account.h"
 
 namespace trunkline::session {
@@ -16,7 +17,8 @@ using telemetry::cause;
 std::vector<std::byte> startup_packet_for_server(const login_context& context) {
   const config::route& route = *context.facts->route;
   const config::server_user* const account = account_of(context);
-  if (route.parameters.empty() && account == nullptr && route.database.empty()) return context.startup_packet;
+  const auto settings = operator_settings(*context.facts);
+  if (settings.empty() && account == nullptr && route.database.empty()) return context.startup_packet;
   const std::string_view database =
       route.database.empty() ? context.startup.database : std::string_view(route.database);
   std::vector<protocol::startup_parameter> parameters;
@@ -34,7 +36,7 @@ std::vector<std::byte> startup_packet_for_server(const login_context& context) {
   const auto principal = principal_settings(context);
   if (application_name != context.facts->application_name.str())
     parameters.push_back({"application_name", application_name});
-  for (const auto* each : {&route.parameters, &principal})
+  for (const auto* each : {&settings, &principal})
     for (const auto& [name, value] : *each)
       parameters.push_back({name, value});
   std::vector<std::byte> packet;
@@ -77,6 +79,7 @@ bool another_may_do(const login_context& context, sqlstate refusal) {
 
 void server_messages::take_parameter(byte_span body) {
   const auto status = protocol::decode_parameter_status(body);
+  if (status) context_.rules.learn(status->name, status->value);
   if (status && status->name == "in_hot_standby") in_recovery_ = status->value == "on";
 }
 
@@ -227,6 +230,13 @@ runtime::task<step<cancel_registry::ticket>> finish_login(login_context* context
   }
   if (auto fits = check_role(*context, in_recovery); !fits)
     co_return std::unexpected(std::move(fits.error()));
+  // Where the gateway itself has asked for the proof it did so before it came here.
+  if (context->facts->route->auth.method == config::auth_method::server) {
+    if (auto admitted = co_await admit(context); !admitted) {
+      let_go_of_server(*context);
+      co_return std::unexpected(std::move(admitted.error()));
+    }
+  }
   context->client.write(out);
   co_return messages.take_cancel_ticket();
 }

@@ -16,6 +16,7 @@
 #include "session/cancel_result.h"
 #include "session/console_desk.h"
 #include "session/database_gate.h"
+#include "session/grant_desk.h"
 #include "session/login_guard.h"
 #include "session/replica_desk.h"
 #include "telemetry/logger.h"
@@ -43,6 +44,8 @@ struct services {
   std::atomic<std::uint64_t> not_postgres{0};
   /// CancelRequests by what became of them.
   cancel_counts cancel_requests{};
+  /// Where approvals are asked for; null: nowhere, and whoever needs one is refused.
+  grant_desk* grants = nullptr;
   /// DISABLE and ENABLE.
   database_gate databases{};
   /// Who fails to log in too often waits.

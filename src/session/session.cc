@@ -96,6 +96,7 @@ void session::end_login(login_end why) {
   login_context& context = login_->context();
   facts_.bytes_from_client = context.client.bytes_received();
   facts_.bytes_from_server = context.server.bytes_received();
+  if (context.decided) metrics().policy_decisions[static_cast<std::size_t>(context.decided->what)].add();
   if (!why.silent) {
     // Who is refused because nothing can be kept leaves nothing to be kept.
     if (why.cause.what != cause::audit_blocked || facts_.announced) {
@@ -129,6 +130,9 @@ void session::begin_relay(established made) {
   counts.sessions_begun.add();
   for (std::size_t i = 0; i < context.times.size(); ++i)
     counts.login_seconds[i].record(context.times[i]);
+  if (context.decided) counts.policy_decisions[static_cast<std::size_t>(context.decided->what)].add();
+  const guard_memory held_to{
+      .by = facts_.policy, .rules = context.rules, .replication = facts_.replication};
   tell(session_login_event(context, nullptr, facts_.last_bytes));
   cancel_ = std::move(made.cancel);
   listener_place_ = std::move(made.listener_place);
@@ -145,6 +149,7 @@ void session::begin_relay(established made) {
   } else {
     counts.assignments.add();
   }
+  legs.server = guarded(std::move(legs.server), held_to);
   login_.reset();
   relay_ = std::make_unique<relay>(host_.where(), host_.observe(), gate_, facts_, *this, std::move(legs),
                                    made.opaque);
@@ -216,6 +221,7 @@ void session::look_at_hold(const pool::member& of) {
 
 void session::configuration_changed(const std::shared_ptr<const deployment>& newer) {
   if (facts_.route == nullptr) return;
+  if (loses_access(newer)) return end_access(relay_event::access_revoked);
   const auto& routes = newer->settings->routes;
   const auto same = std::find_if(routes.begin(), routes.end(),
                                  [&](const config::route& each) { return each.name == facts_.route->name; });

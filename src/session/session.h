@@ -17,6 +17,7 @@
 #include "session/pooled_server.h"
 #include "session/relay.h"
 #include "session/services.h"
+#include "session/statement_guard.h"
 
 namespace trunkline::session {
 
@@ -44,6 +45,7 @@ class session_host {
 class session final : public relay_owner,
                       public console_owner,
                       private pooled_owner,
+                      private guard_owner,
                       private cancel_taker,
                       private runtime::stream_handler {
  public:
@@ -64,6 +66,8 @@ class session final : public relay_owner,
   /// A reload: where it waits for a server, or is held at rest, and its route leads elsewhere now, it
   /// follows.
   void configuration_changed(const std::shared_ptr<const deployment>& newer);
+  /// Its access is over, or taken away: it ends now, whatever it does.
+  void end_access(relay_event why);
   /// KILL or KILL_CLIENT; a console goes on.
   void kill();
   /// The grace time is over, or SIGINT.
@@ -95,7 +99,11 @@ class session final : public relay_owner,
     std::unique_ptr<runtime::byte_stream> client;
     pooled_rest server;
     exchange_observer::memory seen;
+    guard_memory guard;
   };
+  std::unique_ptr<runtime::byte_stream> guarded(std::unique_ptr<runtime::byte_stream> server,
+                                                guard_memory memory);
+  bool loses_access(const std::shared_ptr<const deployment>& newer) const;
   bool may_sleep() const;
   void fall_asleep();
   /// What came of the client goes to its new relay.
@@ -104,6 +112,8 @@ class session final : public relay_owner,
   void on_end(runtime::stream_end end) override;
   void watch_limits();
   std::optional<runtime::time_point> next_limit(relay_event& which) const;
+  std::optional<runtime::time_point> next_warning() const;
+  void warn_of_end();
 
   void cancel_statement() override;
   void send_pooled_cancel(cancel_taker::answer done);
@@ -114,6 +124,8 @@ class session final : public relay_owner,
   void pin_changed(const char* before, const char* now) override;
   void abandoned(std::shared_ptr<cancel_target> target) override;
   sql::effects_cache& effects() override { return host_.effects(); }
+  void statement_refused(statement_refusal why) override;
+  void given_enough(error why) override;
   void relay_ended(telemetry::close_cause cause, std::vector<std::byte> last_word,
                    bool reset_client) override;
   void console_ended(telemetry::close_cause cause, std::string detail,
@@ -128,7 +140,8 @@ class session final : public relay_owner,
   std::unique_ptr<login> login_;
   std::unique_ptr<relay> relay_;
   std::unique_ptr<sleep> asleep_;
-  pooled_server* pooled_ = nullptr;  ///< the relay's server leg, where that is a pool's
+  pooled_server* pooled_ = nullptr;   ///< the relay's server leg, where that is a pool's
+  statement_guard* guard_ = nullptr;  ///< around that leg; null: it is held to nothing
   std::shared_ptr<pooled_door> door_;
   std::unique_ptr<console_session> console_;
   std::unique_ptr<farewell> farewell_;

@@ -79,6 +79,7 @@ std::unique_ptr<audit::rare_event> session_login_event(const login_context& logi
     what.principal = facts.who->principal;
     what.groups = facts.who->groups;
   }
+  if (login.decided && login.decided->by != nullptr) what.policy = login.decided->by->says.name;
   what.endpoint = facts.endpoint;
   what.server_user = facts.server_user;
   for (std::size_t i = 0; i < what.seconds.size(); ++i)

@@ -28,7 +28,22 @@ std::optional<runtime::time_point> session::next_limit(relay_event& which) const
     consider(began.value_or(host_.where().now()) + limits.transaction_timeout,
              relay_event::transaction_timeout);
   }
+  if (facts_.access_until != runtime::time_point::max())
+    consider(facts_.access_until, relay_event::access_expired);
   return first;
+}
+
+/// When its client is to be told that its access ends soon; nothing: never, or it was.
+std::optional<runtime::time_point> session::next_warning() const {
+  if (guard_ == nullptr || guard_->memory().warned || facts_.access_until == runtime::time_point::max())
+    return std::nullopt;
+  return facts_.access_until - limits::access_warning;
+}
+
+void session::warn_of_end() {
+  const auto left = facts_.access_until - host_.where().now();
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(left).count();
+  guard_->warn("access ends in " + std::to_string(std::max<std::int64_t>(seconds, 0)) + " seconds");
 }
 
 /// Also when to look whether it may sleep.
@@ -36,6 +51,7 @@ void session::watch_limits() {
   relay_event which{};
   if ((relay_ == nullptr && asleep_ == nullptr) || farewell_ != nullptr || over_.scheduled()) return;
   auto due = next_limit(which);
+  if (const auto warning = next_warning()) due = due ? std::min(*due, *warning) : *warning;
   if (pooled_ != nullptr) {
     const auto now = host_.where().now();
     const auto tired = facts_.last_bytes + limits::awake_time;
@@ -53,6 +69,8 @@ void session::limit_due(void* self) {
     if (due->asleep_ != nullptr) due->wake({});
     return due->relay_->on_event(which);
   }
+  if (const auto warning = due->next_warning(); warning && *warning <= due->host_.where().now())
+    due->warn_of_end();
   if (due->may_sleep()) due->fall_asleep();
   due->watch_limits();
 }

@@ -10,13 +10,15 @@ namespace trunkline::session {
 
 bool session::may_sleep() const {
   return pooled_ != nullptr && host_.where().now() - facts_.last_bytes >= limits::awake_time &&
-         relay_->is_replaceable() && pooled_->may_rest();
+         relay_->is_replaceable() && pooled_->may_rest() && (guard_ == nullptr || guard_->at_rest());
 }
 
 void session::fall_asleep() {
-  asleep_ = std::make_unique<sleep>(relay_->take_client(), pooled_->rest(), relay_->take_memory());
+  asleep_ = std::make_unique<sleep>(relay_->take_client(), pooled_->rest(), relay_->take_memory(),
+                                    guard_ == nullptr ? guard_memory{} : guard_->memory());
   asleep_->client->set_handler(this);
   pooled_ = nullptr;
+  guard_ = nullptr;
   relay_.reset();
 }
 
@@ -25,8 +27,9 @@ void session::wake(relay::early came) {
   auto server = std::make_unique<pooled_server>(std::move(slept->server));
   server->set_owner(this, metrics().assignments);
   pooled_ = server.get();
+  auto leg = guarded(std::move(server), slept->guard);
   relay_ = std::make_unique<relay>(host_.where(), host_.observe(), gate_, facts_, *this,
-                                   relay::legs{std::move(slept->client), std::move(server)}, false,
+                                   relay::legs{std::move(slept->client), std::move(leg)}, false,
                                    std::move(slept->seen));
   relay_->start(std::move(came), {});
   watch_limits();

@@ -150,7 +150,7 @@ void session_traces::take_setting(const side_errand::row& found, const known_set
   const std::string* start = known.at_start.find(name);
   // One of the list has been set, be it to the server's default: that is not the client's own.
   const bool set_to_it = found[0] == "s" && start != nullptr;
-  const bool is_default = (found[3] == "d" && !set_to_it) || (name == "role" && value == "none");
+  const bool is_default = (found[3] == "d" && !set_to_it) || (name == "role" && value == known.role);
   // What has a name of the user's own is empty after a RESET.
   if (is_custom(name) && value.empty() && set_back() && start != nullptr) {
     known.link.set(name, value);

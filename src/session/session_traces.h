@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "pool/setting_map.h"
@@ -32,6 +33,7 @@ class session_traces {
     pool::setting_map& session;
     pool::setting_map& link;
     const pool::setting_map& at_start;  ///< what RESET goes back to
+    std::string_view role = "none";     ///< the same, of the role
   };
   /// One Query; its rows go to `take`. `user`: who the connection was logged in for.
   std::string inspection(std::string_view user, const known_settings& known) const;

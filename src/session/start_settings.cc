@@ -63,7 +63,7 @@ std::string clean_application_name(std::string_view name) {
 }
 
 result<pool::setting_map> start_settings(const protocol::startup_message& startup,
-                                         const config::route& route) {
+                                         const std::vector<std::pair<std::string, std::string>>& operators_own) {
   pool::setting_map made;
   for (const auto& each : startup.parameters) {
     if (each.name == "options") {
@@ -76,7 +76,7 @@ result<pool::setting_map> start_settings(const protocol::startup_message& startu
       continue;
     made.set(pool::folded(each.name), each.value);
   }
-  for (const auto& [name, value] : route.parameters)
+  for (const auto& [name, value] : operators_own)
     made.erase(pool::folded(name));
   return made;
 }

@@ -9,7 +9,7 @@ result<pool::setting_map> settings_of(std::vector<protocol::startup_parameter> p
                                       const config::route& route = {}) {
   protocol::startup_message message;
   message.parameters = std::move(parameters);
-  return start_settings(message, route);
+  return start_settings(message, route.parameters);
 }
 
 TEST(StartSettings, AreWhatIsNeitherWhoNorWhere) {

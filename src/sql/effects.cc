@@ -12,6 +12,7 @@ effects unknown_effects() {
   made.add(effect::inspect);
   made.kind = statement_kind::other;
   made.depends_on_text = true;
+  made.guard = bit(guard_fact::doubt);
   return made;
 }
 
@@ -21,7 +22,9 @@ effects find_effects(std::string_view text, lexical_rules rules) {
   if (known.doubtful || known.depth > limits::sql_depth) return unknown_effects();
   parse_tree tree;
   if (!tree.parse(std::string(text))) return unknown_effects();
-  return effects_of_tree(tree);
+  effects made = effects_of_tree(tree);
+  made.guard |= guard_facts_of_tree(tree);
+  return made;
 }
 
 }  // namespace trunkline::sql

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sql/guard_facts.h"
 #include "sql/lexical_rules.h"
 
 namespace trunkline::sql {
@@ -80,6 +81,7 @@ struct effects {
   std::string deallocate_name;  ///< empty: no DEALLOCATE, DEALLOCATE ALL, or of several names
   std::string listen_name;      ///< empty: no LISTEN, or to several channels
   std::string unlisten_name;    ///< "*": all; empty: no UNLISTEN, or of several channels
+  std::uint32_t guard = 0;      ///< of `guard_fact`: what an access policy may forbid
 
   bool has(effect each) const { return (bits & static_cast<std::uint32_t>(each)) != 0; }
   void add(effect each) { bits |= static_cast<std::uint32_t>(each); }

@@ -52,6 +52,12 @@ std::string_view name_of(cause which) {
       return "killed";
     case cause::audit_blocked:
       return "audit_blocked";
+    case cause::policy_denied:
+      return "policy_denied";
+    case cause::access_expired:
+      return "access_expired";
+    case cause::access_revoked:
+      return "access_revoked";
     case cause::internal:
       return "internal";
   }

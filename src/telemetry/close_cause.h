@@ -36,6 +36,9 @@ enum class cause : std::uint8_t {
   endpoint_gone,  ///< its server was removed, or has another role now
   killed,
   audit_blocked,
+  policy_denied,   ///< no access policy lets it in
+  access_expired,  ///< what its policy, or its grant, allows is over
+  access_revoked,  ///< it was taken away
   internal,
 };
 inline constexpr std::size_t cause_count = static_cast<std::size_t>(cause::internal) + 1;

@@ -99,6 +99,19 @@ class exposition {
     }
   }
 
+  /// Only the names that were seen.
+  template <class Names, class Of>
+  void seen(const metric_family& family, std::string_view label, const Names& names, Of of_one) {
+    out_.family(family);
+    for (const auto& [name, of] : routes_) {
+      for (std::size_t i = 0; i < names.size(); ++i) {
+        const auto count = sum(of, [&](const route_metrics& one) -> const auto& { return of_one(one, i); });
+        if (count == 0) continue;
+        out_.sample({{"route", name.first}, {"upstream", name.second}, {label, names[i]}}, count);
+      }
+    }
+  }
+
   /// Only the reasons that were seen.
   void pins() {
     for (const bool now : {true, false}) {
@@ -187,6 +200,10 @@ void write_routes(metrics_writer& to, std::span<const route_metrics* const> rout
   out.histogram(metric::idle_in_transaction,
                 [](one from) -> const auto& { return from.idle_in_transaction; });
   out.pins();
+  out.seen(metric::policy_decisions, "outcome", policy_outcome_names,
+           [](one from, std::size_t i) -> const auto& { return from.policy_decisions[i]; });
+  out.seen(metric::policy_denied_statements, "class", statement_refusal_names,
+           [](one from, std::size_t i) -> const auto& { return from.denied_statements[i]; });
   out.histograms(metric::tcp_rtt, "leg", side_names,
                  [](one from, std::size_t i) -> const auto& { return from.tcp_rtt[i]; });
   out.counters(metric::tcp_retransmits, "leg", side_names,

@@ -28,6 +28,26 @@ enum class side : std::uint8_t { client, server };
 inline constexpr std::size_t side_count = 2;
 inline constexpr std::array<std::string_view, side_count> side_names{"client", "server"};
 
+/// What the access policies say to a login, `policy_decisions_total{outcome}`.
+inline constexpr std::array<std::string_view, 3> policy_outcome_names{"allow", "deny", "wait"};
+/// Why a policy refuses a statement, `policy_denied_statements_total{class}`.
+enum class statement_refusal : std::uint8_t {
+  ddl,
+  copy_program,
+  do_block,
+  roles,
+  unqualified_write,
+  role,        ///< it leaves the role that the session has assumed
+  read_only,   ///< it would let the session write
+  setting,     ///< it sets what changes how texts are read, or what is not in the text
+  hidden,      ///< it hands a text of SQL to a function
+  unreadable,  ///< too long, or not in the grammar
+  fastpath,    ///< FunctionCall
+};
+inline constexpr std::array<std::string_view, 11> statement_refusal_names{
+    "ddl",  "copyProgram", "do",     "roles",      "unqualifiedWrite", "role",
+    "read", "setting",     "hidden", "unreadable", "fastpath"};
+
 struct route_metrics {
   std::string route;
   std::string upstream;
@@ -51,6 +71,9 @@ struct route_metrics {
   /// Of sessions whose end nobody asked for, by the leg that died. Where a write found the leg dead, the
   /// silence before that write.
   std::array<idle_death_histogram, side_count> idle_before_death;
+
+  std::array<counter, policy_outcome_names.size()> policy_decisions;
+  std::array<counter, statement_refusal_names.size()> denied_statements;  ///< by statement_refusal
 
   /// Pooled sessions that began, or ceased, to keep their server connection, by `pin_reason_of`.
   std::array<counter, pin_reason_count> pins;

@@ -16,18 +16,19 @@ ALLOWED = {
     "http": _FLOOR,
     "identity": _FLOOR | {"runtime", "auth", "http", "config", "telemetry"},
     "grants": _FLOOR | {"runtime", "auth", "http", "config", "telemetry"},
+    "access": _FLOOR | {"auth", "config"},
     "audit": _FLOOR | {"runtime", "protocol", "http", "config", "telemetry"},
     "sql": _FLOOR,
     "routing": _FLOOR | {"config", "protocol"},
     "pool": _FLOOR | {"runtime", "net", "tls", "protocol", "auth", "routing", "config", "telemetry"},
-    "session": _FLOOR | {"runtime", "net", "tls", "protocol", "auth", "routing", "pool", "sql", "audit", "identity", "grants", "config", "telemetry"},
+    "session": _FLOOR | {"runtime", "net", "tls", "protocol", "auth", "routing", "pool", "sql", "audit", "identity", "access", "grants", "config", "telemetry"},
     "console": _FLOOR | {"runtime", "config", "telemetry", "audit", "session"},
     "admin": _FLOOR | {"runtime", "net", "protocol", "config", "telemetry", "audit", "grants", "session"},
 }
 ALLOWED["main"] = set(ALLOWED)
 
 # Bytes in, bytes out: these rooms, and these files of other rooms, know no socket, clock, thread or coroutine.
-SANS_IO_ROOMS = {"protocol", "auth", "sql", "routing"}
+SANS_IO_ROOMS = {"protocol", "auth", "access", "sql", "routing"}
 SANS_IO_FILES = r"^src/session/\w*machine\.(h|cc)$"
 SANS_IO_FORBIDDEN_ROOMS = {"runtime", "net", "tls", "pool"}
 

@@ -1,0 +1,94 @@
+#include "session/access_gate.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace trunkline::session {
+
+namespace {
+
+using access::outcome;
+
+login_end access_denied(const login_context& context, std::string reason) {
+  return {.cause = {telemetry::cause::policy_denied},
+          .detail = std::move(reason),
+          .tell = error{.code = sqlstates::invalid_authorization,
+                        .message = "access to database \"" + context.facts->database.str() +
+                                   "\" is denied for user \"" + context.facts->user.str() + "\"",
+                        .hint = "Ask whoever runs the gateway: its log and its audit say why."}};
+}
+
+login_end no_desk(const login_context& context) {
+  auto why = access_denied(context, context.decided->reason() + ", and no store is configured");
+  why.tell->message = "access to database \"" + context.facts->database.str() +
+                      "\" needs an approval, and no store is configured";
+  why.tell->hint = "The gateway's access.store keeps requests and grants.";
+  return why;
+}
+
+/// "10.0.0.7:51234" or "[::1]:51234"; nothing for a unix socket.
+std::optional<config::ip_address> address_of(std::string_view client) {
+  const auto colon = client.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  std::string_view host = client.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return config::ip_address::parse(host);
+}
+
+access::question question_of(const session_facts& facts, const config::route& route, std::size_t index) {
+  access::question made;
+  made.who = facts.who.get();
+  made.user = facts.user.str();
+  made.database = facts.database.str();
+  made.route = &route;
+  made.route_index = index;
+  made.source = address_of(facts.client);
+  made.replication = facts.replication;
+  made.when = std::chrono::system_clock::now();
+  return made;
+}
+
+/// When the policy alone would end the session.
+runtime::time_point end_of(const access::policy& by, const session_facts& facts, runtime::time_point now) {
+  auto end = runtime::time_point::max();
+  if (by.says.max_length.count() > 0) end = facts.started + by.says.max_length;
+  const auto wall = std::chrono::system_clock::now();
+  if (const auto closes = by.closes_after(wall))
+    end = std::min(end, now + std::chrono::duration_cast<runtime::duration>(*closes - wall));
+  return end;
+}
+
+}  // namespace
+
+step<> decide_access(login_context& context) {
+  const auto* policies = context.facts->setup->policies.get();
+  if (policies == nullptr || context.opaque || context.decided) return {};
+  const session_facts& known = *context.facts;
+  const auto index = static_cast<std::size_t>(known.route - context.settings().routes.data());
+  context.decided = policies->decide(question_of(known, *known.route, index));
+  if (context.decided->what == outcome::deny)
+    return std::unexpected(access_denied(context, context.decided->reason()));
+  session_facts& facts = *context.facts;
+  facts.policy = context.decided->by;
+  facts.access_until = end_of(*facts.policy, facts, context.loop->now());
+  return {};
+}
+
+runtime::task<step<>> admit(login_context* context) {
+  if (auto decided = decide_access(*context); !decided) co_return decided;
+  if (!context->decided || context->decided->what != outcome::wait) co_return step<>();
+  if (context->shared->grants == nullptr) co_return std::unexpected(no_desk(*context));
+  co_return co_await context->shared->grants->ask(context);
+}
+
+std::optional<access::decision> decide_again(const session_facts& facts, const deployment& setup) {
+  if (setup.policies == nullptr) return std::nullopt;
+  const auto& routes = setup.settings->routes;
+  const auto same = std::find_if(routes.begin(), routes.end(),
+                                 [&](const config::route& each) { return each.name == facts.route->name; });
+  if (same == routes.end()) return std::nullopt;
+  return setup.policies->decide(question_of(facts, *same, static_cast<std::size_t>(same - routes.begin())));
+}
+
+}  // namespace trunkline::session
