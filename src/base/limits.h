@@ -347,7 +347,7 @@ inline constexpr std::size_t sql_cache_entries = 4'096;
 /// Of a statement in a session that a policy holds to something.
 inline constexpr std::size_t guarded_message = 1024 * 1024;
 /// So long before its policy ends a session, the client is told.
-inline constexpr std::chrono::seconds access_warning{60};
+inline constexpr std::chrono::seconds access_warning = 60s;
 
 // Observation.
 /// Exchanges whose requests wait behind each other in one session; further ones are told as one.
@@ -423,8 +423,6 @@ inline constexpr std::size_t access_errands = 16'384;
 inline constexpr std::chrono::milliseconds access_answer = 5s;
 /// A client that waits hears of it so often.
 inline constexpr std::chrono::milliseconds access_notice = 30s;
-/// A client is told of the end of its grant so long before, or a quarter of the grant where that is less.
-inline constexpr std::chrono::milliseconds access_warning = 5min;
 /// Webhooks: messages that wait for one receiver, one attempt, all attempts at one message, and the time
 /// between two of them, doubled each time up to the bound.
 inline constexpr std::size_t webhook_waiting = 1'000;

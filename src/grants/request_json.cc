@@ -30,8 +30,7 @@ ordered approvals_of(const record& of) {
 
 std::string time_text(wall_time when) {
   const auto seconds = std::chrono::floor<std::chrono::seconds>(when);
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
-                     fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)), (when - seconds).count());
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", seconds, (when - seconds).count());
 }
 
 ordered request_json(const record& of) {

@@ -14,7 +14,7 @@
 #include <CLI/Formatter.hpp>
 
 #include "config/reference.h"
-#include "main/access_command.h"
+#include "main/request_command.h"
 #include "main/audit_command.h"
 #include "main/check.h"
 #include "main/demo.h"
@@ -76,12 +76,12 @@ void add_pgbouncer_commands(CLI::App& app, pgbouncer_options& options) {
 /// The libraries on the road may still be told to allocate; what leaves here is a defect and ends with its
 /// text.
 int run_guarded(const CLI::App& app, const serve_options& serving, const demo_options& showing,
-                const audit_options& auditing, const access_options& asking,
+                const audit_options& auditing, const request_options& asking,
                 const pgbouncer_options& bouncing) {
   try {
     if (app.got_subcommand("serve")) return serve(serving);
     if (app.got_subcommand("check")) return check(serving.config_file);
-    if (app.got_subcommand("access")) return run_access(app, asking);
+    if (app.got_subcommand("access")) return run_request(app, asking);
     if (app.got_subcommand("audit")) return run_audit(app, auditing);
     if (app.got_subcommand("import")) return import_pgbouncer(bouncing.from);
     if (app.got_subcommand("pgbouncer")) return run_pgbouncer(bouncing);
@@ -100,7 +100,7 @@ int run_command_line(int argc, const char* const* argv) {
   serve_options serving;
   demo_options showing;
   audit_options auditing;
-  access_options asking;
+  request_options asking;
   std::string format;
   std::string level;
   pgbouncer_options bouncing;
@@ -122,7 +122,9 @@ int run_command_line(int argc, const char* const* argv) {
   demo_command->add_flag("--keep", showing.keep, "leave the folder with the data behind");
   add_log_options(*demo_command, serving, format, level);
   add_audit_command(app, auditing);
-  add_access_command(app, asking);
+  auto* access = app.add_subcommand("access", "who may have what, requests for it, and answers to them");
+  access->require_subcommand(1);
+  add_request_commands(*access, asking);
   add_pgbouncer_commands(app, bouncing);
   app.add_subcommand("version", "version, build and libraries");
   app.add_subcommand("reference", "the tables of docs/configuration.md")->group("");

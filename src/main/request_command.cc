@@ -1,4 +1,4 @@
-#include "main/access_command.h"
+#include "main/request_command.h"
 
 #include <fmt/format.h>
 
@@ -50,7 +50,7 @@ place place_of(const config::address& where) {
   return {.url = fmt::format("http://{}{}{}:{}", v6 ? "[" : "", host, v6 ? "]" : "", where.port)};
 }
 
-result<place> find_place(const access_options& options) {
+result<place> find_place(const request_options& options) {
   if (options.admin_url.starts_with("unix:"))
     return place{.url = "http://localhost", .socket = options.admin_url.substr(5)};
   if (!options.admin_url.empty()) {
@@ -70,7 +70,7 @@ result<place> find_place(const access_options& options) {
   return place_of(*loaded.value->admin.address);
 }
 
-result<secret_text> find_token(const access_options& options) {
+result<secret_text> find_token(const request_options& options) {
   if (options.token_file.empty()) {
     const char* const given = std::getenv("TRUNKLINE_TOKEN");
     if (given == nullptr || *given == '\0')
@@ -87,7 +87,7 @@ result<secret_text> find_token(const access_options& options) {
 }
 
 /// One request to the gateway, and its answer.
-result<json> ask(const access_options& options, const std::string& path, const json* body) {
+result<json> ask(const request_options& options, const std::string& path, const json* body) {
   auto where = find_place(options);
   if (!where) return fail(where.error());
   auto token = find_token(options);
@@ -164,7 +164,7 @@ void print_who(const json& of) {
   if (of.value("administrator", false)) fmt::print("administrator\n");
 }
 
-int print(const result<json>& got, const access_options& options, void (*as_text)(const json&)) {
+int print(const result<json>& got, const request_options& options, void (*as_text)(const json&)) {
   if (!got) return fails(got.error().message);
   if (options.output == "json") {
     fmt::print("{}\n", got->dump(2, ' ', false, json::error_handler_t::replace));
@@ -174,7 +174,7 @@ int print(const result<json>& got, const access_options& options, void (*as_text
   return std::fflush(stdout) == 0 ? exit_good : exit_failure;
 }
 
-json body_of(const access_options& options) {
+json body_of(const request_options& options) {
   json made = json::object();
   if (!options.reason.empty()) made["reason"] = options.reason;
   if (const auto length = config::parse_duration(options.length); length && length->count() >= 1'000)
@@ -182,7 +182,7 @@ json body_of(const access_options& options) {
   return made;
 }
 
-void add_answer(CLI::App& to, const char* name, const char* help, access_options& options, bool reason) {
+void add_answer(CLI::App& to, const char* name, const char* help, request_options& options, bool reason) {
   auto* made = to.add_subcommand(name, help);
   made->add_option("ID", options.id, "the number of the request")
       ->required()
@@ -198,26 +198,25 @@ std::string is_length(const std::string& text) {
 
 }  // namespace
 
-void add_access_command(CLI::App& app, access_options& options) {
-  auto* access = app.add_subcommand("access", "requests for access, and answers to them");
-  access->require_subcommand(1);
+void add_request_commands(CLI::App& access, request_options& options) {
   auto* request =
-      access->add_subcommand("request", "asks for access, or gives the reason of a request that waits");
+      access.add_subcommand("request", "asks for access, or gives the reason of a request that waits");
   request->add_option("--route", options.route, "the route, by its name")->required();
   request->add_option("--database", options.database, "the database")->required();
   request->add_option("--user", options.user, "the user of the database; left out: named as you are");
   request->add_option("--reason", options.reason, "why");
-  auto* ls = access->add_subcommand("ls", "open requests and active grants that you may see, newest first");
+  auto* ls = access.add_subcommand("ls", "open requests and active grants that you may see, newest first");
   ls->add_flag("--all", options.all, "those that are over, too");
-  add_answer(*access, "approve", "lets a request through", options, true);
-  add_answer(*access, "deny", "refuses a request", options, true);
-  add_answer(*access, "withdraw", "takes your own request back", options, false);
-  add_answer(*access, "revoke", "ends a grant now, and the sessions that live by it", options, true);
-  access->add_subcommand("whoami", "who you are to the gateway");
-  for (CLI::App* each : {request, access->get_subcommand("approve")})
+  add_answer(access, "approve", "lets a request through", options, true);
+  add_answer(access, "deny", "refuses a request", options, true);
+  add_answer(access, "withdraw", "takes your own request back", options, false);
+  add_answer(access, "revoke", "ends a grant now, and the sessions that live by it", options, true);
+  access.add_subcommand("whoami", "who you are to the gateway");
+  for (CLI::App* each : {request, access.get_subcommand("approve")})
     each->add_option("--for", options.length, "no longer than this, such as 30m")
         ->check(CLI::Validator(is_length, "DURATION"));
-  for (CLI::App* each : access->get_subcommands({})) {
+  for (const char* name : {"request", "ls", "approve", "deny", "withdraw", "revoke", "whoami"}) {
+    CLI::App* const each = access.get_subcommand(name);
     each->add_option("-c,--config", options.config_file,
                      "the gateway's configuration, for its admin.address");
     each->add_option("--admin-url", options.admin_url, "where it answers: http://HOST:PORT or unix:/PATH");
@@ -227,7 +226,7 @@ void add_access_command(CLI::App& app, access_options& options) {
   }
 }
 
-int run_access(const CLI::App& app, const access_options& options) {
+int run_request(const CLI::App& app, const request_options& options) {
   const std::string verb = app.get_subcommand("access")->get_subcommands().front()->get_name();
   if (verb == "ls")
     return print(ask(options, options.all ? "/api/v1/access?all=true" : "/api/v1/access", nullptr), options,

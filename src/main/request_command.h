@@ -1,6 +1,6 @@
-// `trunkline access …`: requests for access and answers to them, over the API of a running gateway. Options
-// are plain values, filled by the command line; each command prints to stdout and answers an exit code
-// (options.h). Main thread only.
+// `trunkline access request | ls | approve | deny | withdraw | revoke | whoami`: requests for access and
+// answers to them, over the API of a running gateway. Options are plain values, filled by the command line;
+// each command prints to stdout and answers an exit code (options.h). Main thread only.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ class App;
 
 namespace trunkline::main {
 
-struct access_options {
+struct request_options {
   std::string config_file;  ///< its admin.address is where the gateway answers
   std::string admin_url;    ///< or this: http://HOST:PORT, https://..., unix:/PATH
   std::string ca_file;      ///< vouches for a gateway behind https; empty: the system's authorities
@@ -25,9 +25,9 @@ struct access_options {
   bool all = false;
 };
 
-/// Adds the sub-commands; `options` must outlive the parsing.
-void add_access_command(CLI::App& app, access_options& options);
+/// Adds the sub-commands to `trunkline access`; `options` must outlive the parsing.
+void add_request_commands(CLI::App& access, request_options& options);
 /// Runs the one that was given.
-int run_access(const CLI::App& app, const access_options& options);
+int run_request(const CLI::App& app, const request_options& options);
 
 }  // namespace trunkline::main
