@@ -20,9 +20,11 @@ access::policy policy() {
 }
 
 TEST(GrantQuestion, AReasonComesFromOptionsOrApplicationName) {
-  EXPECT_EQ(reason_of(startup({{"options", "-c trunkline.reason=incident\\ 7 -c work_mem=1MB"}})), "incident 7");
+  EXPECT_EQ(reason_of(startup({{"options", "-c trunkline.reason=incident\\ 7 -c work_mem=1MB"}})),
+            "incident 7");
   EXPECT_EQ(reason_of(startup({{"application_name", "psql reason=incident 8"}})), "incident 8");
-  EXPECT_EQ(reason_of(startup({{"options", "-c trunkline.reason=a"}, {"application_name", "reason=b"}})), "a");
+  EXPECT_EQ(reason_of(startup({{"options", "-c trunkline.reason=a"}, {"application_name", "reason=b"}})),
+            "a");
   EXPECT_EQ(reason_of(startup({{"application_name", "psql"}})), "");
   EXPECT_EQ(reason_of(startup({{"options", "--wrong -z"}, {"application_name", "reason=b"}})), "b");
 }
@@ -31,8 +33,9 @@ TEST(GrantQuestion, NamesWhoWantsWhat) {
   const auth::identity alice{.principal = "alice@example.org", .groups = {"dev"}};
   config::route route;
   route.name = "r";
-  const auto asked = question_of(
-      {.who = &alice, .user = "app", .database = "d", .client = "10.0.0.1:1", .reason = "why"}, route, policy());
+  const auto asked =
+      question_of({.who = &alice, .user = "app", .database = "d", .client = "10.0.0.1:1", .reason = "why"},
+                  route, policy());
   EXPECT_EQ(asked.what.principal, "alice@example.org");
   EXPECT_EQ(asked.what.user, "app");
   EXPECT_EQ(asked.what.route, "r");
