@@ -138,12 +138,20 @@ std::string_view text_of(misfit why) {
   return {};
 }
 
+void policy_set::by_end::add(std::string_view end, pattern which) {
+  patterns[std::string(end)].push_back(std::move(which));
+  if (std::find(sizes.begin(), sizes.end(), end.size()) == sizes.end()) sizes.push_back(end.size());
+}
+
 void policy_set::names::add(const std::string& glob, std::size_t policy) {
-  const auto wildcard = glob.find_first_of("*?");
-  if (wildcard == std::string::npos) {
+  const auto first = glob.find_first_of("*?");
+  const pattern made{glob, static_cast<std::uint32_t>(policy)};
+  if (first == std::string::npos) {
     set(exact[glob], policy);
+  } else if (first > 0) {
+    fronts.add(std::string_view(glob).substr(0, first), made);
   } else {
-    globs.push_back({glob, glob.substr(0, wildcard), static_cast<std::uint32_t>(policy)});
+    backs.add(std::string_view(glob).substr(glob.find_last_of("*?") + 1), made);
   }
 }
 
@@ -152,12 +160,22 @@ void policy_set::names::look(std::string_view name, bits& into) const {
     for (std::size_t i = 0; i < into.size(); ++i)
       into[i] |= found->second[i];
   }
-  for (const pattern& each : globs)
-    if (name.starts_with(each.front) && config::glob_match(each.glob, name)) set(into, each.policy);
+  const auto try_all = [&](const by_end& of, std::string_view end) {
+    const auto found = of.patterns.find(end);
+    if (found == of.patterns.end()) return;
+    for (const pattern& each : found->second)
+      if (config::glob_match(each.glob, name)) set(into, each.policy);
+  };
+  for (const std::size_t size : fronts.sizes)
+    if (size <= name.size()) try_all(fronts, name.substr(0, size));
+  for (const std::size_t size : backs.sizes)
+    if (size <= name.size()) try_all(backs, name.substr(name.size() - size));
 }
 
 result<std::shared_ptr<const policy_set>> policy_set::build(const config::settings& of) {
   if (of.access.policies.empty()) return std::shared_ptr<const policy_set>();
+  if (of.access.policies.size() > limits::config_list_entries)
+    return fail({.message = "too many access policies"});
   auto made = std::make_shared<policy_set>();
   made->by_route_.resize(of.routes.size());
   for (const auto& says : of.access.policies) {

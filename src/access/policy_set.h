@@ -65,15 +65,20 @@ class policy_set {
     std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
   };
   using by_name = std::unordered_map<std::string, bits, name_hash, std::equal_to<>>;
-  /// A pattern with wildcards, and what stands before the first of them.
   struct pattern {
     std::string glob;
-    std::string front;
     std::uint32_t policy;
+  };
+  /// Patterns by what stands before their first wildcard, or behind their last.
+  struct by_end {
+    std::unordered_map<std::string, std::vector<pattern>, name_hash, std::equal_to<>> patterns;
+    std::vector<std::size_t> sizes;  ///< of those texts, each once
+    void add(std::string_view end, pattern which);
   };
   struct names {
     by_name exact;
-    std::vector<pattern> globs;
+    by_end fronts;
+    by_end backs;  ///< of patterns that begin with a wildcard
     void add(const std::string& glob, std::size_t policy);
     void look(std::string_view name, bits& into) const;
   };

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "admin/api_pages.h"
 #include "admin/json.h"
 #include "admin/query.h"
 #include "config/values.h"
@@ -90,7 +91,8 @@ class said {
   std::optional<http_response> refusal_;
 };
 
-http_response list_page(grants::office& at, const person& who, const http_request& request) {
+http_response list_page(session::observer& seen, grants::office& at, const person& who,
+                        const http_request& request) {
   query asked(request, {"all"});
   if (asked.refusal()) return *asked.refusal();
   const bool all = asked.text("all") == "true";
@@ -101,7 +103,8 @@ http_response list_page(grants::office& at, const person& who, const http_reques
   json given = json::array();
   for (const record& each : *found)
     (each.is_grant() ? given : requests).push_back(grants::request_json(each));
-  return json_response({{"supported", true}, {"requests", requests}, {"grants", given}});
+  return json_response(
+      {{"supported", true}, {"policies", access_policies(seen)}, {"requests", requests}, {"grants", given}});
 }
 
 http_response one_page(grants::office& at, const person& who, std::int64_t id) {
@@ -161,10 +164,10 @@ http_response wrong_method(const char* allowed) {
   return refused;
 }
 
-http_response page_of(access_source& source, grants::office& at, const person& who,
+http_response page_of(session::observer& seen, access_source& source, grants::office& at, const person& who,
                       const http_request& request, std::string_view page) {
   const bool posts = request.method == "POST";
-  if (page == "access") return posts ? wrong_method("GET, HEAD") : list_page(at, who, request);
+  if (page == "access") return posts ? wrong_method("GET, HEAD") : list_page(seen, at, who, request);
   page.remove_prefix(std::string_view("access/").size());
   if (page == "requests") return posts ? ask_page(source, at, who, request) : wrong_method("POST");
   const auto which = number_and_verb(page);
@@ -178,10 +181,12 @@ http_response page_of(access_source& source, grants::office& at, const person& w
 
 }  // namespace
 
-http_response access_page(access_source* source, const http_request& request, std::string_view page) {
+http_response access_page(session::observer& seen, access_source* source, const http_request& request,
+                          std::string_view page) {
   grants::office* const at = source == nullptr ? nullptr : source->desk();
   if (at == nullptr && page == "access")
-    return json_response({{"supported", false}, {"grants", json::array()}});
+    return json_response(
+        {{"supported", false}, {"policies", access_policies(seen)}, {"grants", json::array()}});
   if (source == nullptr)
     return error_response(404, "nobody is known here: the configuration has no admin.tokensFile");
   const auto who = source->who(request.bearer);
@@ -190,7 +195,7 @@ http_response access_page(access_source* source, const http_request& request, st
     return json_response(
         {{"principal", who->principal}, {"groups", who->groups}, {"administrator", who->administrator}});
   if (at == nullptr) return error_response(404, "the configuration has no access.store");
-  return page_of(*source, *at, *who, request, page);
+  return page_of(seen, *source, *at, *who, request, page);
 }
 
 }  // namespace trunkline::admin

@@ -6,11 +6,13 @@
 
 #include "admin/access_source.h"
 #include "admin/http_message.h"
+#include "session/observer.h"
 
 namespace trunkline::admin {
 
 /// `page` behind /api/v1/: "access", "access/requests/7/approve", "whoami". `source` null: there is no access
-/// here.
-http_response access_page(access_source* source, const http_request& request, std::string_view page);
+/// here. The policies are no secret: /api/v1/config has them too.
+http_response access_page(session::observer& seen, access_source* source, const http_request& request,
+                          std::string_view page);
 
 }  // namespace trunkline::admin

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "admin/fake_observer.h"
 #include "grants/sqlite_store.h"
 #include "grants/test_support.h"
 
@@ -48,7 +49,7 @@ class AccessPages : public testing::Test {
     asked.path = "/api/v1/" + page;
     asked.bearer = secret_text(who);
     if (body != "GET") asked.body = body;
-    return access_page(&source_, asked, page);
+    return access_page(seen_, &source_, asked, page);
   }
 
   grants::store_file file_;
@@ -57,12 +58,13 @@ class AccessPages : public testing::Test {
                           .gateway = "g",
                           .tell = [](const grants::change&) {},
                           .log = log_}};
+  fake_observer seen_;
   fake_source source_;
 };
 
 TEST_F(AccessPages, WithoutAStoreThereIsNothing) {
   EXPECT_EQ(json::parse(ask("", "access").body)["supported"], false);
-  EXPECT_EQ(access_page(nullptr, {}, "whoami").status, 404);
+  EXPECT_EQ(access_page(seen_, nullptr, {}, "whoami").status, 404);
   EXPECT_EQ(ask("alice", "access/requests", "{}").status, 404);
 }
 

@@ -74,7 +74,7 @@ http_response admin_site::api(const http_request& request, std::string_view page
   if (page == "exchanges") return exchanges_page(seen_, request, statements_);
   if (page == "audit") return audit_page(seen_);
   if (page == "access" || page == "whoami" || page.starts_with("access/"))
-    return access_page(access_, request, page);
+    return access_page(seen_, access_, request, page);
   if (page == "config") return config_page(seen_);
   return error_response(404, "there is no such page; /api/v1/ lists them");
 }

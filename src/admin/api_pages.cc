@@ -42,6 +42,7 @@ json session_json(const session::session_view& of) {
           {"upstream", known(of.upstream)},
           {"user", known(of.user)},
           {"principal", known(of.principal)},
+          {"policy", known(of.policy)},
           {"database", known(of.database)},
           {"applicationName", known(of.application_name)},
           {"client", of.client},
@@ -298,6 +299,14 @@ http_response config_page(session::observer& seen) {
   if (effective.is_discarded()) return error_response(500, "the configuration cannot be shown");
   return json_response(
       {{"generation", settings->generation}, {"file", settings->file}, {"config", effective}});
+}
+
+json access_policies(session::observer& seen) {
+  const auto settings = seen.settings();
+  if (settings == nullptr) return json::array();
+  const auto effective = json::parse(config::render_json(*settings), nullptr, false);
+  if (!effective.contains("access") || !effective["access"].contains("policies")) return json::array();
+  return effective["access"]["policies"];
 }
 
 }  // namespace trunkline::admin

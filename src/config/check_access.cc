@@ -160,6 +160,7 @@ void check_approval(const policy_at& policy) {
 
 struct budget {
   std::size_t left = 2'000'000;
+  bool replication = false;  ///< some policy lets it in
 };
 
 bool globs_cover(const std::vector<std::string>& wide, const std::vector<std::string>& narrow,
@@ -190,8 +191,10 @@ bool sources_cover(const access_policy& wide, const access_policy& narrow) {
 /// Whoever fits `narrow` surely fits `wide`.
 bool covers(const access_policy& wide, const access_policy& narrow, budget& steps) {
   if (wide.hours && wide.hours != narrow.hours) return false;
-  const bool replication = wide.effect == access_effect::deny || wide.replication ||
-                           (!narrow.replication && narrow.effect == access_effect::allow);
+  // Where no policy lets replication in, a denial of it decides nothing.
+  const bool narrow_takes_it =
+      narrow.replication || (narrow.effect == access_effect::deny && steps.replication);
+  const bool replication = wide.effect == access_effect::deny || wide.replication || !narrow_takes_it;
   if (!replication || !sources_cover(wide, narrow)) return false;
   const auto& all = wide.subjects;
   const auto& some = narrow.subjects;
@@ -207,6 +210,8 @@ bool covers(const access_policy& wide, const access_policy& narrow, budget& step
 void check_policy_reach(const check_input& in) {
   const auto& policies = in.value.access.policies;
   budget steps;
+  steps.replication =
+      std::any_of(policies.begin(), policies.end(), [](const auto& each) { return each.replication; });
   for (std::size_t late = 1; late < policies.size(); ++late) {
     for (std::size_t early = 0; early < late; ++early) {
       if (!covers(policies[early], policies[late], steps)) continue;

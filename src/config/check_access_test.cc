@@ -179,6 +179,10 @@ TEST(CheckAccess, TellsOfPoliciesThatNobodyReaches) {
   EXPECT_THAT(warned("{name: a, subjects: {user: x}, hours: {}}, {name: b, subjects: {user: x}}"), IsEmpty());
   EXPECT_THAT(warned("{name: a, subjects: {user: x}}, {name: b, subjects: {user: x}, replication: true}"),
               IsEmpty());
+  EXPECT_THAT(
+      warned("{name: a, subjects: {user: x}}, {name: b, effect: deny, subjects: {user: x}}, {name: c, "
+             "subjects: {user: y}, replication: true}"),
+      IsEmpty());
   EXPECT_THAT(warned("{name: a, effect: deny, subjects: {user: x}}, {name: b, subjects: {user: x}, "
                      "replication: true}"),
               ElementsAre(HasSubstr("access.policies[1]: never decides")));

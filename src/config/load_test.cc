@@ -120,7 +120,7 @@ TEST(Load, EveryProblemIsReportedInTheOrderOfTheFile) {
           "addresses "
           "such as db.example.org:5432, [2001:db8::1]:5432 or unix:/path)",
           "7:1: wokers: unknown key, did you mean `workers`? (expected listeners, routes, upstreams, "
-          "keepalive, workers, zone, drain, audit, tracing, replicas or admin)"));
+          "keepalive, workers, zone, drain, audit, tracing, access, replicas or admin)"));
 }
 
 TEST(Load, EnvironmentVariablesStandAnywhere) {

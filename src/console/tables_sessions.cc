@@ -252,7 +252,7 @@ constexpr std::array session_columns{
     console_column{"exchanges", int8},      console_column{"worker", int4},
     console_column{"pooling", text},        console_column{"server", text},
     console_column{"wait_seconds", float8}, console_column{"pinned", text},
-    console_column{"principal", text},
+    console_column{"principal", text},      console_column{"policy", text},
 };
 
 console_rows session_rows(sight& seen) {
@@ -273,7 +273,7 @@ console_rows session_rows(sight& seen) {
     made.text(each.pooled ? each.pooled->mode : "off")
         .text_or_null(has_server(each) ? server_name(each) : "");
     made.seconds(waits(each)).text_or_null(each.pooled ? each.pooled->pinned : "");
-    made.text_or_null(each.principal);
+    made.text_or_null(each.principal).text_or_null(each.policy);
     out.rows.push_back(made.take());
   }
   return out;

@@ -14,13 +14,14 @@
 #include <CLI/Formatter.hpp>
 
 #include "config/reference.h"
-#include "main/request_command.h"
+#include "main/access_command.h"
 #include "main/audit_command.h"
 #include "main/check.h"
 #include "main/demo.h"
 #include "main/import_command.h"
 #include "main/options.h"
 #include "main/pgbouncer_command.h"
+#include "main/request_command.h"
 #include "main/serve.h"
 #include "main/version.h"
 
@@ -76,13 +77,16 @@ void add_pgbouncer_commands(CLI::App& app, pgbouncer_options& options) {
 /// The libraries on the road may still be told to allocate; what leaves here is a defect and ends with its
 /// text.
 int run_guarded(const CLI::App& app, const serve_options& serving, const demo_options& showing,
-                const audit_options& auditing, const request_options& asking,
-                const pgbouncer_options& bouncing) {
+                const audit_options& auditing, const pgbouncer_options& bouncing,
+                const access_options& explaining, const request_options& asking) {
   try {
     if (app.got_subcommand("serve")) return serve(serving);
     if (app.got_subcommand("check")) return check(serving.config_file);
-    if (app.got_subcommand("access")) return run_request(app, asking);
     if (app.got_subcommand("audit")) return run_audit(app, auditing);
+    if (app.got_subcommand("access")) {
+      const bool explains = app.get_subcommand("access")->got_subcommand("explain");
+      return explains ? run_access(explaining) : run_request(app, asking);
+    }
     if (app.got_subcommand("import")) return import_pgbouncer(bouncing.from);
     if (app.got_subcommand("pgbouncer")) return run_pgbouncer(bouncing);
     if (app.got_subcommand("demo")) return demo(showing);
@@ -104,6 +108,7 @@ int run_command_line(int argc, const char* const* argv) {
   std::string format;
   std::string level;
   pgbouncer_options bouncing;
+  access_options explaining;
   std::uint16_t port = 0;
 
   CLI::App app{"Trunkline: a Postgres-aware gateway", "trunkline"};
@@ -122,9 +127,8 @@ int run_command_line(int argc, const char* const* argv) {
   demo_command->add_flag("--keep", showing.keep, "leave the folder with the data behind");
   add_log_options(*demo_command, serving, format, level);
   add_audit_command(app, auditing);
-  auto* access = app.add_subcommand("access", "who may have what, requests for it, and answers to them");
-  access->require_subcommand(1);
-  add_request_commands(*access, asking);
+  add_access_command(app, explaining);
+  add_request_commands(*app.get_subcommand("access"), asking);
   add_pgbouncer_commands(app, bouncing);
   app.add_subcommand("version", "version, build and libraries");
   app.add_subcommand("reference", "the tables of docs/configuration.md")->group("");
@@ -140,7 +144,7 @@ int run_command_line(int argc, const char* const* argv) {
   if (port_option->count() > 0) showing.port = port;
   showing.format = serving.format;
   showing.level = serving.level;
-  return run_guarded(app, serving, showing, auditing, asking, bouncing);
+  return run_guarded(app, serving, showing, auditing, bouncing, explaining, asking);
 }
 
 }  // namespace trunkline::main

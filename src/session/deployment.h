@@ -35,7 +35,7 @@ struct deployment {
   /// By index of settings->routes; null where the route takes no tokens.
   std::vector<std::shared_ptr<const identity::token_checker>> route_tokens;
   std::shared_ptr<const auth::user_file> console_users;  ///< null: there is no console
-  std::shared_ptr<const access::policy_set> policies;     ///< null: there are none, and routes alone decide
+  std::shared_ptr<const access::policy_set> policies;    ///< null: there are none, and routes alone decide
   /// By index of settings->upstreams: their servers, as known at each moment.
   std::vector<std::shared_ptr<pool::cluster>> clusters;
   secrets_before secrets;

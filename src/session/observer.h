@@ -70,6 +70,7 @@ struct session_view {
   std::string upstream;
   std::string client;
   std::string user;
+  std::string policy;     ///< access policy that let it in; empty: there are none
   std::string principal;  ///< who the client is; the user's name where the method knows no more
   std::string database;
   std::string application_name;

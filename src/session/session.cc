@@ -158,6 +158,7 @@ void session::begin_relay(established made) {
   relay_->start(std::move(from_client), std::move(from_server));
   relay_->look_at_hold();
   if (host_.ends_sessions()) drain();
+  if (loses_access(host_.newest())) end_access(relay_event::access_revoked);  // since its login began
   watch_limits();
   watch_grant();
 }

@@ -30,6 +30,8 @@ class session_host {
   virtual runtime::loop& where() = 0;
   virtual services& shared() = 0;
   virtual observation& observe() = 0;
+  /// The newest configuration.
+  virtual const std::shared_ptr<const deployment>& newest() const = 0;
   /// Who comes out of its login now ends as soon as it rests.
   virtual bool ends_sessions() const = 0;
   /// Runs a CancelRequest that outlives the session.

@@ -47,6 +47,7 @@ void log_session_end(telemetry::logger& log, const session_facts& facts, const s
   add_text(fields, "endpoint", facts.endpoint.str());
   add_text(fields, "user", facts.user.str());
   if (facts.who != nullptr) add_text(fields, "principal", facts.who->principal);
+  if (facts.policy != nullptr) add_text(fields, "policy", facts.policy->says.name);
   add_text(fields, "database", facts.database.str());
   add_text(fields, "applicationName", facts.application_name.str());
   add_text(fields, "serverName", facts.server_name.str());

@@ -17,6 +17,7 @@ session_view view_of(const session_facts& facts, runtime::time_point now) {
   seen.client = facts.client;
   seen.user = facts.user;
   seen.principal = facts.principal();
+  if (facts.policy != nullptr) seen.policy = facts.policy->says.name;
   seen.database = facts.database;
   seen.application_name = facts.application_name;
   seen.server_name = facts.server_name;

@@ -64,7 +64,8 @@ std::optional<statement_refusal> judge(const access::guard_rules& rules, std::ui
   for (const auto& each : class_rules)
     if (has(facts, each.fact) && rules.denies(each.which)) return each.refusal;
   if (rules.role && has(facts, guard_fact::leaves_role)) return statement_refusal::role;
-  if (rules.read_only && has(facts, guard_fact::leaves_read_only)) return statement_refusal::read_only;
+  const bool writes = has(facts, guard_fact::leaves_read_only) || has(facts, guard_fact::large_objects);
+  if (rules.read_only && writes) return statement_refusal::read_only;
   if (has(facts, guard_fact::lexical) || has(facts, guard_fact::any_setting))
     return statement_refusal::setting;
   if (has(facts, guard_fact::runs_text)) return statement_refusal::hidden;

@@ -88,6 +88,7 @@ class worker final : session_host {
 
   services& shared() override { return shared_; }
   observation& observe() override { return observation_; }
+  const std::shared_ptr<const deployment>& newest() const override { return setup_; }
   bool ends_sessions() const override { return draining_; }
   void run_cancel(std::shared_ptr<const cancel_target> target,
                   std::move_only_function<void(bool)> after) override;

@@ -22,7 +22,8 @@ enum class guard_fact : std::uint32_t {
   lexical = 1U << 7,            ///< later texts may be cut into other tokens
   any_setting = 1U << 8,        ///< sets something whose name is not in the text
   runs_text = 1U << 9,          ///< hands a text of SQL to a function, or to another connection
-  doubt = 1U << 10,             ///< the text could not be judged
+  large_objects = 1U << 10,     ///< writes one: PostgreSQL 15 does so in a read-only transaction too
+  doubt = 1U << 11,             ///< the text could not be judged
 };
 
 constexpr std::uint32_t bit(guard_fact of) {

@@ -30,11 +30,10 @@ bool is_in(const List& list, std::string_view word) {
   return false;
 }
 
-/// Folded; empty for what is not a plain ASCII word.
+/// Folded as PostgreSQL folds ASCII.
 std::string word_of(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    if (static_cast<unsigned char>(c) >= 0x80) return {};
     out += c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
   }
   return out;
@@ -98,6 +97,8 @@ class long_text {
     name_before_ = false;
     if (token_.kind == token_kind::quoted) {
       name_before_ = true;
+      // A name in quotes is as it is written, but for one with escapes (U&"...").
+      if (part.front() != '"' || facts_of_function(part.substr(1, part.size() - 2)) != 0) return false;
     } else if (token_.kind == token_kind::word) {
       name_before_ = true;
       qualified_ = qualified;

@@ -21,8 +21,12 @@ constexpr std::array<std::string_view, 15> file_functions{
     "pg_file_write", "pg_logdir_ls", "pg_ls_archive_statusdir", "pg_ls_dir",    "pg_ls_logdir",
     "pg_ls_tmpdir",  "pg_ls_waldir", "pg_read_binary_file",     "pg_read_file", "pg_stat_file"};
 
+constexpr std::array<std::string_view, 9> large_object_writers{"lo_creat",      "lo_create", "lo_from_bytea",
+                                                               "lo_import",     "lo_put",    "lo_truncate",
+                                                               "lo_truncate64", "lo_unlink", "lowrite"};
+
 template <class List>
-bool is_in(const List& list, std::string_view name) {
+bool is_listed(const List& list, std::string_view name) {
   return std::find(list.begin(), list.end(), name) != list.end();
 }
 
@@ -30,9 +34,11 @@ bool is_in(const List& list, std::string_view name) {
 
 std::uint32_t facts_of_function(std::string_view name) {
   if (name.size() < 6) return 0;
-  if (name.starts_with("dblink") || is_in(text_runners, name)) return bit(guard_fact::runs_text);
-  if (is_in(file_functions, name)) return bit(guard_fact::server_files);
-  return 0;
+  if (name.starts_with("dblink") || is_listed(text_runners, name)) return bit(guard_fact::runs_text);
+  std::uint32_t found = 0;
+  if (is_listed(file_functions, name)) found |= bit(guard_fact::server_files);
+  if (is_listed(large_object_writers, name)) found |= bit(guard_fact::large_objects);
+  return found;
 }
 
 }  // namespace trunkline::sql

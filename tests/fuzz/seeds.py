@@ -173,6 +173,12 @@ SEEDS = {
         b"DO $$ BEGIN ALTER ROLE x PASSWORD 'y'; END $$", b"create user mapping for u server s options (password 'x');",
         b"select E'a\\'b', U&'x', $t$ ; $t$ /* /* */ */ -- x\n", b"alter role x password 'it's",
     ],
+    "guard_facts_fuzz": [
+        b"insert into \"s\".t (a, b) values (1, 'x'), (-2.5, null) returning a",
+        b"select * from t where a in (1, 2, $1) and lower(b) = E'x\\n' union all values (1)",
+        b"select ('x'::text).pg_read_file, \"set_config\"('role', 'none', false), U&\"a\"(1) from t",
+        b"insert into t select * into u from (delete from v returning *) x; set role none",
+    ],
     "effects_fuzz": [
         b"0select set_config('a.b', 'c', false), pg_advisory_lock(1), f(x::float(3)), E'\\x41\\n', U&'\\0041', B'01' from t -- x",
         b"0/* a /* b */ */ with x as (insert into s.t values ($1, $$a$$) returning \"a\".b) select 1.5e3 from x for update",
