@@ -231,6 +231,18 @@ def test_a_store_that_others_may_write_is_refused(desk):
     assert "chmod go-w" in again.stderr_text()
 
 
+def test_another_store_needs_a_restart(desk):
+    gateway = desk.start()
+    gateway.config["access"]["store"] = str(desk.folder / "other.db")
+    gateway.write_config()
+    gateway.send(1)
+    wait_until(lambda: any("another file needs a restart" in line.get("message", "") for line in gateway.log()), 10, "refused")
+    waiting = Waiting(desk.port)
+    desk.approve(desk.wait_request()["id"])
+    waiting.client_in().close()
+    assert not (desk.folder / "other.db").exists()
+
+
 def test_a_full_store_refuses_requests_and_nothing_else(desk):
     """Full as a disk is: its log has no room to grow. Files that the gateway writes may have a megabyte."""
     gateway = desk.start()
