@@ -3,6 +3,7 @@
 #include <exception>
 #include <utility>
 
+#include "admin/access_pages.h"
 #include "admin/api_pages.h"
 #include "admin/health.h"
 #include "admin/json.h"
@@ -21,20 +22,21 @@ http_response index_page() {
        {"metrics", "/metrics"},
        {"api",
         {"/api/v1/sessions", "/api/v1/sessions/ID", "/api/v1/upstreams", "/api/v1/pools", "/api/v1/prepared",
-         "/api/v1/exchanges", "/api/v1/audit", "/api/v1/access", "/api/v1/config"}}});
+         "/api/v1/exchanges", "/api/v1/audit", "/api/v1/access", "/api/v1/whoami", "/api/v1/config"}}});
 }
 
 }  // namespace
 
-admin_site::admin_site(session::observer& seen, std::string version)
-    : seen_(seen), version_(std::move(version)) {}
+admin_site::admin_site(session::observer& seen, std::string version, access_source* access)
+    : seen_(seen), version_(std::move(version)), access_(access) {}
 
 lane admin_site::lane_of(const http_request& request) const {
   if (request.path == "/healthz" || request.path == "/readyz") return lane::here;
   const bool asks_workers = request.path.starts_with("/api/v1/sessions") ||
                             request.path.starts_with("/api/v1/exchanges") ||
                             request.path.starts_with("/api/v1/prepared");
-  return asks_workers ? lane::patient : lane::brief;
+  const bool waits_for_store = request.path.starts_with("/api/v1/access");
+  return asks_workers || waits_for_store ? lane::patient : lane::brief;
 }
 
 http_response admin_site::answer(const http_request& request) {
@@ -71,7 +73,8 @@ http_response admin_site::api(const http_request& request, std::string_view page
   if (page == "prepared") return prepared_page(seen_, request, statements_);
   if (page == "exchanges") return exchanges_page(seen_, request, statements_);
   if (page == "audit") return audit_page(seen_);
-  if (page == "access") return access_page(seen_);
+  if (page == "access" || page == "whoami" || page.starts_with("access/"))
+    return access_page(seen_, access_, request, page);
   if (page == "config") return config_page(seen_);
   return error_response(404, "there is no such page; /api/v1/ lists them");
 }

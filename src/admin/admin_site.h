@@ -1,9 +1,10 @@
-// The pages of the admin server: health, metrics and the API. Everything here only shows.
+// The pages of the admin server: health, metrics and the API. All but requests for access only shows.
 // Owner: main; what it shows outlives it.
 #pragma once
 
 #include <string>
 
+#include "admin/access_source.h"
 #include "admin/busy_window.h"
 #include "admin/site.h"
 #include "admin/statement_text.h"
@@ -13,7 +14,8 @@ namespace trunkline::admin {
 
 class admin_site final : public site {
  public:
-  admin_site(session::observer& seen, std::string version);
+  /// `access` null: nobody can ask for access here.
+  admin_site(session::observer& seen, std::string version, access_source* access = nullptr);
 
   lane lane_of(const http_request& request) const override;
   http_response answer(const http_request& request) override;
@@ -25,6 +27,7 @@ class admin_site final : public site {
 
   session::observer& seen_;
   std::string version_;
+  access_source* const access_;
   busy_window busy_;
   statement_text statements_;
 };

@@ -301,14 +301,12 @@ http_response config_page(session::observer& seen) {
       {{"generation", settings->generation}, {"file", settings->file}, {"config", effective}});
 }
 
-http_response access_page(session::observer& seen) {
+json access_policies(session::observer& seen) {
   const auto settings = seen.settings();
-  if (settings == nullptr) return no_configuration();
-  json policies = json::array();
+  if (settings == nullptr) return json::array();
   const auto effective = json::parse(config::render_json(*settings), nullptr, false);
-  if (effective.contains("access") && effective["access"].contains("policies"))
-    policies = effective["access"]["policies"];
-  return json_response({{"supported", false}, {"policies", policies}, {"grants", json::array()}});
+  if (!effective.contains("access") || !effective["access"].contains("policies")) return json::array();
+  return effective["access"]["policies"];
 }
 
 }  // namespace trunkline::admin

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "admin/http_message.h"
+#include "admin/json.h"
 #include "admin/statement_text.h"
 #include "session/observer.h"
 
@@ -22,7 +23,7 @@ http_response pools_page(session::observer& seen, const http_request& request);
 http_response prepared_page(session::observer& seen, const http_request& request, statement_text& statements);
 http_response audit_page(session::observer& seen);
 http_response config_page(session::observer& seen);
-/// The access policies. Requests and grants are not in this version, and `supported` says so.
-http_response access_page(session::observer& seen);
+/// As configured; empty: there are none.
+json access_policies(session::observer& seen);
 
 }  // namespace trunkline::admin

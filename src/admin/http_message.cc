@@ -18,18 +18,32 @@ std::string_view reason_of(int status) {
   switch (status) {
     case 200:
       return "OK";
+    case 201:
+      return "Created";
     case 400:
       return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 403:
+      return "Forbidden";
     case 404:
       return "Not Found";
     case 405:
       return "Method Not Allowed";
     case 408:
       return "Request Timeout";
+    case 409:
+      return "Conflict";
+    case 411:
+      return "Length Required";
     case 413:
       return "Content Too Large";
     case 421:
       return "Misdirected Request";
+    case 422:
+      return "Unprocessable Content";
+    case 429:
+      return "Too Many Requests";
     case 431:
       return "Request Header Fields Too Large";
     case 503:
@@ -114,8 +128,29 @@ bool read_target(std::string_view target, http_request& into) {
   return true;
 }
 
+/// What is changed here at all.
+bool may_post(std::string_view path) {
+  return path.starts_with("/api/v1/access/");
+}
+
+/// False: it is no number, or there were two.
+bool read_length(std::string_view value, std::optional<std::size_t>& length) {
+  std::size_t number = 0;
+  const auto done = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (length || done.ec != std::errc{} || done.ptr != value.data() + value.size()) return false;
+  length = number;
+  return true;
+}
+
+/// The scheme is case-insensitive (RFC 9110, 11.1). False: a second one.
+bool read_authorization(std::string_view value, http_request& into) {
+  if (!into.bearer.empty()) return false;
+  if (lower(take_until(value, " ")) == "bearer") into.bearer = secret_text(std::string(trimmed(value)));
+  return true;
+}
+
 /// 0, or the status of the refusal.
-int read_field(std::string_view line, http_request& into) {
+int read_field(std::string_view line, http_request& into, std::optional<std::size_t>& length) {
   const auto colon = line.find(':');
   if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) return 400;
   const auto name = lower(line.substr(0, colon));
@@ -126,13 +161,19 @@ int read_field(std::string_view line, http_request& into) {
   } else if (name == "accept") {
     if (!into.accept.empty()) into.accept += ',';
     into.accept += value;
-  } else if (name == "transfer-encoding" || (name == "content-length" && value != "0")) {
+  } else if (name == "authorization") {
+    if (!read_authorization(value, into)) return 400;
+  } else if (name == "transfer-encoding") {
     return 413;
+  } else if (name == "content-length") {
+    if (!read_length(value, length)) return 400;
+    if (*length != 0 && into.method != "POST") return 413;
   }
   return 0;
 }
 
-http_reading read_head(std::string_view head) {
+/// The head of a request; `length` is of the body behind it.
+http_reading read_head(std::string_view head, std::optional<std::size_t>& length) {
   http_reading made;
   auto first = take_until(head, line_end);
   made.request.method = take_until(first, " ");
@@ -142,12 +183,14 @@ http_reading read_head(std::string_view head) {
   if (!read_target(target, made.request)) return bad(400, "the address of the request cannot be read");
   for (std::size_t count = 0; !head.empty(); ++count) {
     if (count == limits::admin_request_fields) return bad(431, "too many header fields");
-    const int status = read_field(take_until(head, line_end), made.request);
+    const int status = read_field(take_until(head, line_end), made.request, length);
     if (status == 413) return bad(status, "a request has no body here");
     if (status != 0) return bad(status, "a header field cannot be read");
   }
   if (first == "HTTP/1.1" && !made.request.host) return bad(400, "the Host field is missing");
-  if (made.request.method != "GET" && made.request.method != "HEAD") {
+  const bool posts = made.request.method == "POST" && may_post(made.request.path);
+  if (posts && !length) return bad(411, "the Content-Length field is missing");
+  if (!posts && made.request.method != "GET" && made.request.method != "HEAD") {
     auto refused = bad(405, "only GET and HEAD: nothing can be changed here");
     refused.refusal.fields.emplace_back("Allow", "GET, HEAD");
     return refused;
@@ -169,6 +212,16 @@ std::pair<std::string, double> media_range(std::string_view text) {
   return {name, quality};
 }
 
+http_reading read_whole(std::string_view head, std::string_view behind) {
+  std::optional<std::size_t> length;
+  auto made = read_head(head, length);
+  if (made.what != http_reading::state::request || made.request.method != "POST") return made;
+  if (*length > limits::admin_request_bytes - head.size() - 4) return bad(413, "the request is too long");
+  if (behind.size() < *length) return {};
+  made.request.body = behind.substr(0, *length);
+  return made;
+}
+
 }  // namespace
 
 http_reading read_request(byte_span bytes) {
@@ -183,7 +236,7 @@ http_reading read_request(byte_span bytes) {
     if ((byte < 0x20 && byte != '\t' && !line_feed && !carriage_return) || byte == 0x7f)
       return bad(400, "not a request of HTTP");
   }
-  if (end != std::string_view::npos) return read_head(text.substr(0, end));
+  if (end != std::string_view::npos) return read_whole(text.substr(0, end), text.substr(end + 4));
   if (bytes.size() >= limits::admin_request_bytes) return bad(431, "the request is too long");
   return {};
 }

@@ -1,6 +1,7 @@
-// The little of HTTP/1.1 that a server needs which only shows (RFC 9110, RFC 9112): a request without a body
-// is read from bytes, an answer becomes bytes. Strict where lenience has hurt others: CR LF only, no folded
-// lines, no control bytes, one Host. No I/O; value types; any thread.
+// The little of HTTP/1.1 that a server needs which shows much and changes little (RFC 9110, RFC 9112): a
+// request is read from bytes, an answer becomes bytes. Only requests for access may have a body. Strict where
+// lenience has hurt others: CR LF only, no folded lines, no control bytes, one Host. No I/O; value types; any
+// thread.
 #pragma once
 
 #include <optional>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/redacted.h"
 
 namespace trunkline::admin {
 
@@ -19,6 +21,8 @@ struct http_request {
   std::vector<std::pair<std::string, std::string>> query;  ///< decoded, in order
   std::optional<std::string> host;                         ///< as sent, with the port
   std::string accept;
+  secret_text bearer = {};  ///< of `Authorization: Bearer`; empty: none
+  std::string body = {};    ///< of a POST
 
   bool is_head() const { return method == "HEAD"; }
 };

@@ -74,6 +74,32 @@ RC_GTEST_PROP(HttpRequest, AnyBytesAreReadOrRefused, (const std::string& bytes))
   RC_ASSERT(got.what != state::more);
 }
 
+TEST(HttpRequest, OnlyRequestsForAccessHaveABody) {
+  const std::string head = "POST /api/v1/access/requests HTTP/1.1\r\nHost: a\r\n";
+  const auto got = read(head + "Authorization: bearer t0k\r\nContent-Length: 2\r\n\r\n{}");
+  ASSERT_EQ(got.what, state::request);
+  EXPECT_EQ(got.request.method, "POST");
+  EXPECT_EQ(got.request.body, "{}");
+  EXPECT_EQ(got.request.bearer.reveal(), "t0k");
+  EXPECT_EQ(read(head + "Content-Length: 3\r\n\r\n{}").what, state::more);
+  EXPECT_EQ(read(head + "Content-Length: 0\r\n\r\n").what, state::request);
+  EXPECT_EQ(read(head + "\r\n{}").refusal.status, 411);
+  EXPECT_EQ(read(head + "Content-Length: 9000\r\n\r\n{}").refusal.status, 413);
+  EXPECT_EQ(read(head + "Content-Length: 18446744073709551615\r\n\r\n{}").refusal.status, 413);
+  EXPECT_EQ(read(head + "Content-Length: -1\r\n\r\n{}").refusal.status, 400);
+  EXPECT_EQ(read(head + "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}").refusal.status, 400);
+  EXPECT_EQ(read(head + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}").refusal.status, 413);
+  EXPECT_EQ(read("POST /api/v1/sessions HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}").refusal.status,
+            405);
+  EXPECT_EQ(read("DELETE /api/v1/access/requests HTTP/1.1\r\nHost: a\r\n\r\n").refusal.status, 405);
+}
+
+TEST(HttpRequest, TwoAuthorizationsAreNone) {
+  const std::string head = "GET /api/v1/access HTTP/1.1\r\nHost: a\r\n";
+  EXPECT_EQ(read(head + "Authorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n").refusal.status, 400);
+  EXPECT_TRUE(read(head + "Authorization: Basic YTpi\r\n\r\n").request.bearer.empty());
+}
+
 TEST(HttpResponse, IsWholeAndForbidsWhatBrowsersMayDo) {
   const http_response made{.body = "{}", .fields = {{"Retry-After", "5"}}};
   const auto text = render_response(made, false);

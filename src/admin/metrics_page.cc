@@ -123,6 +123,20 @@ void write_audit(metrics_writer& out, const session::audit_view& audit) {
   one(out, metric::audit_lag, audit.lag_seconds);
 }
 
+void write_access(metrics_writer& out, const session::access_view& access) {
+  if (!access.enabled) return;
+  one(out, metric::access_requests, std::uint64_t{access.open});
+  one(out, metric::access_grants, std::uint64_t{access.active});
+  one(out, metric::access_waiting, access.waiting);
+  out.family(metric::access_changes);
+  for (const auto& [change, count] : access.changes)
+    out.sample({{"change", change}}, count);
+  one(out, metric::access_refused, access.refused);
+  one(out, metric::access_store_up, std::uint64_t{access.works});
+  one(out, metric::webhooks_delivered, access.hooks_delivered);
+  one(out, metric::webhooks_lost, access.hooks_lost);
+}
+
 template <class Value>
 void write_workers(metrics_writer& out, const telemetry::metric_family& which, std::size_t count,
                    Value value) {
@@ -178,6 +192,7 @@ std::string metrics_page(session::observer& seen, const metrics_moment& at,
   write_upstreams(out, seen.upstreams());
   write_pools(out, seen);
   write_audit(out, seen.audit());
+  write_access(out, seen.access());
   write_workers(out, seen, at);
   const auto settings = seen.settings();
   one(out, metric::ready, std::uint64_t{seen.ready()});

@@ -85,10 +85,28 @@ struct config_reloaded {
   std::string problem;
 };
 
+/// `access.request`, `access.approve` and so on: what has become of a request for access.
+struct access_changed {
+  std::string_view event;  ///< a text that stays
+  std::int64_t request = 0;
+  std::string principal;  ///< who asked
+  std::string by;         ///< who did it; empty: the clock
+  std::string reason;
+  std::string policy;
+  std::string route;
+  std::string database;
+  std::string user;  ///< of the database
+  std::string role;  ///< that sessions assume; empty: their own
+  std::string client;
+  std::string until;  ///< the end of the grant; empty: there is none
+  bool break_glass = false;
+};
+
 struct rare_event {
   std::uint64_t session = 0;  ///< 0: of no session
   std::chrono::steady_clock::time_point when{};
-  std::variant<session_started, session_login, session_ended, cancel_served, config_reloaded> what;
+  std::variant<session_started, session_login, session_ended, cancel_served, config_reloaded, access_changed>
+      what;
 };
 
 }  // namespace trunkline::audit

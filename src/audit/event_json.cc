@@ -152,8 +152,9 @@ std::string_view time_text::of(std::int64_t time_us) {
 }
 
 std::string_view name_of(const rare_event& event) {
-  constexpr std::array<std::string_view, 5> names{"session.start", "session.login", "session.end", "cancel",
-                                                  "config.reload"};
+  constexpr std::array<std::string_view, 6> names{"session.start", "session.login", "session.end",
+                                                  "cancel",        "config.reload", "access"};
+  if (const auto* access = std::get_if<access_changed>(&event.what)) return access->event;
   static_assert(std::variant_size_v<decltype(event.what)> == names.size());
   return names[event.what.index()];
 }
@@ -231,6 +232,21 @@ void append_fields(std::string& out, const config_reloaded& event) {
   append_field(out, "reason", event.reason);
   out += event.ok ? ",\"outcome\":\"ok\"" : ",\"outcome\":\"refused\"";
   append_field(out, "problem", event.problem);
+}
+
+void append_fields(std::string& out, const access_changed& event) {
+  append_field(out, "request", static_cast<std::uint64_t>(event.request));
+  append_field(out, "principal", event.principal);
+  append_field(out, "by", event.by);
+  append_field(out, "reason", event.reason);
+  append_field(out, "policy", event.policy);
+  append_field(out, "route", event.route);
+  append_field(out, "database", event.database);
+  append_field(out, "user", event.user);
+  append_field(out, "role", event.role);
+  append_field(out, "client", event.client);
+  append_field(out, "until", event.until);
+  append_flag(out, "breakGlass", event.break_glass);
 }
 
 void append_gap(std::string& out, time_text& times, std::int64_t from_us, std::int64_t to_us,

@@ -393,6 +393,49 @@ inline constexpr std::size_t admin_waiting_requests = 16;
 inline constexpr std::size_t admin_sessions = 1'000;
 inline constexpr std::size_t admin_statement_cache_bytes = 1024 * 1024;
 
+// Requests for access, and grants (docs/access-requests.md).
+/// Open requests: in all, and of one principal.
+inline constexpr std::size_t access_requests = 10'000;
+inline constexpr std::size_t access_requests_of_principal = 20;
+/// Of a reason; the rest is cut.
+inline constexpr std::size_t access_reason_bytes = 1'024;
+/// Of the groups of who asks, that those who answer are shown.
+inline constexpr std::size_t access_groups = 64;
+/// Of a grant whose policy has no maxLength.
+inline constexpr std::chrono::milliseconds access_grant = 1h;
+/// Records of requests that are over are kept for so long, and no more than so many.
+inline constexpr std::chrono::hours access_record_age = 2'160h;
+inline constexpr std::size_t access_records = 50'000;
+/// In one answer.
+inline constexpr std::size_t access_listed = 1'000;
+/// Records that are read at a time.
+inline constexpr std::size_t access_batch = 256;
+/// Of the file; then requests are refused.
+inline constexpr std::size_t access_store_bytes = 512 * 1024 * 1024;
+/// So long a gateway waits for another one that writes to the same file.
+inline constexpr std::chrono::milliseconds access_store_busy = 2s;
+/// How often it looks whether another gateway has written, and says that it is there itself; one that has not
+/// said so for the last time does not wait for anything any more.
+inline constexpr std::chrono::milliseconds access_look = 200ms;
+inline constexpr std::chrono::milliseconds access_alive = 5s;
+inline constexpr std::chrono::milliseconds access_silent = 20s;
+/// Errands of sessions that wait for the thread of the store; one more is refused.
+inline constexpr std::size_t access_errands = 16'384;
+/// An errand of the API has been done by then.
+inline constexpr std::chrono::milliseconds access_answer = 5s;
+/// A client that waits hears of it so often.
+inline constexpr std::chrono::milliseconds access_notice = 30s;
+/// Webhooks: messages that wait for one receiver, one attempt, all attempts at one message, and the time
+/// between two of them, doubled each time up to the bound.
+inline constexpr std::size_t webhook_waiting = 1'000;
+inline constexpr std::chrono::milliseconds webhook_timeout = 5s;
+inline constexpr std::chrono::milliseconds webhook_deadline = 5min;
+inline constexpr std::chrono::milliseconds webhook_retry = 500ms;
+inline constexpr std::chrono::milliseconds webhook_retry_most = 30s;
+/// What still waits when the process ends may take so long to go.
+inline constexpr std::chrono::milliseconds webhook_farewell = 1s;
+inline constexpr std::size_t webhook_answer_bytes = 64 * 1024;
+
 // The console.
 /// Sessions that have logged in to it, at a time.
 inline constexpr std::size_t console_sessions = 32;

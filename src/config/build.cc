@@ -262,6 +262,7 @@ console build_console(section from) {
 admin build_admin(section from) {
   admin made;
   if (from.present()) made.address = from.listen_address("address");
+  made.tokens_file = from.file("tokensFile");
   made.console = build_console(from.child("console"));
   return made;
 }

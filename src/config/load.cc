@@ -129,6 +129,7 @@ std::vector<std::string> referenced_files(const settings& value) {
   note(list, value.replicas.tls.key_file);
   for (const auto& one : value.access.webhooks)
     note(list, one.secret_file);
+  note(list, value.admin.tokens_file);
   note(list, value.admin.console.verifier_file);
   note(list, value.tracing.ca_file);
   return list;

@@ -418,6 +418,7 @@ void write_access(writer& out, const access& one) {
 void write_admin(writer& out, const admin& one) {
   out.mapping("admin", [&] {
     if (one.address) out.text("address", one.address->text());
+    out.text_if("tokensFile", one.tokens_file);
     if (!one.console.is_open()) return;
     out.mapping("console", [&] {
       out.texts_if("users", one.console.users);

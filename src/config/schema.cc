@@ -383,6 +383,10 @@ void add_admin(std::vector<schema_key>& to) {
      .doc = "Where they are served, without TLS and without a password: on an address that others reach, they read it too. "
             "Port 0 lets the kernel choose; the log says which.",
      .default_text = "127.0.0.1:9630"},
+    {.path = "admin.tokensFile", .kind = kind::file,
+     .doc = "Who may ask for access, answer and revoke over the API: a line `NAME SHA256 GROUP,GROUP` for each token "
+            "([access-requests.md](access-requests.md)).",
+     .default_note = "nobody"},
     {.path = "admin.console", .kind = kind::mapping,
      .doc = "The console: clients of database `trunkline` or `pgbouncer`, on any listener, are served by the gateway "
             "itself."},

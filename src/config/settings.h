@@ -320,6 +320,7 @@ struct console {
 
 struct admin {
   std::optional<config::address> address;  ///< none: no admin HTTP
+  std::string tokens_file;                 ///< who may ask for access and answer; empty: nobody over HTTP
   config::console console;
   bool operator==(const admin&) const = default;
 };

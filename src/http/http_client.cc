@@ -70,6 +70,8 @@ void client::transfer::prepare(const request& what) {
   CURL* handle = handle_.get();
   ::curl_easy_setopt(handle, CURLOPT_URL, what.url.c_str());
   ::curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
+  const char* const path = what.unix_socket.empty() ? nullptr : what.unix_socket.c_str();
+  ::curl_easy_setopt(handle, CURLOPT_UNIX_SOCKET_PATH, path);
   ::curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
   ::curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, 1L);
   ::curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, 2L);

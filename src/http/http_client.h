@@ -1,7 +1,7 @@
 // A small HTTP client for what the gateway asks of others: an issuer's keys, a Kubernetes API server, a
-// collector of spans. One request at a time, with a deadline, an answer of bounded size, TLS that is always
-// verified, and no redirects: an address is where the operator said. It blocks: never on a worker's loop.
-// Owner: one thread at a time; `end_at` is for any.
+// collector of spans, a webhook; and of a gateway by its command line. One request at a time, with a
+// deadline, an answer of bounded size, TLS that is always verified, and no redirects: an address is where the
+// operator said. It blocks: never on a worker's loop. Owner: one thread at a time; `end_at` is for any.
 #pragma once
 
 #include <atomic>
@@ -24,6 +24,7 @@ struct request {
   const std::string* body = nullptr;      ///< null: GET; else POST
   std::chrono::milliseconds timeout{0};
   std::size_t answer_bytes = 0;  ///< a longer one is an error
+  std::string unix_socket = {};  ///< a path: the connection goes there, whatever host `url` names
 };
 
 struct answer {

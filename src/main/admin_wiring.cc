@@ -6,8 +6,9 @@
 
 namespace trunkline::main {
 
-admin_server::admin_server(session::observer& seen, telemetry::logger& log, inheritance& inherited)
-    : log_(log), inherited_(inherited), site_(seen, TRUNKLINE_VERSION) {}
+admin_server::admin_server(session::observer& seen, admin::access_source& access, telemetry::logger& log,
+                           inheritance& inherited)
+    : log_(log), inherited_(inherited), site_(seen, TRUNKLINE_VERSION, &access) {}
 
 result<> admin_server::prepare(const config::admin& next) {
   wanted_ = next.address;

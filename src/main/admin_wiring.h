@@ -20,7 +20,8 @@ namespace trunkline::main {
 class admin_server {
  public:
   /// All outlive it. What `inherited` has is taken rather than opened.
-  admin_server(session::observer& seen, telemetry::logger& log, inheritance& inherited);
+  admin_server(session::observer& seen, admin::access_source& access, telemetry::logger& log,
+               inheritance& inherited);
 
   /// Opens the address of `next` where it is not open already. On an error nothing has changed; on success
   /// nothing has either, until `apply`. Another `prepare` forgets the first.

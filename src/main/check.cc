@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "grants/token_file.h"
 #include "main/options.h"
 #include "session/deployment.h"
 
@@ -27,6 +28,12 @@ int check(const std::string& config_file) {
   if (!ready) {
     fmt::print(stderr, "{}: {}\n", config_file, ready.error().message);
     return exit_usage;
+  }
+  if (const auto& tokens = loaded.value->admin.tokens_file; !tokens.empty()) {
+    if (const auto read = grants::token_file::read(tokens); !read) {
+      fmt::print(stderr, "{}: admin.tokensFile: {}\n", config_file, read.error().message);
+      return exit_usage;
+    }
   }
   for (const auto& warning : (*ready)->warnings)
     fmt::print(stderr, "warning: {}\n", warning);

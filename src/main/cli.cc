@@ -21,6 +21,7 @@
 #include "main/import_command.h"
 #include "main/options.h"
 #include "main/pgbouncer_command.h"
+#include "main/request_command.h"
 #include "main/scram_keys_command.h"
 #include "main/serve.h"
 #include "main/version.h"
@@ -81,6 +82,7 @@ struct command_words {
   audit_options auditing;
   pgbouncer_options bouncing;
   access_options explaining;
+  request_options asking;
   std::string verifier;
 };
 
@@ -91,7 +93,10 @@ int run_guarded(const CLI::App& app, const command_words& said) {
     if (app.got_subcommand("serve")) return serve(said.serving);
     if (app.got_subcommand("check")) return check(said.serving.config_file);
     if (app.got_subcommand("audit")) return run_audit(app, said.auditing);
-    if (app.got_subcommand("access")) return run_access(said.explaining);
+    if (app.got_subcommand("access")) {
+      const bool explains = app.get_subcommand("access")->got_subcommand("explain");
+      return explains ? run_access(said.explaining) : run_request(app, said.asking);
+    }
     if (app.got_subcommand("import")) return import_pgbouncer(said.bouncing.from);
     if (app.got_subcommand("pgbouncer")) return run_pgbouncer(said.bouncing);
     if (app.got_subcommand("demo")) return demo(said.showing);
@@ -129,6 +134,7 @@ int run_command_line(int argc, const char* const* argv) {
   add_log_options(*demo_command, said.serving, format, level);
   add_audit_command(app, said.auditing);
   add_access_command(app, said.explaining);
+  add_request_commands(*app.get_subcommand("access"), said.asking);
   add_pgbouncer_commands(app, said.bouncing);
   add_scram_keys_command(app, said.verifier);
   app.add_subcommand("version", "version, build and libraries");

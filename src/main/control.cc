@@ -57,7 +57,7 @@ control::control(const serve_options& options, configuration_source& source, con
       inherited_(std::move(inherited)),
       gateway_(log_, inherited_, requests_),
       current_(std::move(first)) {
-  admin_.emplace(observer_, log_, inherited_);
+  admin_.emplace(observer_, gateway_.access(), log_, inherited_);
 }
 
 void control::log_warnings(const config::loaded& loaded) {

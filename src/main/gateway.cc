@@ -70,6 +70,9 @@ gateway::gateway(telemetry::logger& log, inheritance& inherited, control_request
       lookups_(lookup_threads, waiting_jobs),
       own_tap_(audit_.add_worker()),
       tokens_(log),
+      access_(
+          log, [this] { return current(); },
+          [this](audit::access_changed what) { tell_access(std::move(what)); }),
       servers_(std::make_unique<runtime::epoll_loop>(),
                {.keys = {.work = &work_, .cache = &keys_},
                 .lookups = &lookups_,
@@ -89,6 +92,7 @@ gateway::gateway(telemetry::logger& log, inheritance& inherited, control_request
   for_console_ = std::make_unique<gateway_observer>(*this);
   services_->elder = inherited_.elder();
   services_->replicas = &replicas_;
+  services_->grants = &access_.waits();
   if (inherited_.takes_over()) audit_.begin_beside();
   console_ = std::make_unique<console::desk>(*for_console_, commander_, std::string(version_number()));
   services_->console = console_.get();
@@ -101,12 +105,14 @@ gateway::~gateway() {
 result<> gateway::start(const config::snapshot& settings) {
   auto setup = deploy(settings);
   if (!setup) return fail(setup.error());
-  auto opened = open_sockets(**setup, sockets_);
+  auto opened = access_.prepare(*settings);
+  if (opened) opened = open_sockets(**setup, sockets_);
   if (opened) opened = audit_.configure(settings->audit, settings->tracing);
   if (!opened) {
     if (inherited_.takes_over()) sockets_.clear();  // their files are still the elder's
     return opened;
   }
+  access_.apply(*settings);
   const unsigned count = settings->workers != 0 ? settings->workers : usable_cores();
   for (unsigned i = 0; i < count; ++i) {
     workers_.push_back(
@@ -141,9 +147,11 @@ result<> gateway::reload(const config::snapshot& settings) {
       next[name] = entry;
     }
   }
+  if (auto opened = access_.prepare(*settings); !opened) return opened;
   if (auto opened = open_sockets(**setup, next); !opened) return opened;
   if (auto opened = audit_.configure(settings->audit, settings->tracing); !opened) return opened;
   sockets_ = std::move(next);
+  access_.apply(*settings);
   publish(std::move(*setup));
   tell_reload(true, "");
   return {};
@@ -173,12 +181,22 @@ void gateway::reload_failed(const std::string& problem) {
 
 /// There is little to tell: where even this ring is full, the log has it.
 void gateway::tell_reload(bool ok, const std::string& problem) {
+  tell(audit::config_reloaded{
+      .generation = current()->settings->generation, .reason = "", .ok = ok, .problem = problem});
+}
+
+void gateway::tell_access(audit::access_changed what) {
+  tell(std::move(what));
+}
+
+void gateway::tell(decltype(audit::rare_event::what) what) {
   const auto setup = current();
-  if (!setup->settings->is_audited() || !own_tap_.has_room(audit::tap::cost(sizeof(void*)))) return;
+  if (setup == nullptr || !setup->settings->is_audited()) return;
   auto event = std::make_unique<audit::rare_event>();
   event->when = std::chrono::steady_clock::now();
-  event->what = audit::config_reloaded{
-      .generation = setup->settings->generation, .reason = "", .ok = ok, .problem = problem};
+  event->what = std::move(what);
+  std::lock_guard lock(own_tap_mutex_);
+  if (!own_tap_.has_room(audit::tap::cost(sizeof(void*)))) return;
   own_tap_.write(std::move(event));
   own_tap_.publish();
   audit_.notify();
@@ -263,6 +281,7 @@ void gateway::watch_audit() {
 }
 
 void gateway::drain(std::chrono::milliseconds grace) {
+  access_.begin_leaving();
   services_->draining.store(true);
   const bool many = sessions() > limits::drain_at_once;
   const auto spread = many ? std::min(grace / 2, limits::drain_spread) : std::chrono::milliseconds(0);
@@ -309,6 +328,7 @@ void gateway::resume_all() {
 }
 
 void gateway::stop() {
+  access_.begin_leaving();
   listens_.store(false);
   services_->draining.store(true);
   for (auto& each : workers_)
@@ -328,6 +348,7 @@ void gateway::stop() {
                "what could not be written was still held at the end and is lost");
   console_.reset();  // what it still works out is handed to a loop
   workers_.clear();
+  access_.stop();
   for (auto& [name, entry] : sockets_) {
     if (entry.address.is_unix()) ::unlink(entry.address.path.c_str());
   }

@@ -17,6 +17,7 @@
 #include "base/result.h"
 #include "console/desk.h"
 #include "identity/desk.h"
+#include "main/access_control.h"
 #include "main/gateway_commander.h"
 #include "main/inheritance.h"
 #include "pool/watch_room.h"
@@ -67,6 +68,8 @@ class gateway {
   void reload_failed(const std::string& problem);
   std::uint64_t reload_failures() const { return reload_failures_.load(std::memory_order_relaxed); }
   session::audit_view audit_state() const;
+  /// Requests for access, and who may use the API.
+  access_control& access() { return access_; }
   /// The servers of all upstreams, and what may be done with them.
   pool::watch_room& servers() { return servers_; }
   pool::link_pools& pools() { return *pools_; }
@@ -92,6 +95,8 @@ class gateway {
   void evict(const pool::eviction& why);
   void hold(const std::shared_ptr<const pool::member>& of);
   void tell_reload(bool ok, const std::string& problem);
+  void tell_access(audit::access_changed what);
+  void tell(decltype(audit::rare_event::what) what);
   void watch_audit();
   void identify(const config::settings& settings);
 
@@ -112,8 +117,10 @@ class gateway {
   runtime::work_pool lookups_;
   audit::pipeline audit_;
   audit::audit_state audit_told_;  // as the log has it
-  audit::tap& own_tap_;            // for what this thread has to tell
+  std::mutex own_tap_mutex_;
+  audit::tap& own_tap_;  // for what no worker has to tell; one thread at a time
   identity::desk tokens_;
+  access_control access_;     // before the workers: their sessions hold on to it
   pool::watch_room servers_;  // before the workers: sessions tell it what they see
   session::peer_watch peers_;
   gateway_commander commander_;

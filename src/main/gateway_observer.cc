@@ -111,6 +111,10 @@ session::audit_view gateway_observer::audit() {
   return gateway_.audit_state();
 }
 
+session::access_view gateway_observer::access() {
+  return gateway_.access().seen();
+}
+
 std::vector<session::certificate_view> gateway_observer::certificates() {
   const auto setup = gateway_.current();
   std::vector<session::certificate_view> all;

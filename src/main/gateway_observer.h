@@ -22,6 +22,7 @@ class gateway_observer final : public session::observer {
   std::vector<const telemetry::pool_metrics*> pool_counts() override;
   bool disabled(const std::string& database) override;
   session::audit_view audit() override;
+  session::access_view access() override;
   std::vector<session::certificate_view> certificates() override;
   std::chrono::system_clock::time_point started() const override { return started_; }
   bool draining() const override;

@@ -52,7 +52,8 @@ access::question question_of(const session_facts& facts, const config::route& ro
 /// When the policy alone would end the session.
 runtime::time_point end_of(const access::policy& by, const session_facts& facts, runtime::time_point now) {
   auto end = runtime::time_point::max();
-  if (by.says.max_length.count() > 0) end = facts.started + by.says.max_length;
+  // Of a policy with an approval it is the grant that has a length.
+  if (by.says.max_length.count() > 0 && !by.says.approval) end = facts.started + by.says.max_length;
   const auto wall = std::chrono::system_clock::now();
   if (const auto closes = by.closes_after(wall))
     end = std::min(end, now + std::chrono::duration_cast<runtime::duration>(*closes - wall));
@@ -73,6 +74,10 @@ step<> decide_access(login_context& context) {
   facts.policy = context.decided->by;
   facts.access_until = end_of(*facts.policy, facts, context.loop->now());
   return {};
+}
+
+void note_grant(login_context& context, runtime::time_point end) {
+  context.facts->access_until = std::min(context.facts->access_until, end);
 }
 
 runtime::task<step<>> admit(login_context* context) {

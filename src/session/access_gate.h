@@ -11,6 +11,9 @@ namespace trunkline::session {
 /// refused, hears one sentence, whatever the reason; log and audit have it.
 step<> decide_access(login_context& context);
 
+/// Somebody has approved: the session ends with the grant, or with the policy's hours before.
+void note_grant(login_context& context, runtime::time_point end);
+
 /// Precondition: the client has proved who it is. Also waits for an approval where one is needed.
 runtime::task<step<>> admit(login_context* context);
 

@@ -15,6 +15,7 @@
 #include "pool/member.h"
 #include "runtime/timer.h"
 #include "session/deployment.h"
+#include "session/grant_hold.h"
 #include "telemetry/close_cause.h"
 #include "telemetry/exchange.h"
 
@@ -35,6 +36,7 @@ struct session_facts {
 
   const access::policy* policy = nullptr;  ///< that let it in, of `setup`; null: there are no policies
   runtime::time_point access_until = runtime::time_point::max();  ///< it ends then
+  std::unique_ptr<grant_hold> grant;                              ///< null: nobody had to approve
 
   std::string client;  ///< "10.0.0.7:51234", as the PROXY header says where there was one
   shared_text user;

@@ -142,6 +142,7 @@ namespace {
 
 std::vector<std::byte> authenticated_messages(const login_context& context) {
   std::vector<std::byte> out;
+  if (context.authentication_told) return out;
   if (context.negotiated) protocol::message_writer(out, 'v').bytes(*context.negotiated);
   protocol::append_authentication_ok(out);
   return out;
@@ -185,7 +186,8 @@ runtime::task<step<cancel_registry::ticket>> gateway_login(login_context* contex
   if (!proved) co_return std::unexpected(std::move(proved.error()));
   const auto proved_at = context->loop->now();
   context->time(telemetry::login_phase::auth) = proved_at - began;
-  if (auto admitted = co_await admit(context); !admitted) co_return std::unexpected(std::move(admitted.error()));
+  if (auto admitted = co_await admit(context); !admitted)
+    co_return std::unexpected(std::move(admitted.error()));
   auto secret = secret_for_server(*context, std::move(*proved));
   for (;;) {
     const bool with_before = secret.is_before;

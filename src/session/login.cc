@@ -196,7 +196,9 @@ runtime::task<step<cancel_registry::ticket>> authenticate(login_context* context
 }  // namespace
 
 login::login(runtime::loop& where, services& shared, session_facts& facts, half_open_places half_open)
-    : half_open_(std::move(half_open)), context_(where, shared, facts), done_(where, nullptr, nullptr) {}
+    : context_(where, shared, facts), done_(where, nullptr, nullptr) {
+  context_.half_open = std::move(half_open);
+}
 
 void login::start(std::unique_ptr<runtime::byte_stream> client, net::socket_address peer,
                   void (*on_done)(void*), void* context) {

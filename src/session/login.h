@@ -7,12 +7,6 @@
 
 namespace trunkline::session {
 
-/// A login that is not yet finished counts twice: for the listener, and for where it comes from.
-struct half_open_places {
-  admission::place of_listener = {};
-  admission::place of_source = {};
-};
-
 class login {
  public:
   login(runtime::loop& where, services& shared, session_facts& facts, half_open_places half_open);
@@ -32,7 +26,6 @@ class login {
  private:
   static runtime::task<step<established>> run(login_context* context);
 
-  half_open_places half_open_;
   login_context context_;
   runtime::deferred done_;
   runtime::task<step<established>> task_;

@@ -55,6 +55,12 @@ struct established {
   cancel_registry::ticket cancel;
 };
 
+/// A login that is not yet finished counts twice: for the listener, and for where it comes from.
+struct half_open_places {
+  admission::place of_listener = {};
+  admission::place of_source = {};
+};
+
 struct login_context {
   login_context(runtime::loop& where, services& with, session_facts& of)
       : loop(&where),
@@ -83,7 +89,10 @@ struct login_context {
   protocol::startup_message startup;  ///< views into `startup_packet`
   /// A newer configuration under which the session's route leads to other servers.
   std::shared_ptr<const deployment> newer;
-  bool moved = false;                       ///< there is one
+  bool moved = false;  ///< there is one
+  half_open_places half_open;
+  bool authentication_told = false;         ///< the client has its AuthenticationOk already
+  runtime::time_point patient_until{};      ///< the login has not taken too long before
   sql::lexical_rules rules = {};            ///< as the server says that the client's texts are read
   std::optional<access::decision> decided;  ///< what the policies say; nothing: they were not asked
   session_places places;
@@ -94,6 +103,14 @@ struct login_context {
   pool::login_line::turn turn;             ///< at the server; given back when it has let the session in
   /// The body of the server's NegotiateProtocolVersion, where it sent one.
   std::optional<std::vector<std::byte>> negotiated;
+
+  /// It waits for a person now: that takes as long as it takes, and no place from those who log in.
+  void begin_patience() {
+    patient_until = runtime::time_point::max();
+    half_open = {};
+  }
+  /// It goes on, with as much time as a login that begins.
+  void end_patience() { patient_until = loop->now() + listener().login_timeout; }
 
   const config::settings& settings() const { return *facts->setup->settings; }
   const config::listener& listener() const { return facts->listener(); }

@@ -177,6 +177,20 @@ struct audit_view {
   double lag_seconds = 0;     ///< age of the oldest event that is not on disk
 };
 
+/// Requests for access and grants; `enabled` false: there is no store.
+struct access_view {
+  bool enabled = false;
+  bool works = true;  ///< the store
+  std::size_t open = 0;
+  std::size_t active = 0;
+  std::uint64_t refused = 0;
+  std::uint64_t waiting = 0;  ///< sessions
+  /// What this gateway has done, by name.
+  std::vector<std::pair<std::string, std::uint64_t>> changes = {};
+  std::uint64_t hooks_delivered = 0;
+  std::uint64_t hooks_lost = 0;
+};
+
 struct certificate_view {
   std::string listener;  ///< or "upstream:NAME" for the gateway's own client certificate
   std::string subject;
@@ -230,6 +244,7 @@ class observer {
   /// DISABLE: no new sessions of that database.
   virtual bool disabled(const std::string& /*database*/) { return false; }
   virtual audit_view audit() = 0;
+  virtual access_view access() { return {}; }
   virtual std::vector<certificate_view> certificates() = 0;
   virtual std::chrono::system_clock::time_point started() const = 0;
   virtual bool draining() const = 0;

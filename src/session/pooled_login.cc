@@ -9,6 +9,7 @@
 #include "protocol/session_start.h"
 #include "session/access_gate.h"
 #include "session/gateway_login.h"
+#include "session/grant_question.h"
 #include "session/pooled_door.h"
 #include "session/server_account.h"
 #include "session/side_errand.h"
@@ -186,8 +187,10 @@ step<cancel_registry::ticket> greet(login_context& context, const pool::welcome&
                                                    .message = "no cancel key is left for this session"}});
   }
   std::vector<std::byte> out;
-  append_version_negotiation(context, out);
-  protocol::append_authentication_ok(out);
+  if (!context.authentication_told) {
+    append_version_negotiation(context, out);
+    protocol::append_authentication_ok(out);
+  }
   for (const auto& [name, value] : told.parameters.entries()) {
     protocol::append_parameter_status(out, name, name == application_name ? called : value);
   }
@@ -209,10 +212,12 @@ runtime::task<step<cancel_registry::ticket>> pooled_login(login_context* context
   auto proved = co_await prove_client(context);
   if (!proved) co_return std::unexpected(std::move(proved.error()));
   context->time(telemetry::login_phase::auth) = context->loop->now() - began;
-  if (auto admitted = co_await admit(context); !admitted) co_return std::unexpected(std::move(admitted.error()));
+  if (auto admitted = co_await admit(context); !admitted)
+    co_return std::unexpected(std::move(admitted.error()));
   auto wanted = start_settings(context->startup, operator_settings(*context->facts));
   if (!wanted) co_return std::unexpected(refused(std::move(wanted.error())));
   wanted->erase(application_name);
+  wanted->erase(std::string(reason_setting));  // it was for those who decide
   for (const auto& [name, value] : principal_settings(*context))
     wanted->set(name, value);
   const std::string called = clean_application_name(application_name_of(*context));

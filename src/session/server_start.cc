@@ -209,6 +209,16 @@ step<> check_role(login_context& context, std::optional<bool> in_recovery) {
   return std::unexpected(wrong_role(context, *in_recovery));
 }
 
+/// Whoever has to wait is told by notices, which may stand anywhere behind AuthenticationOk.
+void tell_all_but_ready(login_context& context, std::vector<std::byte>& out) {
+  constexpr std::ptrdiff_t ready_bytes = 6;
+  const std::vector<std::byte> ready(out.end() - ready_bytes, out.end());
+  out.resize(out.size() - ready.size());
+  context.client.write(out);
+  context.authentication_told = true;
+  out = ready;
+}
+
 }  // namespace
 
 runtime::task<step<cancel_registry::ticket>> finish_login(login_context* context,
@@ -232,6 +242,8 @@ runtime::task<step<cancel_registry::ticket>> finish_login(login_context* context
     co_return std::unexpected(std::move(fits.error()));
   // Where the gateway itself has asked for the proof it did so before it came here.
   if (context->facts->route->auth.method == config::auth_method::server) {
+    if (context->decided && context->decided->what == access::outcome::wait)
+      tell_all_but_ready(*context, out);
     if (auto admitted = co_await admit(context); !admitted) {
       let_go_of_server(*context);
       co_return std::unexpected(std::move(admitted.error()));

@@ -82,6 +82,9 @@ void session::finish_login() {
 void session::login_late(void* self) {
   auto* late = static_cast<session*>(self);
   if (late->login_ == nullptr) return limit_due(self);
+  const auto now = late->host_.where().now();
+  if (const auto until = late->login_->context().patient_until; until > now)
+    return late->timer_.arm(std::min(until, now + late->facts_.listener().login_timeout));
   late->login_->cancel();
   if (late->facts_.only_cancel) return late->end_login(turned_away(late->login_->context()));
   late->end_login({.cause = {cause::login_timeout},
@@ -131,8 +134,7 @@ void session::begin_relay(established made) {
   for (std::size_t i = 0; i < context.times.size(); ++i)
     counts.login_seconds[i].record(context.times[i]);
   if (context.decided) counts.policy_decisions[static_cast<std::size_t>(context.decided->what)].add();
-  const guard_memory held_to{
-      .by = facts_.policy, .rules = context.rules, .replication = facts_.replication};
+  const guard_memory held_to{.by = facts_.policy, .rules = context.rules, .replication = facts_.replication};
   tell(session_login_event(context, nullptr, facts_.last_bytes));
   cancel_ = std::move(made.cancel);
   places_ = std::move(context.places);
@@ -157,6 +159,7 @@ void session::begin_relay(established made) {
   if (host_.ends_sessions()) drain();
   if (loses_access(host_.newest())) end_access(relay_event::access_revoked);  // since its login began
   watch_limits();
+  watch_grant();
 }
 
 void session::begin_console() {
@@ -187,6 +190,7 @@ void session::console_ended(telemetry::close_cause why, std::string detail,
 }
 
 void session::drain() {
+  if (waits_for_approval()) return stop();  // its request stays open for when the client is back
   if (asleep_ != nullptr) wake({});
   facts_.told_to_drain = console_ != nullptr || relay_ != nullptr;
   if (console_ != nullptr) return console_->drain();
@@ -221,6 +225,7 @@ void session::look_at_hold(const pool::member& of) {
 void session::configuration_changed(const std::shared_ptr<const deployment>& newer) {
   if (facts_.route == nullptr) return;
   if (loses_access(newer)) return end_access(relay_event::access_revoked);
+  if (waits_in_vain(newer)) return end_wait();
   const auto& routes = newer->settings->routes;
   const auto same = std::find_if(routes.begin(), routes.end(),
                                  [&](const config::route& each) { return each.name == facts_.route->name; });

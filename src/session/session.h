@@ -105,6 +105,11 @@ class session final : public relay_owner,
   };
   std::unique_ptr<runtime::byte_stream> guarded(std::unique_ptr<runtime::byte_stream> server,
                                                 guard_memory memory);
+  void watch_grant();
+  void look_at_grant();
+  bool waits_for_approval() const;
+  bool waits_in_vain(const std::shared_ptr<const deployment>& newer) const;
+  void end_wait();
   bool loses_access(const std::shared_ptr<const deployment>& newer) const;
   bool may_sleep() const;
   void fall_asleep();

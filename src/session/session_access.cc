@@ -41,6 +41,40 @@ bool session::loses_access(const std::shared_ptr<const deployment>& newer) const
          (before == nullptr ? !now->by->parameters.empty() : now->by->parameters != before->parameters);
 }
 
+bool session::waits_for_approval() const {
+  return login_ != nullptr && login_->context().patient_until == runtime::time_point::max();
+}
+
+/// It waits for an approval of something that the new policies deny.
+bool session::waits_in_vain(const std::shared_ptr<const deployment>& newer) const {
+  if (!waits_for_approval()) return false;
+  const auto now = decide_again(facts_, *newer);
+  return now && now->what == access::outcome::deny;
+}
+
+void session::end_wait() {
+  login_->cancel();
+  end_login({.cause = {telemetry::cause::policy_denied},
+             .detail = "the policy that wanted an approval has changed",
+             .tell = error{.code = sqlstates::invalid_authorization,
+                           .message = "access to database \"" + facts_.database.str() +
+                                      "\" is denied since the gateway's policies have changed"}});
+}
+
+void session::watch_grant() {
+  if (facts_.grant == nullptr) return;
+  facts_.grant->listen(host_.where(), [](void* self) { static_cast<session*>(self)->look_at_grant(); }, this);
+  look_at_grant();
+}
+
+/// Its end by the clock is the session's own business (next_limit): this is for what somebody has done.
+void session::look_at_grant() {
+  const auto now = facts_.grant->at().now();
+  if (!now.of || now.of->now == grants::state::active) return;
+  const bool expired = now.of->now == grants::state::expired;
+  end_access(expired ? relay_event::access_expired : relay_event::access_revoked);
+}
+
 void session::end_access(relay_event why) {
   if (asleep_ != nullptr) wake({});
   if (relay_ != nullptr) relay_->on_event(why);

@@ -67,6 +67,15 @@ inline constexpr metric_family audit_events{"trunkline_audit_events_total", metr
 inline constexpr metric_family audit_dropped{"trunkline_audit_dropped_total", metric_kind::counter, "Audit events lost, each told by a gap event."};
 inline constexpr metric_family audit_lag{"trunkline_audit_lag_seconds", metric_kind::gauge, "Age of the oldest audit event that is not yet on disk."};
 
+inline constexpr metric_family access_requests{"trunkline_access_requests", metric_kind::gauge, "Requests for access that are open now, of all gateways that share the store."};
+inline constexpr metric_family access_grants{"trunkline_access_grants", metric_kind::gauge, "Grants that are active now, of all gateways that share the store."};
+inline constexpr metric_family access_waiting{"trunkline_access_waiting_sessions", metric_kind::gauge, "Client sessions of this gateway that wait for an approval now."};
+inline constexpr metric_family access_changes{"trunkline_access_changes_total", metric_kind::counter, "What has become of requests for access, by what, each counted by the gateway that did it."};
+inline constexpr metric_family access_refused{"trunkline_access_refused_total", metric_kind::counter, "Sessions whose request for access could not be made: no reason, too many requests, or no store."};
+inline constexpr metric_family access_store_up{"trunkline_access_store_up", metric_kind::gauge, "1 while the store of requests and grants works; absent without one."};
+inline constexpr metric_family webhooks_delivered{"trunkline_webhooks_delivered_total", metric_kind::counter, "Messages about requests for access that a receiver has taken."};
+inline constexpr metric_family webhooks_lost{"trunkline_webhooks_lost_total", metric_kind::counter, "Messages about requests for access that could not be delivered in time."};
+
 inline constexpr metric_family worker_busy_ratio{"trunkline_worker_busy_ratio", metric_kind::gauge, "Share of the last ten seconds in which the worker's loop did not wait; 1: it never did."};
 inline constexpr metric_family worker_busy{"trunkline_worker_busy_seconds_total", metric_kind::counter, "Time in which the worker's loop did not wait."};
 inline constexpr metric_family worker_turns{"trunkline_worker_turns_total", metric_kind::counter, "Turns of the worker's loop."};

@@ -15,14 +15,15 @@ ALLOWED = {
     "auth": _FLOOR,
     "http": _FLOOR,
     "identity": _FLOOR | {"runtime", "auth", "http", "config", "telemetry"},
+    "grants": _FLOOR | {"runtime", "auth", "http", "config", "telemetry"},
     "access": _FLOOR | {"auth", "config"},
     "audit": _FLOOR | {"runtime", "protocol", "http", "config", "telemetry"},
     "sql": _FLOOR,
     "routing": _FLOOR | {"config", "protocol"},
     "pool": _FLOOR | {"runtime", "net", "tls", "protocol", "auth", "routing", "config", "telemetry"},
-    "session": _FLOOR | {"runtime", "net", "tls", "protocol", "auth", "routing", "pool", "sql", "audit", "identity", "access", "config", "telemetry"},
+    "session": _FLOOR | {"runtime", "net", "tls", "protocol", "auth", "routing", "pool", "sql", "audit", "identity", "access", "grants", "config", "telemetry"},
     "console": _FLOOR | {"runtime", "config", "telemetry", "audit", "session"},
-    "admin": _FLOOR | {"runtime", "net", "protocol", "config", "telemetry", "audit", "session"},
+    "admin": _FLOOR | {"runtime", "net", "protocol", "config", "telemetry", "audit", "grants", "session"},
 }
 ALLOWED["main"] = set(ALLOWED)
 
