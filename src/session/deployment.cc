@@ -88,6 +88,25 @@ error at(const std::string& key, error why) {
   return why;
 }
 
+/// Who may log in, by each route.
+result<> read_routes(const config::settings& settings, identity::desk* tokens, deployment& made) {
+  for (const auto& each : settings.routes) {
+    auto checker = checker_of(each.auth, tokens);
+    if (!checker) return fail(at("route \"" + each.name + "\"", checker.error()));
+    made.route_tokens.push_back(std::move(*checker));
+    if (each.login) {
+      if (auto sound = check_credentials(*each.login); !sound)
+        return fail(at("route \"" + each.name + "\"", std::move(sound.error())));
+    }
+    made.route_users.emplace_back();
+    if (each.auth.verifier_file.empty()) continue;
+    auto users = read_users(each.auth.verifier_file);
+    if (!users) return fail(at("route \"" + each.name + "\"", users.error()));
+    made.route_users.back() = std::move(*users);
+  }
+  return {};
+}
+
 }  // namespace
 
 result<std::shared_ptr<const deployment>> build_deployment(config::snapshot settings,
@@ -132,20 +151,7 @@ result<std::shared_ptr<const deployment>> build_deployment(config::snapshot sett
         tls::client_context::build({.verify = tls::verification::verify_full, .ca_file = trusted}, now);
     if (!context) return fail(at("tracing", context.error()));
   }
-  for (const auto& each : settings->routes) {
-    auto checker = checker_of(each.auth, tokens);
-    if (!checker) return fail(at("route \"" + each.name + "\"", checker.error()));
-    made->route_tokens.push_back(std::move(*checker));
-    if (each.login) {
-      if (auto sound = check_credentials(*each.login); !sound)
-        return fail(at("route \"" + each.name + "\"", std::move(sound.error())));
-    }
-    made->route_users.emplace_back();
-    if (each.auth.verifier_file.empty()) continue;
-    auto users = read_users(each.auth.verifier_file);
-    if (!users) return fail(at("route \"" + each.name + "\"", users.error()));
-    made->route_users.back() = std::move(*users);
-  }
+  if (auto sound = read_routes(*settings, tokens, *made); !sound) return fail(sound.error());
   auto policies = access::policy_set::build(*settings);
   if (!policies) return fail(policies.error());
   made->policies = std::move(*policies);
