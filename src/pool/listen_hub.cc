@@ -24,14 +24,13 @@ std::string quoted_identifier(std::string_view name) {
   return out + '"';
 }
 
-/// NotificationResponse: the sender's pid, the channel, the payload.
-std::string_view channel_of(byte_span body) {
+}  // namespace
+
+std::string_view channel_of_notification(byte_span body) {
   if (body.size() < sizeof(std::uint32_t)) return {};
   const std::string_view rest = as_text(body.subspan(sizeof(std::uint32_t)));
   return rest.substr(0, rest.find('\0'));
 }
-
-}  // namespace
 
 listen_hub::listen_hub(link_pool& of, runtime::loop& where)
     : pool_(of),
@@ -216,7 +215,7 @@ void listen_hub::on_received(runtime::buffer data) {
 }
 
 void listen_hub::dispatch(byte_span message, byte_span body) {
-  const auto at = channels_.find(std::string(channel_of(body)));
+  const auto at = channels_.find(std::string(channel_of_notification(body)));
   // What comes before the answer to LISTEN is of an earlier one, which nobody wanted any more.
   if (at == channels_.end() || !at->second.listened) return;
   const auto copy = std::make_shared<const std::vector<std::byte>>(message.begin(), message.end());

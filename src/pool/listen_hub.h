@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "pool/link.h"
@@ -20,6 +21,9 @@
 namespace trunkline::pool {
 
 class link_pool;
+
+/// A NotificationResponse's body: the sender's pid, the channel, the payload. A view into it.
+std::string_view channel_of_notification(byte_span body);
 
 /// Who listens. Called on its own loop.
 class channel_listener {

@@ -105,7 +105,9 @@ void pooled_server::begin_answer(char type, std::uint32_t length) {
   answer_hidden_ = (ends_a_request(type) && edits_.swallows(queue_.current())) ||
                    (withholding_ && (type == 'S' || type == 'Z'));
   answer_kept_ = type == 'Z' || type == 'S' || type == 'E' || (type == 'C' && watch_tags_);
-  if (answer_kept_ && answer_left_ > limits::pooled_message) answer_kept_ = false;
+  if (type == 'A' && listening_ != nullptr) [[unlikely]]
+    answer_kept_ = answer_hidden_ = true;
+  if (answer_kept_ && answer_left_ > limits::pooled_message) answer_kept_ = answer_hidden_ = false;
   if (type != 'D' && type != 'd' && type != 'Z' && type != 'E') (void)queue_.server_message(type);
 }
 
@@ -123,6 +125,8 @@ void pooled_server::answer_over(chunk_editor& out) {
     });
   } else if (answer_type_ == 'C' && answer_kept_) {
     take_tag();
+  } else if (answer_type_ == 'A' && answer_kept_) {
+    take_notification(out);
   }
   answer_.clear();
   if (!edits_.empty()) put_in_due(out);

@@ -37,6 +37,7 @@ bool pooled_server::is_for_hub(const sql::effects& of) const {
   if (setup_.mode != config::pooling_mode::transaction || of.statements != 1 || status_ != 'I') return false;
   const bool listens = of.bits == only(sql::effect::listen) && !of.listen_name.empty();
   const bool unlistens = of.bits == only(sql::effect::unlisten) && !of.unlisten_name.empty();
+  if (listens && listening_ != nullptr && listening_->hears(of.listen_name)) return true;
   return (listens || unlistens) && traces_.pinned() == nullptr &&
          settings_.find("client_encoding") == nullptr;
 }
@@ -148,6 +149,19 @@ void pooled_server::heard(byte_span message) {
                                .hint = "Read what the connection says, or UNLISTEN."});
   }
   deliver_mail();
+}
+
+/// A notification of the session's own connection, where a LISTEN that the hub could not take has run: what
+/// both of them hear the client is told once.
+bool pooled_server::is_told_by_hub(byte_span notification) const {
+  return listening_ != nullptr && listening_->hears(std::string(pool::channel_of_notification(notification)));
+}
+
+void pooled_server::take_notification(chunk_editor& out) {
+  if (is_told_by_hub(answer_)) return;
+  std::vector<std::byte> told;
+  protocol::message_writer(told, 'A').bytes(answer_);
+  out.insert(told);
 }
 
 void pooled_server::may_have_missed() {

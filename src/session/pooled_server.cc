@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "protocol/message_writer.h"
 #include "protocol/query_messages.h"
 #include "protocol/session_start.h"
 
@@ -274,7 +275,10 @@ void pooled_server::errand_over() {
   const auto done = std::move(errand_);
   doing_ = doing::flow;
   if (!receiving_) link_->stream->pause_receiving();
-  for (buffer& part : loop().buffers().copies(done->notifications()))
+  std::vector<std::byte> told;
+  for (const auto& each : done->notifications())
+    if (!is_told_by_hub(each)) protocol::message_writer(told, 'A').bytes(each);
+  for (buffer& part : loop().buffers().copies(told))
     handler_->on_received(std::move(part));
   if (closed_) return;
   if (done->what() == side_errand::purpose::settings) {

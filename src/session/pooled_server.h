@@ -51,6 +51,7 @@ struct pooled_setup {
   config::pooling_mode mode = config::pooling_mode::transaction;
   config::unsafe_policy on_unsafe = config::unsafe_policy::pin;
   std::uint64_t session = 0;
+  std::string role = "none";   ///< that its connections begin with
   pool::setting_map settings;  ///< as the client asked for them at start-up
   sql::lexical_rules rules =
       {};  ///< as the client was told that its texts are read; later as it has changed them
@@ -191,6 +192,8 @@ class pooled_server final : public runtime::byte_stream,
   void take_parameter();
   void take_ready(chunk_editor& out);
   void take_tag();
+  bool is_told_by_hub(byte_span notification) const;
+  void take_notification(chunk_editor& out);
   void withhold();
   void restore_in_transaction();
   std::vector<std::byte> take_withheld();
@@ -232,7 +235,9 @@ class pooled_server final : public runtime::byte_stream,
   bool carries() const { return setup_.mode == config::pooling_mode::transaction && pinned() == nullptr; }
   void begin_inspection();
   void take_inspection(const side_errand& done);
-  session_traces::known_settings known_settings() { return {settings_, link_->settings, setup_.settings}; }
+  session_traces::known_settings known_settings() {
+    return {settings_, link_->settings, setup_.settings, setup_.role};
+  }
   void errand_over();
   void fail(telemetry::cause what, error why);
   runtime::loop& loop() const { return shelf_.where(); }

@@ -51,11 +51,9 @@ void side_errand::take_message(char type, byte_span body) {
           .source = error_source::server, .code = fields.code(), .message = std::string(fields.message())};
       break;
     }
-    case 'A': {
-      const std::byte* begin = body.data() - 5;  // with its header
-      notifications_.insert(notifications_.end(), begin, body.data() + body.size());
+    case 'A':
+      notifications_.emplace_back(body.begin(), body.end());
       break;
-    }
     case 'Z':
       status_ = body.empty() ? '?' : static_cast<char>(body[0]);
       over_ = true;

@@ -30,8 +30,8 @@ class side_errand {
   const std::vector<row>& rows() const { return rows_; }
   const pool::parameter_list& parameters() const { return parameters_; }
   char status() const { return status_; }
-  /// NotificationResponses that came meanwhile: they are the client's.
-  const std::vector<std::byte>& notifications() const { return notifications_; }
+  /// Bodies of the NotificationResponses that came meanwhile: they are the client's.
+  const std::vector<std::vector<std::byte>>& notifications() const { return notifications_; }
 
  private:
   void take_message(char type, byte_span body);
@@ -39,7 +39,7 @@ class side_errand {
   purpose purpose_;
   std::vector<std::byte> unread_;
   std::vector<row> rows_;
-  std::vector<std::byte> notifications_;
+  std::vector<std::vector<std::byte>> notifications_;
   pool::parameter_list parameters_;
   error problem_;
   char status_ = 'I';

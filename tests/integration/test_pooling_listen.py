@@ -405,3 +405,23 @@ def test_asyncpg(place):
         return seen
 
     assert asyncio.run(run()) == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("again", ["listen news", "begin; listen news; commit", "select 1; listen news"])
+def test_what_is_heard_by_both_is_told_once(place, again):
+    """The pool's connection listens for it, and then its own does too, on which it stays for its temporary table."""
+    _server, _gateway, port = place
+    with listener(port, "news") as hears, listener(port) as says:
+        hears.simple("create temp table own (n int)")
+        hears.simple(again)
+        says.simple("notify news, 'first'")
+        hears.simple("notify news, 'of its own'")
+        assert sorted(hears.take(2)) == [("news", "first"), ("news", "of its own")]
+        hears.simple("listen other")
+        says.simple("notify other, 'by its own connection'")
+        assert hears.take(1) == [("other", "by its own connection")]
+        says.simple("notify news, 'last'")
+        assert hears.take(1) == [("news", "last")] and hears.take(1, timeout=0.5) == []
+        hears.simple("unlisten news")
+        says.simple("notify news, 'nobody listens'")
+        assert hears.take(1, timeout=0.5) == []
