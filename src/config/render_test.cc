@@ -179,7 +179,7 @@ TEST(Render, NamesEveryFileForTheWatch) {
       testing::ElementsAre(testing::EndsWith("/t"), "/c/a.crt", "/c/a.key", "/c/b.crt", "/c/b.key",
                            "/c/ca.crt", "/c/pw", "/c/app", "/c/dba", "/c/verifiers", "/c/idp-ca", "/c/k8s-ca",
                            "/c/k8s-jwks", "/c/ca", "/c/crt", "/c/key", "/c/health", "/c/replicas", "/c/r-ca",
-                           "/c/r-crt", "/c/r-key", "/c/hook", "/c/console", "/ca.crt"));
+                           "/c/r-crt", "/c/r-key", "/c/hook", "/c/tokens", "/c/console", "/ca.crt"));
 }
 
 TEST(Render, KeepsTheTlsOfAHealthCheckWhoseClientsPassThrough) {
