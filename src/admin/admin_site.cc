@@ -22,7 +22,7 @@ http_response index_page() {
        {"metrics", "/metrics"},
        {"api",
         {"/api/v1/sessions", "/api/v1/sessions/ID", "/api/v1/upstreams", "/api/v1/pools", "/api/v1/prepared",
-         "/api/v1/exchanges", "/api/v1/audit", "/api/v1/access", "/api/v1/whoami", "/api/v1/config"}}});
+         "/api/v1/exchanges", "/api/v1/audit", "/api/v1/access", "/api/v1/config"}}});
 }
 
 }  // namespace
