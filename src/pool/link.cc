@@ -43,4 +43,18 @@ void link::on_end(runtime::stream_end) {
   shelf_->lost(*this);
 }
 
+bool is_server_fact(std::string_view name) {
+  return name == "server_version" || name == "server_encoding" || name == "is_superuser" ||
+         name == "session_authorization" || name == "integer_datetimes" || name == "in_hot_standby";
+}
+
+void note_told(setting_map& in, const link& of, std::string_view name, std::string_view value) {
+  const std::string* after_login = of.login_parameters == nullptr ? nullptr : of.login_parameters->find(name);
+  if (after_login != nullptr && *after_login == value) {
+    in.erase(folded(name));
+  } else {
+    in.set(folded(name), value);
+  }
+}
+
 }  // namespace trunkline::pool

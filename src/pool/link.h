@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "pool/connect.h"
@@ -72,5 +73,11 @@ class link final : private runtime::stream_handler {
   link_shelf* shelf_ = nullptr;
   std::vector<std::byte> unread_;  ///< of a message to nobody
 };
+
+/// The server's own facts: no client can set them, and every server has its own.
+bool is_server_fact(std::string_view name);
+
+/// A ParameterStatus: `in` are settings of the connection, or of the session that is on it.
+void note_told(setting_map& in, const link& of, std::string_view name, std::string_view value);
 
 }  // namespace trunkline::pool

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "protocol/frame.h"
 #include "protocol/query_messages.h"
+#include "protocol/session_start.h"
 
 namespace trunkline::pool {
 
@@ -58,6 +59,11 @@ void link_reset::on_received(runtime::buffer data) {
 
 void link_reset::take_message(char type, byte_span body) {
   if (type == 'E') clean_ = false;
+  // A transaction that is taken back takes back what was set in it, which the server had told.
+  if (type == 'S') {
+    const auto told = protocol::decode_parameter_status(body);
+    if (told && !is_server_fact(told->name)) note_told(link_->settings, *link_, told->name, told->value);
+  }
   if (type != 'Z') return;
   if (body.size() != 1 || (owed_ == 1 && static_cast<char>(body[0]) != 'I')) clean_ = false;
   if (--owed_ == 0) finish(clean_);

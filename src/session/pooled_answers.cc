@@ -15,12 +15,6 @@ using runtime::stream_end;
 
 namespace {
 
-/// The server's own facts: no client can set them, and every server has its own.
-bool is_fact(std::string_view name) {
-  return name == "server_version" || name == "server_encoding" || name == "is_superuser" ||
-         name == "session_authorization" || name == "integer_datetimes" || name == "in_hot_standby";
-}
-
 /// ParseComplete, BindComplete, CloseComplete and CommandComplete: what may be left out.
 bool ends_a_request(char type) {
   return type == '1' || type == '2' || type == '3' || type == 'C';
@@ -160,17 +154,10 @@ void pooled_server::take_error() {
 void pooled_server::take_parameter() {
   const auto status = protocol::decode_parameter_status(answer_);
   if (status && withholding_) withheld_.set(status->name, status->value);
-  if (!status || is_fact(status->name)) return;
-  const std::string name = pool::folded(status->name);
-  setup_.rules.learn(name, status->value);
-  const std::string* after_login = link_->login_parameters->find(status->name);
-  for (pool::setting_map* each : {&settings_, &link_->settings}) {
-    if (after_login != nullptr && *after_login == status->value) {
-      each->erase(name);
-    } else {
-      each->set(name, status->value);
-    }
-  }
+  if (!status || pool::is_server_fact(status->name)) return;
+  setup_.rules.learn(pool::folded(status->name), status->value);
+  for (pool::setting_map* each : {&settings_, &link_->settings})
+    pool::note_told(*each, *link_, status->name, status->value);
 }
 
 void pooled_server::take_ready(chunk_editor& out) {

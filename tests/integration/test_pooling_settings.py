@@ -111,3 +111,20 @@ def test_texts_are_read_by_the_rules_of_their_session(pooled, hidden, start, bef
         assert one.result() == [["17MB"]]
         assert other.simple("show work_mem") != [["7MB"]]
         assert one.simple("show work_mem") == [["7MB"]]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("before, within", [("SQL, DMY", "ISO, MDY"), ("ISO, MDY", "German, DMY"), ("SQL, DMY", "German, DMY")])
+def test_a_transaction_that_nobody_ends_takes_its_settings_along(pooled, servers, mode, before, within):
+    """SET LOCAL, and the client is gone: what the server takes back the gateway takes back too."""
+    _gateway, port = pooled(mode, size=1, server=servers[servers.versions[-1]])
+    for number in range(3):
+        gone = RawClient(port).login()
+        gone.simple(f"set DateStyle = '{before}'")
+        for text in ("begin", f"set local DateStyle = '{within}'", "select 1"):
+            gone.simple(text)
+        gone.close()
+        for start in ({}, {"work_mem": f"{5 + number}MB"}):
+            with RawClient(port).login(**start) as other:
+                assert other.parameters["DateStyle"] == "ISO, MDY"
+                assert other.simple("show DateStyle") == [["ISO, MDY"]]
