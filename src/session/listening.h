@@ -32,6 +32,8 @@ struct listening {
   bool hears(const std::string& channel) const {
     return std::find(channels.begin(), channels.end(), channel) != channels.end();
   }
+  /// Notifications that the client has not been told yet; empty: of every channel.
+  void forget_mail(std::string_view channel);
   /// Another statement is bound there.
   void unbind(std::string_view name) {
     std::erase_if(portals, [&](const portal& each) { return each.name == name; });

@@ -72,6 +72,7 @@ void pooled_server::unlisten(const std::string& channel) {
   if (listening_ == nullptr) return;
   const bool all = channel == pool::listen_hub::every_channel;
   std::erase_if(listening_->channels, [&](const std::string& each) { return all || each == channel; });
+  listening_->forget_mail(all ? std::string_view() : channel);
   setup_.pool->listening().unsubscribe(channel, listening_->box);
 }
 
@@ -140,6 +141,9 @@ void pooled_server::subscribed(std::uint64_t ticket, const std::optional<error>&
 }
 
 void pooled_server::heard(byte_span message) {
+  // It was under way when the client stopped listening.
+  const byte_span body = message.subspan(header_bytes);
+  if (!listening_->hears(std::string(pool::channel_of_notification(body)))) return;
   auto& mail = listening_->mail;
   mail.insert(mail.end(), message.begin(), message.end());
   if (mail.size() > limits::notifications_waiting) {

@@ -13,13 +13,16 @@ namespace trunkline::session {
 bool side_errand::take(byte_span bytes) {
   unread_.insert(unread_.end(), bytes.begin(), bytes.end());
   std::size_t done = 0;
-  while (!over_) {
+  // What comes behind its ReadyForQuery in one piece with it is a notification or a notice, and no less the
+  // client's.
+  for (;;) {
     const auto read =
         protocol::next_frame(byte_span(unread_).subspan(done), limits::pooled_message, error_source::server);
     if (const auto* wrong = std::get_if<protocol::bad>(&read)) {
       failed_ = over_ = true;
       problem_ = wrong->why;
       status_ = '?';
+      return true;
     }
     const auto* whole = std::get_if<protocol::frame>(&read);
     if (whole == nullptr) break;
@@ -27,7 +30,7 @@ bool side_errand::take(byte_span bytes) {
     take_message(whole->type, whole->body);
   }
   unread_.erase(unread_.begin(), unread_.begin() + static_cast<std::ptrdiff_t>(done));
-  return over_;
+  return over_ && unread_.empty();
 }
 
 void side_errand::take_message(char type, byte_span body) {

@@ -18,6 +18,13 @@ struct statement_class {
   bool any_constants = false;  ///< its constants decide nothing, but for those of set_config()
 };
 
+bool calls_nothing(std::string_view name) {
+  constexpr std::array<std::string_view, 9> such{"VariableSetStmt", "PrepareStmt",     "DeallocateStmt",
+                                                 "ListenStmt",      "UnlistenStmt",    "NotifyStmt",
+                                                 "TransactionStmt", "ClosePortalStmt", "LockStmt"};
+  return std::find(such.begin(), such.end(), name) != such.end();
+}
+
 statement_class classify(std::string_view name) {
   using enum statement_kind;
   static const std::unordered_map<std::string_view, statement_class> classes{
@@ -183,6 +190,7 @@ void walk::statement(std::size_t node) {
   }
   if (out_.statements++ > 0) return;
   out_.kind = kind.kind;
+  out_.calls_nothing = calls_nothing(name);
   if (name == "TransactionStmt") out_.kind = transaction_kind(node);
   if (kind.kind == statement_kind::read_only && (writes_ || !out_.clean() || has_analyze(node)))
     out_.kind = statement_kind::other;

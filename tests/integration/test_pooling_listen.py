@@ -425,3 +425,26 @@ def test_what_is_heard_by_both_is_told_once(place, again):
         hears.simple("unlisten news")
         says.simple("notify news, 'nobody listens'")
         assert hears.take(1, timeout=0.5) == []
+
+
+@pytest.mark.parametrize("stop", ["unlisten news", "unlisten *", "discard all"])
+def test_what_waits_is_not_told_after_unlisten(place, stop):
+    """It came within a transaction, and waits for its end, with which the client stops listening."""
+    _server, _gateway, port = place
+    with listener(port, "news") as hears, listener(port) as says:
+        hears.simple("begin")
+        hears.simple("select 1")
+        says.simple("notify news, 'meanwhile'")
+        time.sleep(0.3)
+        if stop == "discard all":  # which is none for a transaction
+            hears.simple("commit")
+            assert hears.take(1) == [("news", "meanwhile")]
+            says.simple("notify news, 'later'")
+            hears.simple(stop)
+            hears.heard.clear()  # it was sent while the client listened
+        else:
+            hears.simple(stop)
+            hears.simple("commit")
+        says.simple("notify news, 'nobody listens'")
+        hears.simple("select 1")
+        assert hears.take(1, timeout=0.5) == []
