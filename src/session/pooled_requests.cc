@@ -231,6 +231,11 @@ void pooled_server::note(const sql::effects& of, std::string_view text) {
   traces_.note_kind(of);
   if (of.clean() || is_for_hub(of)) [[likely]]
     return;
+  note_at_server(of, text);
+}
+
+/// Of what runs at the session's own server, whoever might have done it.
+void pooled_server::note_at_server(const sql::effects& of, std::string_view text) {
   if (of.has(sql::effect::unlisten) || of.has(sql::effect::discard_all))
     unlisten(of.unlisten_name.empty() ? pool::listen_hub::every_channel : of.unlisten_name);
   if (traces_.note(of, text)) withhold();
@@ -287,7 +292,8 @@ bool pooled_server::take_unclean_query(chunk_editor& out, byte_span message, std
     out.replace(in_chunk, {});
     return true;
   }
-  note(of, text);
+  traces_.note_kind(of);
+  note_at_server(of, text);
   if (const std::string renamed = execute_own(out, of, text); !renamed.empty()) {
     std::vector<std::byte> instead;
     protocol::append_query(instead, renamed);

@@ -168,6 +168,7 @@ class pooled_server final : public runtime::byte_stream,
   void restore_unnamed(chunk_editor& out);
   void take_back_unnamed(std::uint64_t failed, std::uint64_t sync);
   void note(const sql::effects& of, std::string_view text);
+  void note_at_server(const sql::effects& of, std::string_view text);
   void note_uses(const pool::statement& which);
   void note_unnamed();
   bool must_forget_sequences(const sql::effects& of);

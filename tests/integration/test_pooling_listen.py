@@ -83,6 +83,7 @@ def hub_pids(server) -> list[int]:
 @contextlib.contextmanager
 def silent_hub(server):
     """The server process of the connection that listens lives, and does nothing."""
+    wait_until(lambda: len(hub_pids(server)) == 1, 10, "the one of the gateway before has gone")
     (pid,) = hub_pids(server)
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -448,3 +449,15 @@ def test_what_waits_is_not_told_after_unlisten(place, stop):
         says.simple("notify news, 'nobody listens'")
         hears.simple("select 1")
         assert hears.take(1, timeout=0.5) == []
+
+
+def test_listen_behind_another_statement_stays_its_own(place):
+    """Sent without waiting for the answer before it: it runs at the client's own server, which nobody else gets then."""
+    _server, _gateway, port = place
+    with listener(port) as hears, listener(port) as other:
+        hears.send(query("select 1") + query("listen news"))
+        assert hears.result() == [["1"]] and hears.result() == []
+        for _ in range(3):
+            assert other.simple("select pg_listening_channels()") == []
+        other.simple("notify news, 'it is heard'")
+        assert hears.take(1) == [("news", "it is heard")] and other.take(1, timeout=0.3) == []
