@@ -431,5 +431,15 @@ TEST(Effects, TokensInDoubtMakeItUnknown) {
   EXPECT_EQ(find_effects(std::string_view("select 1\0; set x = 1", 20)), unknown_effects());
 }
 
+TEST(Effects, StatementsThatCallNoFunctionAreKnown) {
+  for (const char* text : {"prepare p as select nextval('s')", "reset all", "set work_mem = '1MB'",
+                           "savepoint a", "listen news", "deallocate p", "close c"})
+    EXPECT_TRUE(find_effects(text, {}).calls_nothing) << text;
+  for (const char* text :
+       {"execute p", "insert into t values (1)", "select nextval('s')", "do $$ begin end $$", "call f()",
+        "declare c cursor for select nextval('s')", "fetch c", "not a statement"})
+    EXPECT_FALSE(find_effects(text, {}).calls_nothing) << text;
+}
+
 }  // namespace
 }  // namespace trunkline::sql
