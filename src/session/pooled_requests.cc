@@ -1,11 +1,11 @@
 // What a pooled session's client sends, on its way to whatever connection it has.
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "base/limits.h"
 #include "protocol/message_writer.h"
 #include "protocol/query_messages.h"
+#include "session/message_text.h"
 #include "session/pooled_server.h"
 
 namespace trunkline::session {
@@ -14,16 +14,6 @@ using runtime::buffer;
 using telemetry::cause;
 
 namespace {
-
-/// Text up to its NUL; what is behind it stays in `body`. Without a NUL: nothing.
-std::optional<std::string_view> take_text(byte_span& body) {
-  const void* end = body.empty() ? nullptr : std::memchr(body.data(), 0, body.size());
-  if (end == nullptr) return std::nullopt;
-  const auto size = static_cast<std::size_t>(static_cast<const std::byte*>(end) - body.data());
-  const std::string_view text = as_text(body.first(size));
-  body = body.subspan(size + 1);
-  return text;
-}
 
 /// These are looked into, or changed, and so must be whole.
 bool is_looked_into(char type) {

@@ -1,12 +1,12 @@
 #include "session/statement_guard.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "base/limits.h"
 #include "protocol/answer_messages.h"
 #include "protocol/query_messages.h"
+#include "session/message_text.h"
 
 namespace trunkline::session {
 
@@ -14,16 +14,6 @@ using runtime::buffer;
 using runtime::sending;
 
 namespace {
-
-/// Text up to its NUL; what is behind it stays in `body`. Without a NUL: nothing.
-std::optional<std::string_view> take_string(byte_span& body) {
-  const void* end = body.empty() ? nullptr : std::memchr(body.data(), 0, body.size());
-  if (end == nullptr) return std::nullopt;
-  const auto size = static_cast<std::size_t>(static_cast<const std::byte*>(end) - body.data());
-  const std::string_view text = as_text(body.first(size));
-  body = body.subspan(size + 1);
-  return text;
-}
 
 bool are_usual(const sql::lexical_rules& rules) {
   return rules == sql::lexical_rules{};
@@ -171,8 +161,8 @@ std::optional<statement_refusal> statement_guard::judge_message(byte_span messag
   const char type = static_cast<char>(message[0]);
   if (type == 'F') return statement_refusal::fastpath;
   byte_span body = message.subspan(header_bytes);
-  if (type == 'P' && !take_string(body)) return std::nullopt;  // the server refuses it too
-  const auto text = take_string(body);
+  if (type == 'P' && !take_text(body)) return std::nullopt;  // the server refuses it too
+  const auto text = take_text(body);
   return text ? judge_text(*text) : std::nullopt;
 }
 
@@ -188,7 +178,7 @@ void statement_guard::refuse(chunk_editor& out, byte_span message, statement_ref
   std::vector<std::byte> instead;
   if (static_cast<char>(message[0]) == 'P') {
     byte_span body = message.subspan(header_bytes);
-    const auto name = take_string(body);
+    const auto name = take_text(body);
     protocol::append_parse(instead, name.value_or(""), text, {});
   } else {
     protocol::append_query(instead, text);

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from harness.access import POOLINGS, Access, policy, trust_config
+from harness.access import POOLINGS, Access, ended, policy, trust_config
 from harness.system import wait_until
-from harness.wire import Closed, RawClient, Refused
+from harness.wire import RawClient, Refused
 
 pytestmark = pytest.mark.needs_gateway
 
@@ -17,15 +17,6 @@ pytestmark = pytest.mark.needs_gateway
 @pytest.fixture
 def access(start_gateway, server, tmp_path) -> Access:
     return Access(start_gateway, server, tmp_path / "audit")
-
-
-def ended(client: RawClient) -> dict:
-    """The FATAL that ends it."""
-    fields = client.read_error()
-    assert fields["S"] == "FATAL", fields
-    with pytest.raises((Closed, ConnectionError)):
-        client.read()
-    return fields
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)

@@ -10,10 +10,11 @@ from datetime import datetime
 
 import pytest
 
+from harness.access import ended
 from harness.gateway import port_of
 from harness.grants import POOLINGS, Desk, Waiting, policy
 from harness.system import free_port, wait_until
-from harness.wire import Closed, RawClient, Refused, query, startup
+from harness.wire import RawClient, Refused, query, startup
 
 pytestmark = pytest.mark.needs_gateway
 
@@ -27,15 +28,6 @@ def desk(start_gateway, server, tmp_path) -> Desk:
 
 def running(server, text: str) -> bool:
     return bool(server.query("select 1 from pg_stat_activity where state = 'active' and query = %s", (text,)))
-
-
-def ended(client: RawClient) -> dict:
-    """The FATAL that ends it."""
-    fields = client.read_error()
-    assert fields["S"] == "FATAL", fields
-    with pytest.raises((Closed, ConnectionError)):
-        client.read()
-    return fields
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)

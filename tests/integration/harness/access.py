@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from harness import audit
 from harness.gateway import port_of, simple_config
+from harness.wire import Closed, RawClient
 
 POOLINGS = ("off", "session", "transaction")
 
@@ -38,3 +41,12 @@ class Access:
         self.gateway = self._start(config)
         self.port = port_of(self.gateway.config, "main")
         return self.port
+
+
+def ended(client: RawClient) -> dict:
+    """The FATAL that ends it."""
+    fields = client.read_error()
+    assert fields["S"] == "FATAL", fields
+    with pytest.raises((Closed, ConnectionError)):
+        client.read()
+    return fields
