@@ -35,21 +35,28 @@ bool decode_group(std::string_view digits, std::vector<std::byte>& out) {
   return (bits & spare_bits) == 0;
 }
 
+/// One to three bytes, the first one on top.
+std::uint32_t bits_of(byte_span bytes) {
+  std::uint32_t bits = 0;
+  for (const std::byte each : bytes)
+    bits = bits << 8 | std::to_integer<std::uint32_t>(each);
+  return bits;
+}
+
 }  // namespace
 
 std::string base64_encode(byte_span bytes) {
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t at = 0; at < bytes.size(); at += 3) {
-    const byte_span group = bytes.subspan(at, std::min<std::size_t>(3, bytes.size() - at));
-    std::uint32_t bits = 0;
-    for (std::size_t i = 0; i < 3; ++i) {
-      bits = bits << 8 | (i < group.size() ? std::to_integer<std::uint32_t>(group[i]) : 0);
-    }
-    for (std::size_t i = 0; i < 4; ++i) {
-      out.push_back(i <= group.size() ? alphabet[bits >> (18 - 6 * i) & 0x3f] : '=');
-    }
+  std::string out((bytes.size() + 2) / 3 * 4, '=');
+  char* to = out.data();
+  for (; bytes.size() >= 3; bytes = bytes.subspan(3)) {
+    const std::uint32_t bits = bits_of(bytes.first(3));
+    for (unsigned shift : {18U, 12U, 6U, 0U})
+      *to++ = alphabet[bits >> shift & 0x3f];
   }
+  if (bytes.empty()) return out;
+  const std::uint32_t bits = bits_of(bytes) << (bytes.size() == 1 ? 16 : 8);
+  for (std::size_t i = 0; i <= bytes.size(); ++i)
+    *to++ = alphabet[bits >> (18 - 6 * i) & 0x3f];
   return out;
 }
 

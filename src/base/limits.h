@@ -263,6 +263,9 @@ inline constexpr std::size_t buffer_bytes_small = 16 * 1024;
 inline constexpr std::size_t buffer_bytes_large = 256 * 1024;
 /// Small writes that go out together at the end of a turn.
 inline constexpr std::size_t sends_per_batch = 64;
+/// Memory of coroutines of up to so many bytes is kept for the next ones, so many of each size and thread.
+inline constexpr std::size_t kept_frame_bytes = 4096;
+inline constexpr std::size_t kept_frames = 16;
 
 // TLS.
 /// A key that seals session tickets is in use for so long; this many older ones still open theirs.

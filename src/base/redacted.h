@@ -20,12 +20,18 @@ class redacted {
   explicit redacted(T secret) : secret_(std::move(secret)) {}
   redacted(const redacted&) = default;
   redacted(redacted&& other) noexcept : secret_(std::move(other.secret_)) { other.forget(); }
-  redacted& operator=(const redacted& other) = default;
+  redacted& operator=(const redacted& other) { return *this = redacted(other); }
   redacted& operator=(redacted&& other) noexcept {
     std::swap(secret_, other.secret_);
     return *this;
   }
-  ~redacted() { forget(); }
+  /// What is empty has been wiped, or never held anything.
+  ~redacted() {
+    if constexpr (requires(const T& s) { s.empty(); }) {
+      if (secret_.empty()) return;
+    }
+    forget();
+  }
 
   const T& reveal() const { return secret_; }
   bool empty() const { return secret_.empty(); }

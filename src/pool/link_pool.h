@@ -42,6 +42,11 @@ struct pool_origin {
 struct welcome {
   parameter_list parameters;
   setting_map settings;
+  /// The parameters as ParameterStatus messages, for every client the same: those before application_name,
+  /// and those behind it.
+  std::vector<std::byte> first_statuses = {};
+  std::vector<std::byte> further_statuses = {};
+  bool tells_application_name = false;
 };
 
 /// What a pool is at a moment.

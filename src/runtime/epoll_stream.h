@@ -5,10 +5,14 @@
 #include <memory>
 
 #include "runtime/epoll_loop.h"
+#include "runtime/object_slab.h"
 
 namespace trunkline::runtime {
 
-class epoll_stream final : public byte_stream, public epoll_target, private batched_sender {
+class epoll_stream final : public byte_stream,
+                           public slab_object<epoll_stream>,
+                           public epoll_target,
+                           private batched_sender {
  public:
   epoll_stream(epoll_loop& owner, int socket, bool connecting)
       : loop_(&owner), fd_(socket), connecting_(connecting) {}

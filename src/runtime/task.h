@@ -10,6 +10,8 @@
 #include <optional>
 #include <utility>
 
+#include "runtime/frame_memory.h"
+
 namespace trunkline::runtime {
 
 template <class T = void>
@@ -30,6 +32,9 @@ class promise_base {
     }
     void await_resume() const noexcept {}
   };
+
+  static void* operator new(std::size_t bytes) { return take_frame(bytes); }
+  static void operator delete(void* frame, std::size_t bytes) { give_back_frame(frame, bytes); }
 
   std::suspend_always initial_suspend() const noexcept { return {}; }
   final_awaiter final_suspend() const noexcept { return {}; }

@@ -12,31 +12,33 @@
 namespace trunkline::session {
 
 class admission {
+  struct tally {
+    admission* of;  // here, so that a place is one pointer: every session keeps some
+    std::size_t taken;
+  };
   // An entry stays where it is while it is there.
-  using counts = std::unordered_map<std::string, std::size_t>;
+  using counts = std::unordered_map<std::string, tally>;
 
  public:
   /// One place under a cap, given back when it ends.
   class place {
    public:
     place() = default;
-    place(place&& other) noexcept : from_(std::exchange(other.from_, nullptr)), of_(other.of_) {}
+    place(place&& other) noexcept : in_(std::exchange(other.in_, nullptr)) {}
     place& operator=(place&& other) noexcept {
-      std::swap(from_, other.from_);
-      std::swap(of_, other.of_);
+      std::swap(in_, other.in_);
       return *this;
     }
     ~place() { give_back(); }
     void give_back() {
-      if (from_ != nullptr) std::exchange(from_, nullptr)->leave(*of_);
+      if (in_ != nullptr) in_->second.of->leave(*std::exchange(in_, nullptr));
     }
-    explicit operator bool() const { return from_ != nullptr; }
+    explicit operator bool() const { return in_ != nullptr; }
 
    private:
     friend class admission;
-    place(admission* from, counts::value_type* of) : from_(from), of_(of) {}
-    admission* from_ = nullptr;
-    counts::value_type* of_ = nullptr;  // there until its last place is given back
+    explicit place(counts::value_type& in) : in_(&in) {}
+    counts::value_type* in_ = nullptr;  // there until its last place is given back
   };
 
   /// An empty place: `limit` are taken. `key` names what is counted, for example "route:app".

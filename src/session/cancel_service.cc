@@ -40,7 +40,7 @@ runtime::task<bool> ask_pooled_session(login_context* context, std::shared_ptr<p
   enum : int { unknown, failed, done };
   auto answer = std::make_shared<std::atomic<int>>(unknown);
   runtime::remote_wake here(*context->loop, context->changed);
-  door->knock([answer, caller = here.handle()](bool cancelled) {
+  pooled_door::knock(std::move(door), [answer, caller = here.handle()](bool cancelled) {
     answer->store(cancelled ? done : failed);
     caller.wake();
   });

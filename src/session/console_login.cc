@@ -93,8 +93,7 @@ runtime::task<step<established>> console_login(login_context* context) {
   if (!context->places.route) co_return std::unexpected(over_limit("at the console"));
 
   std::vector<std::byte> out;
-  append_version_negotiation(*context, out);
-  protocol::append_authentication_ok(out);
+  append_authenticated(*context, out);
   append_parameters(*context, out);
   append_key(*context, out);
   protocol::append_ready_for_query(out, protocol::transaction_status::idle);

@@ -21,12 +21,19 @@
 
 namespace trunkline::session {
 
+/// What most sessions have nothing of: a plaintext client of a pool sleeps without it.
+struct tls_facts {
+  std::shared_ptr<const deployment> of;  ///< whose TLS the client has, where the session follows another now
+  shared_text server_name;               ///< SNI
+  shared_text client_certificate;        ///< its subject; empty: none
+  shared_text server;                    ///< the server leg's version and cipher suite
+};
+
 struct session_facts {
   std::uint64_t id = 0;
   unsigned worker = 0;
   std::uint32_t server_pid = 0;  ///< the server's process for this session; 0: not known
   std::shared_ptr<const deployment> setup;
-  std::shared_ptr<const deployment> began_with;  ///< where that was another: its TLS is still in use
   std::size_t listener_index = 0;
   const config::route* route = nullptr;                         ///< into `setup`; null before one was chosen
   config::route_target target = config::route_target::primary;  ///< the route's, or the client's wish
@@ -42,10 +49,8 @@ struct session_facts {
   shared_text user;
   shared_text database;
   shared_text application_name;
-  shared_text server_name;  ///< SNI
-  shared_text tls;          ///< "TLSv1.3 TLS_AES_256_GCM_SHA384"; empty: plaintext
-  shared_text endpoint;     ///< the server's address; empty before it was reached
-  shared_text server_tls;
+  shared_text tls;       ///< "TLSv1.3 TLS_AES_256_GCM_SHA384"; empty: plaintext
+  shared_text endpoint;  ///< the server's address; empty before it was reached
 
   runtime::time_point started{};
   runtime::time_point last_bytes{};
@@ -57,14 +62,13 @@ struct session_facts {
   std::uint64_t bytes_from_client = 0;
   std::uint64_t bytes_from_server = 0;
   bool logged_in = false;
-  bool announced = false;          ///< its session.start is in the audit
-  bool opaque = false;             ///< passthrough: its bytes cannot be read
-  bool replication = false;        ///< a walsender's session
-  bool told_to_drain = false;      ///< it ends as soon as it rests
-  bool only_cancel = false;        ///< too many logins are under way: only a cancel request is served
-  bool passed_on = false;          ///< a cancel request, from the process that took over from this one
-  shared_text client_certificate;  ///< its subject; empty: none
-  shared_text server_user;         ///< who the gateway's login at the server was for; empty: not logged in
+  bool announced = false;      ///< its session.start is in the audit
+  bool opaque = false;         ///< passthrough: its bytes cannot be read
+  bool replication = false;    ///< a walsender's session
+  bool told_to_drain = false;  ///< it ends as soon as it rests
+  bool only_cancel = false;    ///< too many logins are under way: only a cancel request is served
+  bool passed_on = false;      ///< a cancel request, from the process that took over from this one
+  shared_text server_user;     ///< who the gateway's login at the server was for; empty: not logged in
 
   void note_client_bytes(runtime::time_point now) {
     bytes_before = std::exchange(last_bytes, now);
@@ -80,7 +84,20 @@ struct session_facts {
   std::string_view principal() const {
     return who != nullptr ? std::string_view(who->principal) : user.str();
   }
+  /// For what is to be noted there.
+  tls_facts& tls_more() {
+    if (tls_more_ == nullptr) tls_more_ = std::make_unique<tls_facts>();
+    return *tls_more_;
+  }
+  /// As it is noted, or empty.
+  const tls_facts& tls_noted() const {
+    static const tls_facts none;
+    return tls_more_ == nullptr ? none : *tls_more_;
+  }
   const config::listener& listener() const { return setup->settings->listeners[listener_index]; }
+
+ private:
+  std::unique_ptr<tls_facts> tls_more_;
 };
 
 /// How a session ended, for the log.

@@ -73,12 +73,11 @@ runtime::task<step<pool::server_secret>> authenticate_client(login_context* cont
     if (!answer) co_return std::unexpected(std::move(answer.error()));
     out.clear();
     if (answer->finished) {
-      protocol::append_authentication_sasl_final(out, as_bytes(answer->reply));
-    } else {
-      protocol::append_authentication_sasl_continue(out, as_bytes(answer->reply));
+      protocol::append_authentication_sasl_final(context->owed, as_bytes(answer->reply));
+      break;
     }
+    protocol::append_authentication_sasl_continue(out, as_bytes(answer->reply));
     context->client.write(out);
-    if (answer->finished) break;
   }
   co_return pool::server_secret{.user = std::string(context->startup.user),
                                 .password = std::move(user.password),
@@ -141,8 +140,8 @@ pool::server_secret secret_for_server(const login_context& context, pool::server
 namespace {
 
 std::vector<std::byte> authenticated_messages(const login_context& context) {
-  std::vector<std::byte> out;
-  if (context.authentication_told) return out;
+  if (context.authentication_told) return {};
+  std::vector<std::byte> out = context.owed;
   if (context.negotiated) protocol::message_writer(out, 'v').bytes(*context.negotiated);
   protocol::append_authentication_ok(out);
   return out;

@@ -98,10 +98,7 @@ login_end no_answer(const login_context& context) {
 /// Clients take notices only behind AuthenticationOk.
 void tell(login_context& context, std::string_view sentence) {
   std::vector<std::byte> out;
-  if (!std::exchange(context.authentication_told, true)) {
-    append_version_negotiation(context, out);
-    protocol::append_authentication_ok(out);
-  }
+  if (!std::exchange(context.authentication_told, true)) append_authenticated(context, out);
   protocol::append_notice(out, sentence);
   context.client.write(out);
 }

@@ -24,7 +24,7 @@ namespace {
 step<> choose_route(login_context& context) {
   routing::connection_facts facts;
   facts.listener = context.listener().name;
-  if (!context.facts->server_name.empty()) facts.server_name = context.facts->server_name.str();
+  facts.server_name = context.facts->tls_noted().server_name.str();
   if (!context.opaque) {
     facts.database = context.facts->database.str();
     facts.user = context.facts->user.str();
@@ -114,7 +114,8 @@ step<> begin_again(login_context& context) {
   session_facts& facts = *context.facts;
   const std::string listener = facts.listener().name;
   const config::route* const before = facts.route;
-  facts.began_with = std::exchange(facts.setup, std::exchange(context.newer, nullptr));
+  const auto left = std::exchange(facts.setup, std::exchange(context.newer, nullptr));
+  if (!facts.tls.empty() && facts.tls_more().of == nullptr) facts.tls_more().of = left;
   context.moved = false;
   context.search.reset();
   context.turn = {};
@@ -139,7 +140,8 @@ void note_server(login_context& context) {
   session_facts& facts = *context.facts;
   facts.endpoint = context.connection.place.address.text();
   if (const auto* tls = context.connection.tls) {
-    facts.server_tls = std::string(tls->session().version()) + " " + std::string(tls->session().cipher());
+    facts.tls_more().server =
+        std::string(tls->session().version()) + " " + std::string(tls->session().cipher());
   }
 }
 

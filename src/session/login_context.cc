@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "protocol/authentication.h"
 #include "protocol/session_start.h"
 #include "session/negotiate.h"
 #include "session/pooled_server.h"
@@ -96,7 +97,8 @@ login_end over_limit(const std::string& what) {
 step<> take_principal_place(login_context& context) {
   const config::route& route = *context.facts->route;
   const std::size_t most = route.limits.max_sessions_per_principal;
-  if (most == 0 || context.places.principal) return {};  // it keeps its place while it looks for another server
+  if (most == 0 || context.places.principal)
+    return {};  // it keeps its place while it looks for another server
   const std::string principal(context.facts->principal());
   // Neither name holds a byte of zero.
   context.places.principal =
@@ -145,6 +147,8 @@ established::established(established&&) noexcept = default;
 established& established::operator=(established&&) noexcept = default;
 established::~established() = default;
 
+namespace {
+
 void append_version_negotiation(const login_context& context, std::vector<std::byte>& out) {
   constexpr protocol::protocol_version newest{3, 2};
   const auto& startup = context.startup;
@@ -153,6 +157,14 @@ void append_version_negotiation(const login_context& context, std::vector<std::b
   for (const auto& each : startup.protocol_options)
     unknown.push_back(each.name);
   protocol::append_negotiate_protocol_version(out, std::min(startup.version, newest), unknown);
+}
+
+}  // namespace
+
+void append_authenticated(const login_context& context, std::vector<std::byte>& out) {
+  out.insert(out.end(), context.owed.begin(), context.owed.end());
+  append_version_negotiation(context, out);
+  protocol::append_authentication_ok(out);
 }
 
 bool may_send_cleartext(const login_context& context, const pool::server_connection& to) {

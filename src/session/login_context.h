@@ -91,7 +91,9 @@ struct login_context {
   std::shared_ptr<const deployment> newer;
   bool moved = false;  ///< there is one
   half_open_places half_open;
-  bool authentication_told = false;         ///< the client has its AuthenticationOk already
+  bool authentication_told = false;  ///< the client has its AuthenticationOk already
+  /// AuthenticationSASLFinal, which goes out with what follows it: one packet and one wake-up fewer.
+  std::vector<std::byte> owed;
   runtime::time_point patient_until{};      ///< the login has not taken too long before
   sql::lexical_rules rules = {};            ///< as the server says that the client's texts are read
   std::optional<access::decision> decided;  ///< what the policies say; nothing: they were not asked
@@ -150,8 +152,9 @@ pool::search_request search_request_of(const login_context& context);
 /// before.
 runtime::task<step<>> reach_server(login_context* context);
 
-/// As PostgreSQL: told where the client asks for more than the gateway speaks.
-void append_version_negotiation(const login_context& context, std::vector<std::byte>& out);
+/// Up to AuthenticationOk, what is owed included; NegotiateProtocolVersion as PostgreSQL, where the client
+/// asks for more than the gateway speaks.
+void append_authenticated(const login_context& context, std::vector<std::byte>& out);
 
 /// A password may go as cleartext: TLS, a leg that stays on this machine, or the operator says so.
 bool may_send_cleartext(const login_context& context, const pool::server_connection& to);

@@ -52,7 +52,7 @@ net::socket_address socket_address_of(const net::proxy_address& from) {
 
 bool may_send_proxy_header(const login_context& context) {
   const auto& sources = context.listener().proxy_protocol_sources;
-  if (context.client_address.is_unix()) return false;
+  if (sources.empty() || context.client_address.is_unix()) return false;
   const auto source = ip_of(context.client_address);
   return std::any_of(sources.begin(), sources.end(),
                      [&](const auto& range) { return range.contains(source); });
@@ -95,7 +95,7 @@ runtime::task<step<>> read_client_hello(login_context* context) {
   for (;;) {
     auto read = tls::parse_client_hello(context->client.unread());
     if (auto* hello = std::get_if<tls::client_hello>(&read)) {
-      context->facts->server_name = hello->server_name;
+      context->facts->tls_more().server_name = hello->server_name;
       context->facts->tls = "passthrough";
       context->opaque = true;
       co_return step<>();
@@ -122,9 +122,10 @@ runtime::task<step<>> begin_tls(login_context* context, tls::negotiation how) {
     co_return std::unexpected(std::move(why));
   }
   const tls::engine& session = context->client_tls->session();
-  context->facts->server_name = session.server_name();
+  tls_facts& noted = context->facts->tls_more();
+  noted.server_name = session.server_name();
   context->facts->tls = std::string(session.version()) + " " + std::string(session.cipher());
-  if (const auto shown = session.peer_certificate()) context->facts->client_certificate = shown->subject;
+  if (const auto shown = session.peer_certificate()) noted.client_certificate = shown->subject;
   context->time(telemetry::login_phase::tls) = context->loop->now() - began;
   co_return step<>();
 }

@@ -103,7 +103,7 @@ pool_view view_of(const pool::link_pool& of);
 /// What a session has of its pool; on its thread.
 pooled_view view_of(const pooled_server& of, std::chrono::steady_clock::time_point now);
 /// The same of one that sleeps.
-pooled_view view_of(const pooled_rest& of);
+pooled_view view_of(const pooled_rest& of, config::pooling_mode mode);
 /// What a connection is that nobody has; on its worker's thread.
 server_view view_of(const pool::link& of, const pool::link_pool& in,
                     std::chrono::steady_clock::time_point now);

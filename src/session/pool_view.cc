@@ -63,8 +63,8 @@ pooled_view begin_view(config::pooling_mode mode, const pool::link_pool& of) {
 
 }  // namespace
 
-pooled_view view_of(const pooled_rest& of) {
-  pooled_view seen = begin_view(of.setup.mode, *of.setup.pool);
+pooled_view view_of(const pooled_rest& of, config::pooling_mode mode) {
+  pooled_view seen = begin_view(mode, *of.start.pool);
   seen.asleep = true;
   return seen;
 }

@@ -55,7 +55,7 @@ void pooled_server::on_drained() {
 void pooled_server::on_end(stream_end end) {
   const bool nothing_lost =
       doing_ == doing::errand && !owes_ready_ && errand_->what() != side_errand::purpose::inspection;
-  setup_.pool->source()->of->suspect(link_->lease.on()->id);
+  start_.pool->source()->of->suspect(link_->lease.on()->id);
   if (doing_ == doing::rest) link_->lease.on()->resting.fetch_sub(1, std::memory_order_relaxed);
   if (nothing_lost && carries()) {
     // What was asked was the gateway's own question: the client's work goes to another server.
@@ -138,7 +138,7 @@ void pooled_server::take_error() {
   (void)queue_.error_response({.fatal = error_.fatal(), .copy = error_.progress_of_copy()});
   if (error_.fatal()) link_->unfit = true;
   // "cached plan must not change result type": somebody has changed the schema past us.
-  if (error_.code() == sqlstates::feature_not_supported) setup_.pool->schema_changed();
+  if (error_.code() == sqlstates::feature_not_supported) start_.pool->schema_changed();
   if (failed == 0 || ends_by_itself(kind)) return;
   const std::uint64_t sync = queue_.current();
   edits_.fail(failed, sync);
@@ -155,7 +155,7 @@ void pooled_server::take_parameter() {
   const auto status = protocol::decode_parameter_status(answer_);
   if (status && withholding_) withheld_.set(status->name, status->value);
   if (!status || pool::is_server_fact(status->name)) return;
-  setup_.rules.learn(pool::folded(status->name), status->value);
+  start_.rules.learn(pool::folded(status->name), status->value);
   for (pool::setting_map* each : {&settings_, &link_->settings})
     pool::note_told(*each, *link_, status->name, status->value);
 }
@@ -177,9 +177,9 @@ void pooled_server::take_ready(chunk_editor& out) {
 
 void pooled_server::take_tag() {
   const std::string_view tag = as_text(answer_).substr(0, as_text(answer_).find('\0'));
-  if (setup_.mode == config::pooling_mode::session) {
+  if (terms_.mode == config::pooling_mode::session) {
     if (tag != "RESET" && tag != "SET" && tag != "DISCARD ALL") return;
-    traces_.note_set_back(setup_.settings);
+    traces_.note_set_back(start_.settings);
     return withhold();
   }
   if (tag != "DISCARD ALL" && tag != "DEALLOCATE ALL") return;
@@ -187,12 +187,12 @@ void pooled_server::take_tag() {
   if (statements_ != nullptr) statements_->clear();
   if (tag == "DEALLOCATE ALL") return;
   link_->settings.clear();
-  settings_ = setup_.settings;
+  settings_ = start_.settings;
   settings_seen_ = false;
 }
 
 void pooled_server::withhold() {
-  if (!setup_.settings.empty()) withholding_ = restores_now_ = true;
+  if (!start_.settings.empty()) withholding_ = restores_now_ = true;
 }
 
 std::vector<std::byte> pooled_server::take_withheld() {
@@ -268,7 +268,7 @@ void pooled_server::transaction_over() {
 }
 
 void pooled_server::note_pin() {
-  const char* const now = setup_.mode == config::pooling_mode::transaction ? pinned() : nullptr;
+  const char* const now = terms_.mode == config::pooling_mode::transaction ? pinned() : nullptr;
   if (now == told_pin_) return;
   if (told_pin_ == nullptr) pinned_since_ = loop().now();
   owner_->pin_changed(told_pin_, now);

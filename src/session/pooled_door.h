@@ -22,7 +22,7 @@ class cancel_taker {
   virtual void cancel_over() = 0;
 };
 
-class pooled_door : public std::enable_shared_from_this<pooled_door> {
+class pooled_door {
  public:
   pooled_door(runtime::loop& where, std::uint64_t session) : loop_(where), session_(session) {}
 
@@ -33,8 +33,9 @@ class pooled_door : public std::enable_shared_from_this<pooled_door> {
   void shut() { who_ = nullptr; }
   cancel_taker* who() const { return who_; }
 
-  void knock(cancel_taker::answer done) {
-    loop_.post([self = shared_from_this(), done = std::move(done)]() mutable {
+  static void knock(std::shared_ptr<pooled_door> at, cancel_taker::answer done) {
+    runtime::loop& its = at->loop_;
+    its.post([self = std::move(at), done = std::move(done)]() mutable {
       if (self->who_ == nullptr) return done(true);  // it has gone, and with it what ran
       self->who_->take_cancel(std::move(done));
     });

@@ -34,7 +34,7 @@ void append_warning(std::vector<std::byte>& out, std::string_view message) {
 /// Alone and outside a transaction; in the encoding that the hub hears in. What it cannot take the server
 /// does, and the session stays on its connection.
 bool pooled_server::is_for_hub(const sql::effects& of) const {
-  if (setup_.mode != config::pooling_mode::transaction || of.statements != 1 || status_ != 'I') return false;
+  if (terms_.mode != config::pooling_mode::transaction || of.statements != 1 || status_ != 'I') return false;
   const bool listens = of.bits == only(sql::effect::listen) && !of.listen_name.empty();
   const bool unlistens = of.bits == only(sql::effect::unlisten) && !of.unlisten_name.empty();
   if (listens && listening_ != nullptr && listening_->hears(of.listen_name)) return true;
@@ -64,7 +64,7 @@ bool pooled_server::ask_hub(const sql::effects& of, std::optional<error>& refuse
   listening_->awaited = of.listen_name;
   listening_->refused.reset();
   doing_ = doing::ask_hub;
-  setup_.pool->listening().subscribe(of.listen_name, listening_->box, ++listening_->ticket);
+  start_.pool->listening().subscribe(of.listen_name, listening_->box, ++listening_->ticket);
   return false;
 }
 
@@ -73,12 +73,12 @@ void pooled_server::unlisten(const std::string& channel) {
   const bool all = channel == pool::listen_hub::every_channel;
   std::erase_if(listening_->channels, [&](const std::string& each) { return all || each == channel; });
   listening_->forget_mail(all ? std::string_view() : channel);
-  setup_.pool->listening().unsubscribe(channel, listening_->box);
+  start_.pool->listening().unsubscribe(channel, listening_->box);
 }
 
 /// A CancelRequest, as a server answers it. What the hub says of it meanwhile counts no more.
 void pooled_server::cancel_hub_wait() {
-  setup_.pool->listening().unsubscribe(listening_->awaited, listening_->box);
+  start_.pool->listening().unsubscribe(listening_->awaited, listening_->box);
   listening_->box->tell([ticket = ++listening_->ticket](pool::channel_listener& of) {
     of.subscribed(ticket, error{.source = error_source::client,
                                 .code = sqlstates::query_canceled,
@@ -123,7 +123,7 @@ void pooled_server::answer_for_hub(const sql::effects& of, const std::optional<e
 void pooled_server::stop_listening() {
   if (listening_ == nullptr) return;
   listening_->box->shut();
-  setup_.pool->listening().unsubscribe(pool::listen_hub::every_channel, listening_->box);
+  start_.pool->listening().unsubscribe(pool::listen_hub::every_channel, listening_->box);
 }
 
 // ---- from the hub ----

@@ -35,12 +35,12 @@ pool::pool_identity identity_of(const login_context& context, const std::string&
           .settings = std::move(settings)};
 }
 
-/// As current_setting('role') tells it.
-std::string start_role(const session_facts& facts) {
-  std::string role = "none";
+/// As current_setting('role') tells it; empty: none.
+shared_text start_role(const session_facts& facts) {
+  std::string role;
   for (const auto& [name, value] : operator_settings(facts))
     if (pool::folded(name) == "role") role = value;
-  return role;
+  return role == "none" ? shared_text() : shared_text(role);
 }
 
 /// What is known to make connections with; the newest login wins, since passwords change.
@@ -97,6 +97,17 @@ class awaited_claim final : public pool::claim {
   const pool::link_shelf::client_place place_;
 };
 
+void write_statuses(pool::welcome& of) {
+  for (const auto& [name, value] : of.parameters.entries()) {
+    if (name == application_name) {
+      of.tells_application_name = true;
+    } else {
+      protocol::append_parameter_status(of.tells_application_name ? of.further_statuses : of.first_statuses,
+                                        name, value);
+    }
+  }
+}
+
 /// The settings as the server shows them, where it does; those that are as after any login are left out.
 pool::welcome welcome_of(const pool::link& link, const pool::setting_map& wanted,
                          const pool::parameter_list& told) {
@@ -117,6 +128,7 @@ pool::welcome welcome_of(const pool::link& link, const pool::setting_map& wanted
       made.settings.set(folded, value);
     }
   }
+  write_statuses(made);
   return made;
 }
 
@@ -187,13 +199,11 @@ step<cancel_registry::ticket> greet(login_context& context, const pool::welcome&
                                                    .message = "no cancel key is left for this session"}});
   }
   std::vector<std::byte> out;
-  if (!context.authentication_told) {
-    append_version_negotiation(context, out);
-    protocol::append_authentication_ok(out);
-  }
-  for (const auto& [name, value] : told.parameters.entries()) {
-    protocol::append_parameter_status(out, name, name == application_name ? called : value);
-  }
+  out.reserve(told.first_statuses.size() + told.further_statuses.size() + limits::buffer_bytes_small / 16);
+  if (!context.authentication_told) append_authenticated(context, out);
+  out.insert(out.end(), told.first_statuses.begin(), told.first_statuses.end());
+  if (told.tells_application_name) protocol::append_parameter_status(out, application_name, called);
+  out.insert(out.end(), told.further_statuses.begin(), told.further_statuses.end());
   protocol::append_backend_key_data(out, issued.ticket.pid(), issued.key);
   protocol::append_ready_for_query(out, protocol::transaction_status::idle);
   context.client.write(out);
@@ -201,6 +211,14 @@ step<cancel_registry::ticket> greet(login_context& context, const pool::welcome&
 }
 
 }  // namespace
+
+pooled_terms terms_of(const session_facts& facts, services& shared) {
+  return {.worker = facts.worker,
+          .statements = &shared.pools->statements(),
+          .mode = facts.route->pooling,
+          .on_unsafe = facts.route->on_unsafe,
+          .session = facts.id};
+}
 
 bool is_pooled(const login_context& context) {
   return context.facts->route->pooling != config::pooling_mode::off && !context.opaque &&
@@ -235,20 +253,16 @@ runtime::task<step<cancel_registry::ticket>> pooled_login(login_context* context
   context->time(telemetry::login_phase::server) = context->loop->now() - asked;
   if (!told) co_return std::unexpected(std::move(told.error()));
 
-  pooled_setup setup{.pool = pool,
-                     .worker = context->facts->worker,
-                     .statements = &context->shared->pools->statements(),
-                     .mode = context->facts->route->pooling,
-                     .on_unsafe = context->facts->route->on_unsafe,
-                     .session = context->facts->id,
-                     .role = start_role(*context->facts),
-                     .settings = (*told)->settings};
-  if (!called.empty()) setup.settings.set(application_name, called);
+  pooled_start start{.pool = pool, .role = start_role(*context->facts), .settings = (*told)->settings};
+  if (!called.empty()) start.settings.set(application_name, called);
   for (const auto& [name, value] : (*told)->parameters.entries())
-    setup.rules.learn(name, value);
-  context->rules = setup.rules;
+    start.rules.learn(name, value);
+  context->rules = start.rules;
   auto ticket = greet(*context, **told, called, *made);
-  if (ticket) made->pooled = std::make_unique<pooled_server>(std::move(setup));
+  if (ticket) {
+    made->pooled =
+        std::make_unique<pooled_server>(terms_of(*context->facts, *context->shared), std::move(start));
+  }
   co_return ticket;
 }
 

@@ -8,6 +8,9 @@
 
 namespace trunkline::session {
 
+/// Precondition: its route has a pool.
+pooled_terms terms_of(const session_facts& facts, services& shared);
+
 bool is_pooled(const login_context& context);
 
 /// Up to the client's ReadyForQuery. `made` gets the server leg.

@@ -98,7 +98,7 @@ void pooled_server::forward(buffer data) {
 }
 
 bool pooled_server::looks_into(char type) const {
-  if (setup_.mode == config::pooling_mode::session) return false;
+  if (terms_.mode == config::pooling_mode::session) return false;
   return is_looked_into(type) || (type == 'E' && listening_ != nullptr && !listening_->portals.empty());
 }
 
@@ -234,10 +234,10 @@ void pooled_server::note_at_server(const sql::effects& of, std::string_view text
 
 /// It asks for what this session's own nextval() said last, and the connection knows what another's did.
 bool pooled_server::must_forget_sequences(const sql::effects& of) {
-  if (!of.has(sql::effect::sequence_read) || link_->sequences_of == setup_.session) return false;
+  if (!of.has(sql::effect::sequence_read) || link_->sequences_of == terms_.session) return false;
   // Within a transaction that has written the value may well be its own.
   if (!queue_.at_rest() || status_ == 'E' || (status_ == 'T' && traces_.wrote())) return false;
-  link_->sequences_of = setup_.session;
+  link_->sequences_of = terms_.session;
   begin_errand(side_errand::purpose::sequences, "DISCARD SEQUENCES");
   return true;
 }
@@ -249,14 +249,14 @@ bool pooled_server::deallocates_own(const sql::effects& of) const {
 }
 
 bool pooled_server::refuses(const sql::effects& of) const {
-  return setup_.on_unsafe == config::unsafe_policy::refuse && session_traces::unsafe_reason(of) != nullptr &&
+  return terms_.on_unsafe == config::unsafe_policy::refuse && session_traces::unsafe_reason(of) != nullptr &&
          !is_for_hub(of);
 }
 
 bool pooled_server::take_query(chunk_editor& out, byte_span message, std::size_t in_chunk) {
   const std::string_view body = as_text(message.subspan(header_bytes));
   const std::string_view text = body.substr(0, body.find('\0'));
-  const sql::effects& of = owner_->effects().look(text, setup_.rules);
+  const sql::effects& of = owner_->effects().look(text, start_.rules);
   if (!of.clean()) [[unlikely]]
     return take_unclean_query(out, message, in_chunk, of, text);
   if (!ready_for_work()) return false;
@@ -326,7 +326,7 @@ bool pooled_server::take_parse(chunk_editor& out, byte_span message, std::size_t
   byte_span content = message.subspan(header_bytes);
   const auto name = take_text(content);
   const std::string_view text = as_text(content).substr(0, as_text(content).find('\0'));
-  const sql::effects& of = owner_->effects().look(text, setup_.rules);
+  const sql::effects& of = owner_->effects().look(text, start_.rules);
   if (!ready_for_work() || must_forget_sequences(of)) return false;
   if (!name || queue_.skipping()) {
     pass(out, message, in_chunk);
@@ -361,9 +361,9 @@ void pooled_server::take_named_parse(chunk_editor& out, std::string_view name, b
     send_parse(out, before->name, content);
     return;
   }
-  auto which = setup_.statements->find_or_add(content);
+  auto which = terms_.statements->find_or_add(content);
   note_uses(*which);
-  if (link_->prepared.use(which->id, setup_.pool->epoch())) {
+  if (link_->prepared.use(which->id, start_.pool->epoch())) {
     const std::byte complete[] = {std::byte{'1'}, std::byte{0}, std::byte{0}, std::byte{0}, std::byte{4}};
     edits_.put_in(queue_.newest(), complete);
   } else {
@@ -402,7 +402,7 @@ void pooled_server::prepare(chunk_editor& out, const pool::statement& which, boo
   const std::uint64_t request = send_parse(out, which.name, as_bytes(which.content));
   if (!for_client) edits_.swallow(request);
   preparing_.push_back({request, which.id});
-  link_->prepared.add(which, setup_.pool->epoch());
+  link_->prepared.add(which, start_.pool->epoch());
   if (const auto oldest = link_->prepared.evict(limits::prepared_per_link)) send_close(out, *oldest);
 }
 
@@ -410,11 +410,11 @@ void pooled_server::prepare(chunk_editor& out, const pool::statement& which, boo
 void pooled_server::note_unnamed() {
   if (std::exchange(unnamed_noted_, true)) return;
   const std::string_view text = std::string_view(unnamed_).substr(0, unnamed_.find('\0'));
-  note(unnamed_.empty() ? sql::unknown_effects() : owner_->effects().look(text, setup_.rules), text);
+  note(unnamed_.empty() ? sql::unknown_effects() : owner_->effects().look(text, start_.rules), text);
 }
 
 void pooled_server::note_uses(const pool::statement& which) {
-  note(owner_->effects().look(which.text(), setup_.rules), which.text());
+  note(owner_->effects().look(which.text(), start_.rules), which.text());
 }
 
 /// The statement is not for this route: the batch fails in its place, with the server's own consequences for
@@ -440,7 +440,7 @@ void pooled_server::begin_unnamed(std::string_view content) {
   unnamed_ = content;
   unnamed_pins_ = content.empty();
   unnamed_request_ = queue_.newest();
-  link_->unnamed = {setup_.session, ++unnamed_version_};
+  link_->unnamed = {terms_.session, ++unnamed_version_};
 }
 
 /// The client has none any more.
@@ -454,7 +454,7 @@ void pooled_server::end_unnamed() {
 /// The connection may have another one: somebody else's, or this client's from before. Where the client has
 /// none, none is to be found.
 void pooled_server::restore_unnamed(chunk_editor& out) {
-  const pool::unnamed_mark own{setup_.session, unnamed_version_};
+  const pool::unnamed_mark own{terms_.session, unnamed_version_};
   if (link_->unnamed == own) return;
   link_->unnamed = own;
   if (unnamed_.empty()) return send_close(out, "");
@@ -494,7 +494,7 @@ const sql::effects* pooled_server::effects_bound(std::string_view name) {
     if (statements_ == nullptr || statements_->find(name) == nullptr) return nullptr;
     text = statements_->find(name)->text();
   }
-  return text.empty() ? nullptr : &owner_->effects().look(text, setup_.rules);
+  return text.empty() ? nullptr : &owner_->effects().look(text, start_.rules);
 }
 
 /// What runs in the place of a LISTEN that the hub has taken, or has not: something that does nothing, or
@@ -502,7 +502,7 @@ const sql::effects* pooled_server::effects_bound(std::string_view name) {
 const pool::statement* pooled_server::instead_of(chunk_editor& out, const std::optional<error>& refused) {
   std::string content(nothing_to_do);
   if (refused) content = failing_statement(*refused) + std::string(3, '\0');
-  const auto which = setup_.statements->find_or_add(as_bytes(content));
+  const auto which = terms_.statements->find_or_add(as_bytes(content));
   if (!link_->prepared.use(which->id, 0)) prepare(out, *which, false);
   listening_used_ = which;
   return which.get();

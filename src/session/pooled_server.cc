@@ -16,18 +16,20 @@ using telemetry::cause;
 
 namespace {
 
-pooled_rest at_start(pooled_setup setup) {
-  pool::link_shelf::client_place place(setup.pool->shelf(setup.worker));
-  return {.setup = std::move(setup), .place = std::move(place)};
+pooled_rest at_start(unsigned worker, pooled_start start) {
+  pool::link_shelf::client_place place(start.pool->shelf(worker));
+  return {.start = std::move(start), .place = std::move(place)};
 }
 
 }  // namespace
 
-pooled_server::pooled_server(pooled_setup setup) : pooled_server(at_start(std::move(setup))) {}
+pooled_server::pooled_server(const pooled_terms& terms, pooled_start start)
+    : pooled_server(terms, at_start(terms.worker, std::move(start))) {}
 
-pooled_server::pooled_server(pooled_rest from)
-    : setup_(std::move(from.setup)),
-      shelf_(setup_.pool->shelf(setup_.worker)),
+pooled_server::pooled_server(const pooled_terms& terms, pooled_rest from)
+    : terms_(terms),
+      start_(std::move(from.start)),
+      shelf_(start_.pool->shelf(terms_.worker)),
       place_(std::move(from.place)),
       fin_(
           shelf_.where(),
@@ -46,7 +48,7 @@ pooled_server::pooled_server(pooled_rest from)
       statements_(std::move(from.statements)) {
   watch_tags_ = watches_always();
   if (from.own == nullptr) {
-    settings_ = setup_.settings;
+    settings_ = start_.settings;
   } else {
     settings_ = std::move(from.own->settings);
     unnamed_ = std::move(from.own->unnamed);
@@ -126,9 +128,9 @@ bool pooled_server::may_rest() const {
 }
 
 pooled_rest pooled_server::rest() {
-  pooled_rest kept{.setup = std::move(setup_), .place = std::move(place_)};
+  pooled_rest kept{.start = std::move(start_), .place = std::move(place_)};
   if (statements_ != nullptr && statements_->size() > 0) kept.statements = std::move(statements_);
-  if (unnamed_version_ != 0 || settings_ != kept.setup.settings) {
+  if (unnamed_version_ != 0 || settings_ != kept.start.settings) {
     kept.own =
         std::make_unique<pooled_rest::own_state>(std::move(settings_), std::move(unnamed_), unnamed_version_);
   }
@@ -177,14 +179,14 @@ void pooled_server::adopt(std::unique_ptr<pool::link> made) {
   link_ = std::move(made);
   held_ = false;
   settings_seen_ = false;
-  if (link_->sequences_of != setup_.session)
-    link_->sequences_of = link_->sequences_of == 0 ? setup_.session : pool::many_sessions;
+  if (link_->sequences_of != terms_.session)
+    link_->sequences_of = link_->sequences_of == 0 ? terms_.session : pool::many_sessions;
   link_->stream->set_handler(this);
   if (receiving_) link_->stream->resume_receiving();
 }
 
 void pooled_server::release() {
-  link_->tainted_by = traces_.tainted() ? setup_.session : 0;
+  link_->tainted_by = traces_.tainted() ? terms_.session : 0;
   traces_.connection_left();
   link_->stream->pause_receiving();
   status_ = 'I';
@@ -249,12 +251,13 @@ void pooled_server::cancelled() {
 void pooled_server::begin_sync() {
   settings_seen_ = true;
   std::string query;
-  if (link_->tainted_by != 0 && link_->tainted_by != setup_.session) {
+  if (link_->tainted_by != 0 && link_->tainted_by != terms_.session) {
     query = "RESET ALL;RESET role;";
     link_->settings.clear();
   }
-  if (link_->tainted_by == setup_.session) traces_.taint();
+  if (link_->tainted_by == terms_.session) traces_.taint();
   link_->tainted_by = 0;
+  if (query.empty() && link_->settings == settings_) return;
   query += pool::settings_query(link_->settings, settings_);
   if (query.empty()) return;
   begin_errand(side_errand::purpose::settings, query);
@@ -289,7 +292,7 @@ void pooled_server::errand_over() {
     }
     link_->settings = settings_;
     for (const auto& [name, value] : done->parameters().entries()) {
-      setup_.rules.learn(name, value);
+      start_.rules.learn(name, value);
       if (owes_ready_) withheld_.set(name, value);
     }
   } else if (done->what() == side_errand::purpose::inspection) {
@@ -303,7 +306,7 @@ void pooled_server::errand_over() {
 
 void pooled_server::begin_inspection() {
   begin_errand(side_errand::purpose::inspection,
-               traces_.inspection(setup_.pool->who().user, known_settings()));
+               traces_.inspection(start_.pool->who().user, known_settings()));
 }
 
 void pooled_server::take_inspection(const side_errand& done) {

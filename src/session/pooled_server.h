@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/shared_text.h"
 #include "pool/link_pool.h"
 #include "protocol/error_scan.h"
 #include "protocol/exchange_queue.h"
@@ -44,14 +45,19 @@ class pooled_owner {
   virtual sql::effects_cache& effects() = 0;
 };
 
-struct pooled_setup {
-  std::shared_ptr<pool::link_pool> pool;
+/// What its worker, its route and its number make it; the session knows all of it.
+struct pooled_terms {
   unsigned worker = 0;
   pool::statement_book* statements = nullptr;
   config::pooling_mode mode = config::pooling_mode::transaction;
   config::unsafe_policy on_unsafe = config::unsafe_policy::pin;
   std::uint64_t session = 0;
-  std::string role = "none";   ///< that its connections begin with
+};
+
+/// What its login has made of it.
+struct pooled_start {
+  std::shared_ptr<pool::link_pool> pool;
+  shared_text role;            ///< that its connections begin with; empty: none
   pool::setting_map settings;  ///< as the client asked for them at start-up
   sql::lexical_rules rules =
       {};  ///< as the client was told that its texts are read; later as it has changed them
@@ -59,7 +65,7 @@ struct pooled_setup {
 
 /// What there is of a server leg while its client does nothing for long: all that a new one needs to go on.
 struct pooled_rest {
-  pooled_setup setup;
+  pooled_start start;
   pool::link_shelf::client_place place;
   std::unique_ptr<client_statements> statements = nullptr;  ///< null: it has prepared nothing by a name
   /// Null: its settings are those of its start, and it never had an unnamed statement that is kept.
@@ -77,9 +83,9 @@ class pooled_server final : public runtime::byte_stream,
                             private pool::claim,
                             private pool::channel_listener {
  public:
-  explicit pooled_server(pooled_setup setup);
+  pooled_server(const pooled_terms& terms, pooled_start start);
   /// Goes on for the one that `rest` was called of.
-  explicit pooled_server(pooled_rest from);
+  pooled_server(const pooled_terms& terms, pooled_rest from);
   ~pooled_server() override;
 
   /// Before the first byte. `assignments`: each connection that it takes counts there.
@@ -111,8 +117,8 @@ class pooled_server final : public runtime::byte_stream,
   bool waits() const { return claim::waits(); }
   /// Where it waits.
   runtime::time_point waits_since() const { return claim::since(); }
-  const pool::link_pool& pool() const { return *setup_.pool; }
-  config::pooling_mode mode() const { return setup_.mode; }
+  const pool::link_pool& pool() const { return *start_.pool; }
+  config::pooling_mode mode() const { return terms_.mode; }
   /// Its connection's server is no longer what it was: it is given up as soon as it can be. False: the
   /// session cannot go on without it.
   bool leave();
@@ -231,19 +237,21 @@ class pooled_server final : public runtime::byte_stream,
   void begin_errand(side_errand::purpose what, std::string_view query);
   /// What the server says of each statement, since nobody looks at the texts.
   bool watches_always() const {
-    return setup_.mode == config::pooling_mode::session && !setup_.settings.empty();
+    return terms_.mode == config::pooling_mode::session && !start_.settings.empty();
   }
-  bool carries() const { return setup_.mode == config::pooling_mode::transaction && pinned() == nullptr; }
+  bool carries() const { return terms_.mode == config::pooling_mode::transaction && pinned() == nullptr; }
   void begin_inspection();
   void take_inspection(const side_errand& done);
   session_traces::known_settings known_settings() {
-    return {settings_, link_->settings, setup_.settings, setup_.role};
+    return {settings_, link_->settings, start_.settings,
+            start_.role.empty() ? std::string_view("none") : std::string_view(start_.role.str())};
   }
   void errand_over();
   void fail(telemetry::cause what, error why);
   runtime::loop& loop() const { return shelf_.where(); }
 
-  pooled_setup setup_;
+  const pooled_terms terms_;
+  pooled_start start_;
   pool::link_shelf& shelf_;
   pool::link_shelf::client_place place_;
   pooled_owner* owner_ = nullptr;

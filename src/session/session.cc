@@ -40,14 +40,7 @@ session::session(session_host& host, session_facts facts)
     : host_(host),
       facts_(std::move(facts)),
       gate_(host.observe().gate()),
-      timer_(host.where().timers(), &login_late, this),
-      over_(
-          host.where(),
-          [](void* self) {
-            auto* s = static_cast<session*>(self);
-            s->host_.session_over(*s);
-          },
-          this) {}
+      timer_(host.where().timers(), &time_due, this) {}
 
 session::~session() {
   if (door_ != nullptr) door_->shut();
@@ -79,19 +72,24 @@ void session::finish_login() {
   begin_relay(std::move(*result));
 }
 
-void session::login_late(void* self) {
-  auto* late = static_cast<session*>(self);
-  if (late->login_ == nullptr) return limit_due(self);
-  const auto now = late->host_.where().now();
-  if (const auto until = late->login_->context().patient_until; until > now)
-    return late->timer_.arm(std::min(until, now + late->facts_.listener().login_timeout));
-  late->login_->cancel();
-  if (late->facts_.only_cancel) return late->end_login(turned_away(late->login_->context()));
-  late->end_login({.cause = {cause::login_timeout},
-                   .tell = error{.source = error_source::client,
-                                 .code = sqlstates::query_canceled,
-                                 .message = "canceling authentication due to timeout",
-                                 .hint = "The listener's loginTimeout sets it."}});
+void session::time_due(void* self) {
+  auto* due = static_cast<session*>(self);
+  if (due->over_) return due->host_.session_over(*due);
+  if (due->login_ == nullptr) return due->limit_due();
+  due->login_late();
+}
+
+void session::login_late() {
+  const auto now = host_.where().now();
+  if (const auto until = login_->context().patient_until; until > now)
+    return timer_.arm(std::min(until, now + facts_.listener().login_timeout));
+  login_->cancel();
+  if (facts_.only_cancel) return end_login(turned_away(login_->context()));
+  end_login({.cause = {cause::login_timeout},
+             .tell = error{.source = error_source::client,
+                           .code = sqlstates::query_canceled,
+                           .message = "canceling authentication due to timeout",
+                           .hint = "The listener's loginTimeout sets it."}});
 }
 
 void session::end_login(login_end why) {
@@ -103,8 +101,9 @@ void session::end_login(login_end why) {
   if (!why.silent) {
     // Who is refused because nothing can be kept leaves nothing to be kept.
     if (why.cause.what != cause::audit_blocked || facts_.announced) {
-      if (!std::exchange(facts_.announced, true)) tell(session_started_event(facts_));
-      tell(session_login_event(context, &why, host_.where().now()));
+      const bool told = std::exchange(facts_.announced, true);
+      if (gate_ != nullptr && !told) gate_->write(session_started_event(facts_));
+      if (gate_ != nullptr) gate_->write(session_login_event(context, &why, host_.where().now()));
     }
     session_end end{.cause = why.cause, .detail = std::move(why.detail)};
     end.idle_since = facts_.last_bytes;
@@ -135,7 +134,7 @@ void session::begin_relay(established made) {
     counts.login_seconds[i].record(context.times[i]);
   if (context.decided) counts.policy_decisions[static_cast<std::size_t>(context.decided->what)].add();
   const guard_memory held_to{.by = facts_.policy, .rules = context.rules, .replication = facts_.replication};
-  tell(session_login_event(context, nullptr, facts_.last_bytes));
+  if (gate_ != nullptr) gate_->write(session_login_event(context, nullptr, facts_.last_bytes));
   cancel_ = std::move(made.cancel);
   places_ = std::move(context.places);
   relay::early from_client = early_of(context.client);
@@ -166,7 +165,7 @@ void session::begin_console() {
   facts_.logged_in = true;
   facts_.last_bytes = facts_.last_from_client = facts_.last_from_server = host_.where().now();
   metrics().sessions_begun.add();
-  tell(session_login_event(login_->context(), nullptr, facts_.last_bytes));
+  if (gate_ != nullptr) gate_->write(session_login_event(login_->context(), nullptr, facts_.last_bytes));
   places_ = std::move(login_->context().places);
   facts_.bytes_from_server = login_->context().client.bytes_written();
   console_ = std::make_unique<console_session>(host_.where(), host_.shared(), facts_, *this,
@@ -335,15 +334,11 @@ telemetry::route_metrics& session::metrics() {
   return host_.observe().of_route(facts_.route->name, facts_.route->upstream);
 }
 
-void session::tell(std::unique_ptr<audit::rare_event> event) {
-  if (gate_ != nullptr) gate_->write(std::move(event));
-}
-
 /// Everybody who counts, writes or keeps ends hears of it here.
 void session::ended(session_end end) {
   const auto now = host_.where().now();
   metrics().closes[static_cast<std::size_t>(end.cause.what)].add();
-  if (facts_.announced) tell(session_ended_event(facts_, end, now));
+  if (gate_ != nullptr && facts_.announced) gate_->write(session_ended_event(facts_, end, now));
   log_session_end(host_.shared().log, facts_, end, now);
 }
 
@@ -352,17 +347,20 @@ void session::leave(std::unique_ptr<runtime::byte_stream> client, bool client_fi
   if (client != nullptr && client->native_handle() >= 0 &&
       (!last_word.empty() || client->unsent() > 0 || how == farewell::ending::reset)) {
     farewell_ = std::make_unique<farewell>(host_.where(), std::move(client), client_finished);
-    return farewell_->start(last_word, how, &farewell_done, this);
+    return farewell_->start(last_word, how, &be_over, this);
   }
   if (client != nullptr) {
     client->close();
     host_.where().dispose(std::move(client));
   }
-  over_.schedule();
+  be_over(this);
 }
 
-void session::farewell_done(void* self) {
-  static_cast<session*>(self)->over_.schedule();
+/// From a turn of its own, since whoever calls may be a part of this session.
+void session::be_over(void* self) {
+  auto* done = static_cast<session*>(self);
+  done->over_ = true;
+  done->timer_.arm(done->host_.where().now());
 }
 
 namespace {
@@ -392,7 +390,7 @@ session_view session::view() const {
     seen.state = "idle";
     seen.outlives_server = true;
     seen.exchanges = asleep_->seen.exchanges;
-    seen.pooled = view_of(asleep_->server);
+    seen.pooled = view_of(asleep_->server, facts_.route->pooling);
   }
   if (relay_ == nullptr) return seen;
   seen.transaction_status = relay_->transaction_status();

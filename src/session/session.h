@@ -44,7 +44,8 @@ class session_host {
   virtual void session_over(session& which) = 0;
 };
 
-class session final : public relay_owner,
+class session final : public runtime::slab_object<session>,
+                      public relay_owner,
                       public console_owner,
                       private pooled_owner,
                       private guard_owner,
@@ -83,25 +84,25 @@ class session final : public relay_owner,
 
  private:
   static void login_done(void* self);
-  static void login_late(void* self);
-  static void limit_due(void* self);
-  static void farewell_done(void* self);
+  static void time_due(void* self);
+  static void be_over(void* self);
 
   void finish_login();
+  void login_late();
+  void limit_due();
   void leave_pooled_server(const pool::eviction& why);
   telemetry::route_metrics& metrics();
-  void tell(std::unique_ptr<audit::rare_event> event);
   void ended(session_end end);
   void begin_relay(established made);
   void begin_console();
   void end_login(login_end why);
   void leave(std::unique_ptr<runtime::byte_stream> client, bool client_finished,
              std::vector<std::byte> last_word, farewell::ending how);
-  struct sleep {
+  struct sleep final : runtime::slab_object<sleep> {
     std::unique_ptr<runtime::byte_stream> client;
     pooled_rest server;
     exchange_observer::memory seen;
-    guard_memory guard;
+    std::unique_ptr<guard_memory> guard;  ///< null: it is held to nothing
   };
   std::unique_ptr<runtime::byte_stream> guarded(std::unique_ptr<runtime::byte_stream> server,
                                                 guard_memory memory);
@@ -151,8 +152,8 @@ class session final : public relay_owner,
   std::shared_ptr<pooled_door> door_;
   std::unique_ptr<console_session> console_;
   std::unique_ptr<farewell> farewell_;
-  runtime::timer timer_;  ///< the login's deadline, then the route's limits
-  runtime::deferred over_;
+  runtime::timer timer_;  ///< the login's deadline, then the route's limits, then its end
+  bool over_ = false;
 };
 
 // What an idle session is, beside two streams and its cancel target: 2 KiB of process memory, all in all.

@@ -54,8 +54,8 @@ std::unique_ptr<audit::rare_event> session_started_event(const session_facts& fa
   const auto space = tls.find(' ');
   what.tls_version = tls.substr(0, space);
   if (space != std::string::npos) what.tls_cipher = tls.substr(space + 1);
-  what.server_name = facts.server_name;
-  what.client_certificate = facts.client_certificate;
+  what.server_name = facts.tls_noted().server_name;
+  what.client_certificate = facts.tls_noted().client_certificate;
   what.principal = facts.principal();
   what.user = facts.user;
   what.database = facts.database;

@@ -49,7 +49,7 @@ void session::warn_of_end() {
 /// Also when to look whether it may sleep.
 void session::watch_limits() {
   relay_event which{};
-  if ((relay_ == nullptr && asleep_ == nullptr) || farewell_ != nullptr || over_.scheduled()) return;
+  if ((relay_ == nullptr && asleep_ == nullptr) || farewell_ != nullptr || over_) return;
   auto due = next_limit(which);
   if (const auto warning = next_warning()) due = due ? std::min(*due, *warning) : *warning;
   if (pooled_ != nullptr) {
@@ -61,18 +61,16 @@ void session::watch_limits() {
   if (due) timer_.arm(*due);
 }
 
-void session::limit_due(void* self) {
-  auto* due = static_cast<session*>(self);
+void session::limit_due() {
   relay_event which{};
-  const auto at = due->next_limit(which);
-  if (at && *at <= due->host_.where().now()) {
-    if (due->asleep_ != nullptr) due->wake({});
-    return due->relay_->on_event(which);
+  const auto at = next_limit(which);
+  if (at && *at <= host_.where().now()) {
+    if (asleep_ != nullptr) wake({});
+    return relay_->on_event(which);
   }
-  if (const auto warning = due->next_warning(); warning && *warning <= due->host_.where().now())
-    due->warn_of_end();
-  if (due->may_sleep()) due->fall_asleep();
-  due->watch_limits();
+  if (const auto warning = next_warning(); warning && *warning <= host_.where().now()) warn_of_end();
+  if (may_sleep()) fall_asleep();
+  watch_limits();
 }
 
 }  // namespace trunkline::session

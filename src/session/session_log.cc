@@ -50,9 +50,9 @@ void log_session_end(telemetry::logger& log, const session_facts& facts, const s
   if (facts.policy != nullptr) add_text(fields, "policy", facts.policy->says.name);
   add_text(fields, "database", facts.database.str());
   add_text(fields, "applicationName", facts.application_name.str());
-  add_text(fields, "serverName", facts.server_name.str());
+  add_text(fields, "serverName", facts.tls_noted().server_name.str());
   add_text(fields, "tls", facts.tls.str());
-  add_text(fields, "serverTls", facts.server_tls.str());
+  add_text(fields, "serverTls", facts.tls_noted().server.str());
   const std::string_view status(&end.transaction_status, 1);
   fields.push_back({"loggedIn", facts.logged_in});
   fields.push_back({"txState", status});

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "session/pooled_login.h"
 #include "session/session.h"
 
 namespace trunkline::session {
@@ -14,8 +15,11 @@ bool session::may_sleep() const {
 }
 
 void session::fall_asleep() {
-  asleep_ = std::make_unique<sleep>(relay_->take_client(), pooled_->rest(), relay_->take_memory(),
-                                    guard_ == nullptr ? guard_memory{} : guard_->memory());
+  asleep_.reset(new sleep{{},
+                          relay_->take_client(),
+                          pooled_->rest(),
+                          relay_->take_memory(),
+                          guard_ == nullptr ? nullptr : std::make_unique<guard_memory>(guard_->memory())});
   asleep_->client->set_handler(this);
   pooled_ = nullptr;
   guard_ = nullptr;
@@ -24,10 +28,10 @@ void session::fall_asleep() {
 
 void session::wake(relay::early came) {
   const auto slept = std::move(asleep_);
-  auto server = std::make_unique<pooled_server>(std::move(slept->server));
+  auto server = std::make_unique<pooled_server>(terms_of(facts_, host_.shared()), std::move(slept->server));
   server->set_owner(this, metrics().assignments);
   pooled_ = server.get();
-  auto leg = guarded(std::move(server), slept->guard);
+  auto leg = guarded(std::move(server), slept->guard == nullptr ? guard_memory{} : *slept->guard);
   relay_ = std::make_unique<relay>(host_.where(), host_.observe(), gate_, facts_, *this,
                                    relay::legs{std::move(slept->client), std::move(leg)}, false,
                                    std::move(slept->seen));

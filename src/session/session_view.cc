@@ -20,10 +20,10 @@ session_view view_of(const session_facts& facts, runtime::time_point now) {
   if (facts.policy != nullptr) seen.policy = facts.policy->says.name;
   seen.database = facts.database;
   seen.application_name = facts.application_name;
-  seen.server_name = facts.server_name;
+  seen.server_name = facts.tls_noted().server_name;
   seen.tls = facts.tls;
   seen.endpoint = facts.endpoint;
-  seen.server_tls = facts.server_tls;
+  seen.server_tls = facts.tls_noted().server;
   seen.server_pid = facts.server_pid;
   seen.state = "login";
   seen.seconds = seconds_of(now - facts.started);

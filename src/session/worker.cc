@@ -35,9 +35,12 @@ void worker::acceptor::watch() {
   watch_ = owner_.loop_->watch_listener(listener_.socket->get(), *this);
 }
 
+/// One call more than there are connections is a call for nothing, and most come alone.
 void worker::acceptor::on_acceptable() {
-  for (int i = 0; i < accepts_per_turn && owner_.accept_one(*this); ++i) {
-  }
+  int taken = 0;
+  while (taken < burst_ && owner_.accept_one(*this))
+    ++taken;
+  burst_ = taken == burst_ ? std::min(2 * burst_, accepts_per_turn) : 1;
 }
 
 worker::worker(unsigned number, std::unique_ptr<runtime::loop> loop, services& shared)

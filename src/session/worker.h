@@ -84,6 +84,7 @@ class worker final : session_host {
     open_listener listener_;
     std::unique_ptr<runtime::accept_watch> watch_;
     runtime::timer retry_;
+    int burst_ = 1;  ///< so many at once next time
   };
 
   services& shared() override { return shared_; }
