@@ -179,6 +179,25 @@ http_response page_of(session::observer& seen, access_source& source, grants::of
   return answer_page(at, who, verb, id, request).value_or(no_page());
 }
 
+/// "approve 7" of "access/requests/7/approve", "request" of "access/requests".
+std::string command_of(std::string_view page) {
+  page.remove_prefix(std::min(page.size(), std::string_view("access/").size()));
+  if (page == "requests") return "request";
+  const auto which = number_and_verb(page);
+  if (!which) return std::string(page);
+  return which->second.substr(which->second.find('/') + 1) + " " + std::to_string(which->first);
+}
+
+/// A write that is refused leaves a record.
+http_response noted(access_source& source, const person* who, const http_request& request,
+                    std::string_view page, http_response answer) {
+  if (request.method != "POST" || answer.status < 400) return answer;
+  const json told = json::parse(answer.body, nullptr, false);
+  const auto why = told.is_object() && told.contains("error") ? told["error"].value("message", "") : "";
+  source.refused(who, command_of(page), std::to_string(answer.status) + ": " + why);
+  return answer;
+}
+
 }  // namespace
 
 http_response access_page(session::observer& seen, access_source* source, const http_request& request,
@@ -188,14 +207,15 @@ http_response access_page(session::observer& seen, access_source* source, const 
     return json_response(
         {{"supported", false}, {"policies", access_policies(seen)}, {"grants", json::array()}});
   if (source == nullptr)
-    return error_response(404, "nobody is known here: the configuration has no admin.tokensFile");
+    return error_response(
+        404, "nobody is known here: the configuration has neither admin.tokensFile nor admin.jwt");
   const auto who = source->who(request.bearer);
-  if (!who) return unauthorized();
+  if (!who) return noted(*source, nullptr, request, page, unauthorized());
   if (page == "whoami")
     return json_response(
         {{"principal", who->principal}, {"groups", who->groups}, {"administrator", who->administrator}});
   if (at == nullptr) return error_response(404, "the configuration has no access.store");
-  return page_of(seen, *source, *at, *who, request, page);
+  return noted(*source, &*who, request, page, page_of(seen, *source, *at, *who, request, page));
 }
 
 }  // namespace trunkline::admin

@@ -38,7 +38,11 @@ class fake_source final : public access_source {
     made.by_hand = true;
     return made;
   }
+  void refused(const grants::person* who, const std::string& command, const std::string& why) override {
+    told.push_back((who == nullptr ? "nobody" : who->principal) + " " + command + " " + why.substr(0, 3));
+  }
   grants::office* office = nullptr;
+  std::vector<std::string> told;
 };
 
 class AccessPages : public testing::Test {
@@ -86,6 +90,19 @@ TEST_F(AccessPages, ARequestIsMadeAnsweredAndShown) {
   EXPECT_EQ(ask("bob", "access/requests/1/approve", "{}").status, 409);
   EXPECT_EQ(json::parse(ask("bob", "access").body)["grants"][0]["state"], "active");
   EXPECT_EQ(ask("bob", "access/grants/1/revoke", R"({"reason":"over"})").status, 200);
+}
+
+TEST_F(AccessPages, AWriteThatIsRefusedIsTold) {
+  source_.office = &office_;
+  ASSERT_EQ(ask("alice", "access/requests", R"({"route":"r","database":"d","reason":"why"})").status, 201);
+  ask("mallory", "access/requests/1/approve", "{}");
+  ask("alice", "access/requests/1/approve", "{}");
+  ask("alice", "access/requests", R"({"route":"x","database":"d"})");
+  ask("bob", "access/requests/9/deny", "{}");
+  ask("bob", "access/grants/1/revoke", "[");
+  ask("mallory", "access/requests/1");  // reads nothing that is not told by its status
+  EXPECT_THAT(source_.told, testing::ElementsAre("nobody approve 1 401", "alice approve 1 403",
+                                                 "alice request 404", "bob deny 9 404", "bob revoke 1 400"));
 }
 
 TEST_F(AccessPages, WhatMakesNoSenseIsRefused) {

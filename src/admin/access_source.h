@@ -30,6 +30,8 @@ class access_source {
   /// What the policies say of that wish. A refusal where there is no such route, or nothing to be asked for.
   virtual grants::answer<grants::question> question_of(const grants::person& who,
                                                        const access_wish& wish) = 0;
+  /// Somebody wanted to change something and may not, or cannot. `who` null: nobody knows whose token it is.
+  virtual void refused(const grants::person* who, const std::string& command, const std::string& why) = 0;
 };
 
 }  // namespace trunkline::admin

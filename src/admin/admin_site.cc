@@ -35,8 +35,9 @@ lane admin_site::lane_of(const http_request& request) const {
   const bool asks_workers = request.path.starts_with("/api/v1/sessions") ||
                             request.path.starts_with("/api/v1/exchanges") ||
                             request.path.starts_with("/api/v1/prepared");
-  const bool waits_for_store = request.path.starts_with("/api/v1/access");
-  return asks_workers || waits_for_store ? lane::patient : lane::brief;
+  // For the store, and for the issuer of a token.
+  const bool waits = request.path.starts_with("/api/v1/access") || request.path == "/api/v1/whoami";
+  return asks_workers || waits ? lane::patient : lane::brief;
 }
 
 http_response admin_site::answer(const http_request& request) {

@@ -102,10 +102,22 @@ struct access_changed {
   bool break_glass = false;
 };
 
+/// `console.command`: somebody had the gateway do something; `access.refused`: wanted to, over the API.
+struct operator_acted {
+  std::string_view event;  ///< a text that stays
+  std::string by;          ///< who; empty: nobody who is known
+  std::string client;      ///< empty: not told
+  std::string command;     ///< "PAUSE app", "approve 7"
+  bool ok = true;
+  std::string problem;      ///< why not
+  std::uint64_t times = 1;  ///< as often since the event before
+};
+
 struct rare_event {
   std::uint64_t session = 0;  ///< 0: of no session
   std::chrono::steady_clock::time_point when{};
-  std::variant<session_started, session_login, session_ended, cancel_served, config_reloaded, access_changed>
+  std::variant<session_started, session_login, session_ended, cancel_served, config_reloaded, access_changed,
+               operator_acted>
       what;
 };
 

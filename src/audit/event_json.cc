@@ -152,9 +152,10 @@ std::string_view time_text::of(std::int64_t time_us) {
 }
 
 std::string_view name_of(const rare_event& event) {
-  constexpr std::array<std::string_view, 6> names{"session.start", "session.login", "session.end",
-                                                  "cancel",        "config.reload", "access"};
+  constexpr std::array<std::string_view, 7> names{"session.start", "session.login", "session.end", "cancel",
+                                                  "config.reload", "access",        "operator"};
   if (const auto* access = std::get_if<access_changed>(&event.what)) return access->event;
+  if (const auto* acted = std::get_if<operator_acted>(&event.what)) return acted->event;
   static_assert(std::variant_size_v<decltype(event.what)> == names.size());
   return names[event.what.index()];
 }
@@ -247,6 +248,15 @@ void append_fields(std::string& out, const access_changed& event) {
   append_field(out, "client", event.client);
   append_field(out, "until", event.until);
   append_flag(out, "breakGlass", event.break_glass);
+}
+
+void append_fields(std::string& out, const operator_acted& event) {
+  append_field(out, "by", event.by);
+  append_field(out, "client", event.client);
+  append_field(out, "command", event.command);
+  out += event.ok ? ",\"outcome\":\"ok\"" : ",\"outcome\":\"refused\"";
+  append_field(out, "problem", event.problem);
+  if (event.times > 1) append_field(out, "times", event.times);
 }
 
 void append_gap(std::string& out, time_text& times, std::int64_t from_us, std::int64_t to_us,

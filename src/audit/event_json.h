@@ -58,6 +58,7 @@ void append_fields(std::string& out, const session_ended& event);
 void append_fields(std::string& out, const cancel_served& event);
 void append_fields(std::string& out, const config_reloaded& event);
 void append_fields(std::string& out, const access_changed& event);
+void append_fields(std::string& out, const operator_acted& event);
 
 /// Of a `gap`: `events` are missing between the two times; `reason` says where they were lost.
 void append_gap(std::string& out, time_text& times, std::int64_t from_us, std::int64_t to_us,

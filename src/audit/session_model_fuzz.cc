@@ -93,6 +93,7 @@ decltype(rare_event::what) happening(unsigned which, byte_span body) {
     return end;
   }
   if (which % 5 == 3) return cancel_served{text, text};
+  if (flag) return operator_acted{"console.command", text, text, text, text.empty(), text, which};
   return config_reloaded{which, text, flag, text};
 }
 

@@ -437,6 +437,10 @@ inline constexpr std::chrono::milliseconds webhook_retry = 500ms;
 inline constexpr std::chrono::milliseconds webhook_retry_most = 30s;
 /// What still waits when the process ends may take so long to go.
 inline constexpr std::chrono::milliseconds webhook_farewell = 1s;
+/// An API request whose token is signed with a key that is not known waits so long for the issuer.
+inline constexpr std::chrono::milliseconds admin_issuer_patience = 3s;
+/// Refused writes over the API of nobody who is known are told together, so often.
+inline constexpr std::chrono::milliseconds strangers_told = 1s;
 inline constexpr std::size_t webhook_answer_bytes = 64 * 1024;
 
 // The console.

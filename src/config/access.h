@@ -77,7 +77,8 @@ enum class webhook_format : std::uint8_t { json, slack };
 
 /// Who is told of requests and what becomes of them.
 struct access_webhook {
-  std::string url;               ///< https, or http on loopback
+  secret_text url;               ///< https, or http on loopback; whoever knows it can often write there
+  std::string url_file = {};     ///< that holds it, for messages and the file watch; empty: it stood in place
   secret_text secret = {};       ///< what `secretFile` holds; empty: what is sent is not signed
   std::string secret_file = {};  ///< for messages and the file watch
   webhook_format format = webhook_format::json;

@@ -263,6 +263,7 @@ admin build_admin(section from) {
   admin made;
   if (from.present()) made.address = from.listen_address("address");
   made.tokens_file = from.file("tokensFile");
+  made.jwt = build_bearer_tokens(from.child("jwt"));
   made.console = build_console(from.child("console"));
   return made;
 }

@@ -130,7 +130,7 @@ access build_access(section from) {
   made.administrators = from.texts("administrators");
   for (auto& entry : from.children("webhooks")) {
     access_webhook hook;
-    hook.url = entry.url("url");
+    std::tie(hook.url, hook.url_file) = entry.secret_url();
     std::tie(hook.secret, hook.secret_file) = entry.key_file("secretFile");
     hook.format = entry.choice("format", webhook_formats);
     made.webhooks.push_back(std::move(hook));

@@ -28,8 +28,7 @@ issuer_keys build_keys(section& from) {
   return made;
 }
 
-std::optional<jwt_auth> build_jwt(section from) {
-  if (!from.present()) return std::nullopt;
+jwt_auth build_tokens(section& from) {
   jwt_auth made;
   made.keys = build_keys(from);
   made.audiences = from.texts("audience");
@@ -37,6 +36,12 @@ std::optional<jwt_auth> build_jwt(section from) {
   made.groups_claim = from.text("groupsClaim");
   made.algorithms = from.texts("algorithms");
   made.clock_skew = from.duration("clockSkew");
+  return made;
+}
+
+std::optional<jwt_auth> build_jwt(section from) {
+  if (!from.present()) return std::nullopt;
+  jwt_auth made = build_tokens(from);
   made.offer = from.choice("offer", token_offers);
   made.scope = from.text("scope");
   return made;
@@ -56,10 +61,16 @@ std::optional<kubernetes_auth> build_kubernetes(section from) {
 
 }  // namespace
 
+std::optional<jwt_auth> build_bearer_tokens(section from) {
+  if (!from.present()) return std::nullopt;
+  return build_tokens(from);
+}
+
 void build_identity(section& auth, route_auth& to) {
   to.certificate = build_certificate(auth.child("certificate"));
   to.jwt = build_jwt(auth.child("jwt"));
   to.kubernetes = build_kubernetes(auth.child("kubernetes"));
+  to.disconnect_expired = auth.boolean("disconnectExpired");
   for (auto& entry : auth.children("userMap")) {
     to.user_map.push_back({.principals = entry.texts("principal"),
                            .groups = entry.texts("group"),

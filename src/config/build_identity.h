@@ -5,6 +5,9 @@
 
 namespace trunkline::config {
 
+/// `admin.jwt`; nothing: it is not there.
+std::optional<jwt_auth> build_bearer_tokens(section from);
+
 /// Everything of `auth` but what scram needs.
 void build_identity(section& auth, route_auth& to);
 

@@ -236,10 +236,10 @@ void check_passthrough(const check_input& in) {
 void check_webhooks(const check_input& in) {
   const auto& hooks = in.value.access.webhooks;
   for (std::size_t i = 0; i < hooks.size(); ++i) {
-    if (hooks[i].url.empty() || hooks[i].url.starts_with("https://") || is_loopback_url(hooks[i].url))
-      continue;
-    in.problem(fmt::format("access.webhooks[{}].url", i), "could be read by whoever is on the way",
-               "https://, or http:// on loopback");
+    const std::string& url = hooks[i].url.reveal();
+    if (url.empty() || url.starts_with("https://") || is_loopback_url(url)) continue;
+    in.problem(fmt::format("access.webhooks[{}].{}", i, hooks[i].url_file.empty() ? "url" : "urlFile"),
+               "could be read by whoever is on the way", "https://, or http:// on loopback");
   }
 }
 

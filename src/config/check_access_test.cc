@@ -152,6 +152,26 @@ TEST(CheckAccess, WebhooksAreHttps) {
               IsEmpty());
 }
 
+TEST(CheckAccess, AWebhookHasItsUrlInOnePlace) {
+  EXPECT_THAT(with_rest("access: {webhooks: [{format: slack}]}\n"),
+              ElementsAre(HasSubstr("access.webhooks[0].url: is missing")));
+  EXPECT_THAT(with_rest("access: {webhooks: [{url: 'https://a', urlFile: /x}]}\n"),
+              ElementsAre(HasSubstr("access.webhooks[0].url: stands beside urlFile; only one can hold")));
+  EXPECT_THAT(with_rest("access: {webhooks: [{urlFile: /x}]}\n"), IsEmpty());
+}
+
+TEST(CheckAccess, TheApiBelievesAnIssuerThatNobodyCanPlay) {
+  EXPECT_THAT(
+      with_rest("admin: {jwt: {issuer: 'http://idp.example.org', audience: a, algorithms: [none]}}\n"),
+      testing::UnorderedElementsAre(
+          HasSubstr("admin.jwt.issuer: could be changed by whoever is on the way"),
+          HasSubstr("admin.jwt.algorithms: `none` is not a signature that counts")));
+  EXPECT_THAT(
+      with_rest("admin: {jwt: {issuer: 'https://idp', audience: a, jwksFile: /k, jwksUri: 'https://k'}}\n"),
+      ElementsAre(HasSubstr("admin.jwt.jwksUri: stands beside jwksFile")));
+  EXPECT_THAT(with_rest("admin: {jwt: {issuer: 'https://idp', audience: a}}\n"), IsEmpty());
+}
+
 TEST(CheckAccess, PassthroughHidesWhoClientsAre) {
   EXPECT_THAT(problems_of(sample{.listener = "{name: main, address: '0.0.0.0:1', tls: {mode: passthrough}}",
                                  .rest = policies("{name: p, subjects: {user: a}}")}

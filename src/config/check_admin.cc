@@ -10,9 +10,10 @@ void check_admin(const check_input& in) {
   const auto& policies = in.value.access.policies;
   const auto approved = std::find_if(policies.begin(), policies.end(),
                                      [](const access_policy& each) { return each.approval.has_value(); });
-  if (approved != policies.end() && in.value.admin.tokens_file.empty())
+  if (approved != policies.end() && in.value.admin.tokens_file.empty() && !in.value.admin.jwt)
     in.warn("access.policies", "`" + approved->name + "` wants an approval, and nobody can give one",
-            "admin.tokensFile, which says who may");
+            "admin.tokensFile or admin.jwt, which say who may");
+  check_admin_tokens(in);
   const std::string key = "admin.address";
   const auto& where = in.value.admin.address;
   if (!where || !in.state.sound(key)) return;

@@ -15,28 +15,32 @@ namespace {
 constexpr std::array<std::string_view, 9> known_algorithms{"RS256", "RS384", "RS512", "PS256", "PS384",
                                                            "PS512", "ES256", "ES384", "ES512"};
 
-struct identity_route {
+struct key_place {
   const check_input& in;
-  const route& self;
   std::string key;  ///< "routes[0].auth"
-  const std::vector<std::size_t>& listeners;
 
-  const listener& from(std::size_t i) const { return in.value.listeners[listeners[i]]; }
   void problem(std::string_view leaf, std::string text, std::string expected) const {
     in.problem(key + std::string(leaf), std::move(text), std::move(expected));
   }
+};
+
+struct identity_route : key_place {
+  const route& self;
+  const std::vector<std::size_t>& listeners;
+
+  const listener& from(std::size_t i) const { return in.value.listeners[listeners[i]]; }
 };
 
 bool is_https(std::string_view url) {
   return url.starts_with("https://");
 }
 
-void check_url(const identity_route& route, std::string_view leaf, const std::string& url) {
+void check_url(const key_place& route, std::string_view leaf, const std::string& url) {
   if (url.empty() || is_https(url) || is_loopback_url(url)) return;
   route.problem(leaf, "could be changed by whoever is on the way", "https://, or http:// on loopback");
 }
 
-void check_keys(const identity_route& route, const std::string& leaf, const issuer_keys& keys) {
+void check_keys(const key_place& route, const std::string& leaf, const issuer_keys& keys) {
   if (!route.in.state.sound(route.key + leaf)) return;
   // With keys from a file nothing is fetched from the issuer, and its name is only compared.
   if (keys.are_fetched() && keys.jwks_uri.empty()) check_url(route, leaf + ".issuer", keys.issuer);
@@ -106,6 +110,15 @@ void check_token_road(const identity_route& route) {
   }
 }
 
+void check_tokens(const key_place& at, const jwt_auth& jwt) {
+  check_keys(at, ".jwt", jwt.keys);
+  for (const auto& each : jwt.algorithms) {
+    if (std::find(known_algorithms.begin(), known_algorithms.end(), each) != known_algorithms.end()) continue;
+    at.problem(".jwt.algorithms", quote(each) + " is not a signature that counts",
+               enumerate({known_algorithms.begin(), known_algorithms.end()}));
+  }
+}
+
 void check_jwt(const identity_route& route) {
   check_token_road(route);
   if (!route.self.auth.jwt) {
@@ -113,13 +126,7 @@ void check_jwt(const identity_route& route) {
       route.problem("", "method jwt has no issuer to believe", "jwt: {issuer: …, audience: …}");
     return;
   }
-  const auto& jwt = *route.self.auth.jwt;
-  check_keys(route, ".jwt", jwt.keys);
-  for (const auto& each : jwt.algorithms) {
-    if (std::find(known_algorithms.begin(), known_algorithms.end(), each) != known_algorithms.end()) continue;
-    route.problem(".jwt.algorithms", quote(each) + " is not a signature that counts",
-                  enumerate({known_algorithms.begin(), known_algorithms.end()}));
-  }
+  check_tokens(route, *route.self.auth.jwt);
 }
 
 void check_kubernetes(const identity_route& route) {
@@ -166,6 +173,11 @@ void check_foreign_keys(const identity_route& route) {
   refuse(auth.certificate.has_value(), auth_method::cert, ".certificate");
   refuse(auth.jwt.has_value(), auth_method::jwt, ".jwt");
   refuse(auth.kubernetes.has_value(), auth_method::kubernetes, ".kubernetes");
+  if (auth.disconnect_expired && !tells_identity(auth.method)) {
+    route.problem(".disconnectExpired",
+                  fmt::format("has no use with method {}", name_of(auth_methods, auth.method)),
+                  "method: cert, jwt or kubernetes");
+  }
   if (!auth.user_map.empty() && !tells_identity(auth.method)) {
     route.problem(".userMap", fmt::format("has no use with method {}", name_of(auth_methods, auth.method)),
                   "method: cert, jwt or kubernetes");
@@ -175,7 +187,7 @@ void check_foreign_keys(const identity_route& route) {
 }  // namespace
 
 void check_identity(const check_input& in, std::size_t index, const std::vector<std::size_t>& listeners) {
-  const identity_route route{in, in.value.routes[index], fmt::format("routes[{}].auth", index), listeners};
+  const identity_route route{{in, fmt::format("routes[{}].auth", index)}, in.value.routes[index], listeners};
   check_foreign_keys(route);
   if (!tells_identity(route.self.auth.method)) return;
   if (route.self.auth.method == auth_method::cert) check_certificate(route);
@@ -184,11 +196,17 @@ void check_identity(const check_input& in, std::size_t index, const std::vector<
   check_user_map(route);
 }
 
+void check_admin_tokens(const check_input& in) {
+  const auto& admin = in.value.admin;
+  if (admin.jwt) check_tokens({in, "admin"}, *admin.jwt);
+}
+
 void check_issuers(const check_input& in) {
   std::vector<std::string> known;
   const auto count = [&](const std::string& one) {
     if (std::find(known.begin(), known.end(), one) == known.end()) known.push_back(one);
   };
+  if (in.value.admin.jwt) count(in.value.admin.jwt->keys.issuer);
   for (const auto& each : in.value.routes) {
     if (each.auth.jwt) count(each.auth.jwt->keys.issuer);
     if (!each.auth.kubernetes) continue;

@@ -32,6 +32,8 @@ void check_replicas(const check_input& in);
 void check_route(const check_input& in, std::size_t index);
 /// `listeners`: that the route may serve, by index.
 void check_identity(const check_input& in, std::size_t index, const std::vector<std::size_t>& listeners);
+/// What `admin.jwt` says.
+void check_admin_tokens(const check_input& in);
 /// Not too many of them.
 void check_issuers(const check_input& in);
 /// Whether access policies can work, and warnings of those that nobody reaches.

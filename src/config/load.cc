@@ -84,15 +84,16 @@ loaded load_file(const std::string& path, const load_options& options) {
 namespace {
 
 /// Not the gateway's own token: it is read each time.
+void note_keys(std::vector<std::string>& list, const issuer_keys& keys) {
+  note(list, keys.jwks_file);
+  note(list, keys.ca_file);
+}
+
 void note_keys(std::vector<std::string>& list, const route_auth& auth) {
-  const auto note_all = [&list](const issuer_keys& keys) {
-    note(list, keys.jwks_file);
-    note(list, keys.ca_file);
-  };
-  if (auth.jwt) note_all(auth.jwt->keys);
+  if (auth.jwt) note_keys(list, auth.jwt->keys);
   if (!auth.kubernetes) return;
   note(list, auth.kubernetes->ca_file);
-  if (auth.kubernetes->offline) note_all(*auth.kubernetes->offline);
+  if (auth.kubernetes->offline) note_keys(list, *auth.kubernetes->offline);
 }
 
 }  // namespace
@@ -127,9 +128,12 @@ std::vector<std::string> referenced_files(const settings& value) {
   note(list, value.replicas.tls.ca_file);
   note(list, value.replicas.tls.cert_file);
   note(list, value.replicas.tls.key_file);
-  for (const auto& one : value.access.webhooks)
+  for (const auto& one : value.access.webhooks) {
+    note(list, one.url_file);
     note(list, one.secret_file);
+  }
   note(list, value.admin.tokens_file);
+  if (value.admin.jwt) note_keys(list, value.admin.jwt->keys);
   note(list, value.admin.console.verifier_file);
   note(list, value.tracing.ca_file);
   return list;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/url_origin.h"
 #include "config/checks.h"
 #include "config/enum_names.h"
 #include "config/load.h"
@@ -166,14 +167,18 @@ void write_keys(writer& out, const issuer_keys& keys) {
   out.text_if("caFile", keys.ca_file);
 }
 
+void write_tokens(writer& out, const jwt_auth& jwt) {
+  write_keys(out, jwt.keys);
+  out.texts_if("audience", jwt.audiences);
+  out.text("principalClaim", jwt.principal_claim);
+  out.text_if("groupsClaim", jwt.groups_claim);
+  out.texts_if("algorithms", jwt.algorithms);
+  out.time("clockSkew", jwt.clock_skew);
+}
+
 void write_jwt(writer& out, const jwt_auth& jwt) {
   out.mapping("jwt", [&] {
-    write_keys(out, jwt.keys);
-    out.texts_if("audience", jwt.audiences);
-    out.text("principalClaim", jwt.principal_claim);
-    out.text_if("groupsClaim", jwt.groups_claim);
-    out.texts_if("algorithms", jwt.algorithms);
-    out.time("clockSkew", jwt.clock_skew);
+    write_tokens(out, jwt);
     out.line("offer", name_of(token_offers, jwt.offer));
     out.text("scope", jwt.scope);
   });
@@ -201,6 +206,7 @@ void write_identity(writer& out, const route_auth& auth) {
   }
   if (auth.jwt) write_jwt(out, *auth.jwt);
   if (auth.kubernetes) write_kubernetes(out, *auth.kubernetes);
+  if (auth.disconnect_expired) out.flag("disconnectExpired", true);
   out.mappings("userMap", auth.user_map, [&](const user_rule& rule) {
     out.texts_if("principal", rule.principals);
     out.texts_if("group", rule.groups);
@@ -401,6 +407,12 @@ void write_policy(writer& out, const access_policy& one) {
   if (one.effect == access_effect::allow) write_given(out, one);
 }
 
+/// Where it goes to; the rest may be what lets one write there.
+std::string shown_url(const std::string& url) {
+  const std::string origin = url_origin(url);
+  return origin.size() == url.size() ? origin : origin + '/' + std::string(secret_shown);
+}
+
 void write_access(writer& out, const access& one) {
   if (one == access{}) return;
   out.mapping("access", [&] {
@@ -408,7 +420,8 @@ void write_access(writer& out, const access& one) {
     out.text_if("store", one.store);
     out.texts_if("administrators", one.administrators);
     out.mappings("webhooks", one.webhooks, [&](const access_webhook& each) {
-      out.text("url", each.url);
+      out.text_if("urlFile", each.url_file);
+      if (each.url_file.empty()) out.text("url", shown_url(each.url.reveal()));
       out.text_if("secretFile", each.secret_file);
       out.line("format", name_of(webhook_formats, each.format));
     });
@@ -419,6 +432,7 @@ void write_admin(writer& out, const admin& one) {
   out.mapping("admin", [&] {
     if (one.address) out.text("address", one.address->text());
     out.text_if("tokensFile", one.tokens_file);
+    if (one.jwt) out.mapping("jwt", [&] { write_tokens(out, *one.jwt); });
     if (!one.console.is_open()) return;
     out.mapping("console", [&] {
       out.texts_if("users", one.console.users);

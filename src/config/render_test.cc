@@ -49,6 +49,7 @@ routes:
   auth:
     method: cert
     certificate: {map: [{match: '*'}, {from: uri, match: 'spiffe://*/*', principal: '$2'}]}
+    disconnectExpired: true
     userMap: [{principal: ['*@a'], group: [dba], user: ['$1', 'app_*']}]
 - name: tokens
   upstream: near
@@ -109,7 +110,7 @@ replicas:
 access:
   store: /c/access
   administrators: [security]
-  webhooks: [{url: 'https://hooks.example.org/x', secretFile: /c/hook, format: slack}]
+  webhooks: [{url: 'https://hooks.example.org', secretFile: /c/hook, format: slack}, {urlFile: /c/url}]
   policies:
   - name: night
     subjects: {user: ['*@a'], group: dba, serviceAccount: 'prod/*', spiffe: 'spiffe://a/*'}
@@ -125,7 +126,7 @@ access:
     limits: {rows: 1000, bytes: 10MiB}
     approval: {anyOf: [dba], allOf: [x, y], count: 2, breakGlass: [sre], reason: false, wait: 10m}
   - {name: rest, effect: deny, subjects: {user: '*'}}
-admin: {address: '[::]:9631', tokensFile: /c/tokens, console: {users: [ops, 'metrics-*'], readers: [stats], verifierFile: /c/console}}
+admin: {address: '[::]:9631', tokensFile: /c/tokens, jwt: {issuer: 'https://idp', audience: gateway, groupsClaim: groups, jwksFile: /c/admin-keys, algorithms: [ES256]}, console: {users: [ops, 'metrics-*'], readers: [stats], verifierFile: /c/console}}
 )";
 
 settings load_everything() {
@@ -173,13 +174,21 @@ TEST(Render, SaysTheSameInJson) {
   EXPECT_THAT(render_json(value), testing::Not(testing::HasSubstr("hunter2")));
 }
 
+TEST(Render, ShowsNoMoreOfAWebhookThanItsHost) {
+  settings value = load_everything();
+  value.access.webhooks[0].url = secret_text("https://u:p@hooks.slack.com:8443/services/T0/B0/XyZ?k=1");
+  EXPECT_THAT(render_json(value), testing::HasSubstr(R"("url":"https://hooks.slack.com:8443/<redacted>")"));
+  for (const char* part : {"XyZ", "u:p", "k=1"})
+    EXPECT_THAT(render_yaml(value), testing::Not(testing::HasSubstr(part)));
+}
+
 TEST(Render, NamesEveryFileForTheWatch) {
-  EXPECT_THAT(
-      referenced_files(load_everything()),
-      testing::ElementsAre(testing::EndsWith("/t"), "/c/a.crt", "/c/a.key", "/c/b.crt", "/c/b.key",
-                           "/c/ca.crt", "/c/pw", "/c/app", "/c/dba", "/c/verifiers", "/c/idp-ca", "/c/k8s-ca",
-                           "/c/k8s-jwks", "/c/ca", "/c/crt", "/c/key", "/c/health", "/c/replicas", "/c/r-ca",
-                           "/c/r-crt", "/c/r-key", "/c/hook", "/c/tokens", "/c/console", "/ca.crt"));
+  EXPECT_THAT(referenced_files(load_everything()),
+              testing::ElementsAre(testing::EndsWith("/t"), "/c/a.crt", "/c/a.key", "/c/b.crt", "/c/b.key",
+                                   "/c/ca.crt", "/c/pw", "/c/app", "/c/dba", "/c/verifiers", "/c/idp-ca",
+                                   "/c/k8s-ca", "/c/k8s-jwks", "/c/ca", "/c/crt", "/c/key", "/c/health",
+                                   "/c/replicas", "/c/r-ca", "/c/r-crt", "/c/r-key", "/c/hook", "/c/url",
+                                   "/c/tokens", "/c/admin-keys", "/c/console", "/ca.crt"));
 }
 
 TEST(Render, KeepsTheTlsOfAHealthCheckWhoseClientsPassThrough) {

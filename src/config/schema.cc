@@ -387,6 +387,9 @@ void add_admin(std::vector<schema_key>& to) {
      .doc = "Who may ask for access, answer and revoke over the API: a line `NAME SHA256 GROUP,GROUP` for each token "
             "([access-requests.md](access-requests.md)).",
      .default_note = "nobody"},
+  });
+  add_admin_tokens(to);
+  to.insert(to.end(), {
     {.path = "admin.console", .kind = kind::mapping,
      .doc = "The console: clients of database `trunkline` or `pgbouncer`, on any listener, are served by the gateway "
             "itself."},

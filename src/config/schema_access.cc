@@ -103,28 +103,31 @@ void add_access_keys(std::vector<schema_key>& to) {
   add_policy(to, policy);
   add_approval(to, policy + ".approval");
   const std::string hook = "access.webhooks[]";
-  to.insert(to.end(),
-            {{.path = "access.store",
-              .kind = held::folder,
-              .doc = "The file that keeps requests and grants; needed where a policy has an `approval`."},
-             {.path = "access.administrators",
-              .kind = held::texts,
-              .doc = "Groups, or users, that see all requests and may revoke any grant."},
-             {.path = "access.webhooks",
-              .kind = held::mappings,
-              .doc = "Who is told of requests and what becomes of them."},
-             {.path = hook + ".url",
-              .kind = held::url,
-              .doc = "Where to: https, or http on loopback.",
-              .required = true},
-             {.path = hook + ".secretFile",
-              .kind = held::file,
-              .doc = "The key that signs what is sent (HMAC-SHA-256), at least 32 random bytes."},
-             {.path = hook + ".format",
-              .kind = held::choice,
-              .doc = "`json`: the event as it is. `slack`: as a message for Slack's incoming webhooks.",
-              .default_text = "json",
-              .choices = names_of(webhook_formats)}});
+  to.insert(
+      to.end(),
+      {{.path = "access.store",
+        .kind = held::folder,
+        .doc = "The file that keeps requests and grants; needed where a policy has an `approval`."},
+       {.path = "access.administrators",
+        .kind = held::texts,
+        .doc = "Groups, or users, that see all requests and may revoke any grant."},
+       {.path = "access.webhooks",
+        .kind = held::mappings,
+        .doc = "Who is told of requests and what becomes of them."},
+       {.path = hook + ".url",
+        .kind = held::url,
+        .doc = "Where to: https, or http on loopback. Shown without its path, which is often a secret."},
+       {.path = hook + ".urlFile",
+        .kind = held::file,
+        .doc = "The file that holds it, in the place of `url`."},
+       {.path = hook + ".secretFile",
+        .kind = held::file,
+        .doc = "The key that signs what is sent (HMAC-SHA-256), at least 32 random bytes."},
+       {.path = hook + ".format",
+        .kind = held::choice,
+        .doc = "`json`: the event as it is. `slack`: as a message for Slack's incoming webhooks.",
+        .default_text = "json",
+        .choices = names_of(webhook_formats)}});
 }
 
 }  // namespace trunkline::config

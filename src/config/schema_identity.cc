@@ -29,9 +29,9 @@ void add_certificate(std::vector<schema_key>& to, const std::string& auth) {
   });
 }
 
-void add_jwt(std::vector<schema_key>& to, const std::string& jwt) {
+void add_tokens(std::vector<schema_key>& to, const std::string& jwt, std::string doc) {
   to.insert(to.end(), {
-    {.path = jwt, .kind = held::mapping, .doc = "For `jwt`: whose tokens count, and what in them."},
+    {.path = jwt, .kind = held::mapping, .doc = std::move(doc)},
     {.path = jwt + ".issuer", .kind = held::url,
      .doc = "The issuer (`iss`), to the letter. Without jwksFile and jwksUri its discovery document says where its keys are.",
      .required = true},
@@ -51,6 +51,11 @@ void add_jwt(std::vector<schema_key>& to, const std::string& jwt) {
      .default_note = "all of them"},
     {.path = jwt + ".clockSkew", .kind = held::duration,
      .doc = "How far the clocks of issuer and gateway may differ.", .default_text = "30s", .most = 600'000},
+  });
+}
+
+void add_offer(std::vector<schema_key>& to, const std::string& jwt) {
+  to.insert(to.end(), {
     {.path = jwt + ".offer", .kind = held::choice,
      .doc = "How clients are asked for the token. `password`: any driver, in the place of a password. `oauthbearer`: by the "
             "SASL mechanism that libpq 18 speaks.",
@@ -90,11 +95,26 @@ void add_kubernetes(std::vector<schema_key>& to, const std::string& kubernetes) 
 
 }  // namespace
 
+void add_admin_tokens(std::vector<schema_key>& to) {
+  add_tokens(to, "admin.jwt",
+             "Whose tokens may ask for access, answer and revoke over the API, as those of tokensFile do: of "
+             "an OpenID "
+             "Connect issuer.");
+}
+
 void add_identity_keys(std::vector<schema_key>& to) {
   const std::string auth = "routes[].auth";
   add_certificate(to, auth);
-  add_jwt(to, auth + ".jwt");
+  add_tokens(to, auth + ".jwt", "For `jwt`: whose tokens count, and what in them.");
+  add_offer(to, auth + ".jwt");
   add_kubernetes(to, auth + ".kubernetes");
+  to.push_back(
+      {.path = auth + ".disconnectExpired",
+       .kind = held::boolean,
+       .doc =
+           "For `cert`, `jwt` and `kubernetes`: a session ends when the token or certificate that it began "
+           "with expires; a minute before, a notice says so.",
+       .default_text = "false"});
   const std::string users = auth + ".userMap";
   to.insert(to.end(),
             {{.path = users,

@@ -8,5 +8,7 @@
 namespace trunkline::config {
 
 void add_identity_keys(std::vector<schema_key>& to);
+/// `admin.jwt` and below.
+void add_admin_tokens(std::vector<schema_key>& to);
 
 }  // namespace trunkline::config

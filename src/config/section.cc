@@ -235,18 +235,40 @@ std::string section::folder(std::string_view key) {
   return {};
 }
 
-std::string section::url(std::string_view key) {
-  const auto value = scalar_of(key);
-  if (!value) return {};
-  const std::string_view text = value->text;
+namespace {
+
+bool is_url(std::string_view text) {
   const auto host = text.starts_with("http://")    ? text.substr(7)
                     : text.starts_with("https://") ? text.substr(8)
                                                    : "";
-  const bool fits = !host.empty() && host.front() != '/' &&
-                    std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
-  if (fits) return value->text;
+  return !host.empty() && host.front() != '/' &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+}  // namespace
+
+std::string section::url(std::string_view key) {
+  const auto value = scalar_of(key);
+  if (!value) return {};
+  if (is_url(value->text)) return value->text;
   wrong(value->where, path_of(key), describe(key), quote(value->shown) + " is not a URL");
   return {};
+}
+
+std::pair<secret_text, std::string> section::secret_url() {
+  std::string path = file("urlFile");
+  const auto* direct = find("url");
+  if (path.empty() && direct == nullptr && find("urlFile") == nullptr)
+    refuse("url", "is missing", "it, or urlFile");
+  if (!path.empty() && direct != nullptr)
+    wrong(direct->where, path_of("url"), describe("url"), "stands beside urlFile; only one can hold");
+  if (path.empty()) return {secret_text(url("url")), {}};
+  auto held = state_->read_secret(find("urlFile")->where, path_of("urlFile"), path);
+  if (!held.empty() && !is_url(held.reveal())) {
+    refuse("urlFile", "does not hold a URL", "https://, or http:// on loopback");
+    held = {};
+  }
+  return {std::move(held), std::move(path)};
 }
 
 unsigned section::workers(std::string_view key, std::string_view what) {

@@ -80,6 +80,9 @@ class section {
   /// Absolute; it need not be there.
   std::string folder(std::string_view key);
   std::string url(std::string_view key);
+  /// The same of a URL that is a secret: from `url` or `urlFile`, of which one is needed. The second is the
+  /// file's path.
+  std::pair<secret_text, std::string> secret_url();
   /// 0 for `auto`. `what` is what a wrong value is not.
   unsigned workers(std::string_view key, std::string_view what = "a number of workers");
   std::vector<network_range> ranges(std::string_view key);

@@ -29,7 +29,8 @@ bool server_user::operator==(const server_user& other) const {
 }
 
 bool access_webhook::operator==(const access_webhook& other) const {
-  return url == other.url && secret.reveal() == other.secret.reveal() && secret_file == other.secret_file &&
+  return url.reveal() == other.url.reveal() && url_file == other.url_file &&
+         secret.reveal() == other.secret.reveal() && secret_file == other.secret_file &&
          format == other.format;
 }
 

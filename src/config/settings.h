@@ -114,6 +114,7 @@ struct route_auth {
   std::optional<jwt_auth> jwt;
   std::optional<kubernetes_auth> kubernetes;
   std::vector<user_rule> user_map;  ///< empty: the user is named as the principal is
+  bool disconnect_expired = false;  ///< a session ends with the token or certificate that it began with
   bool operator==(const route_auth&) const = default;
 };
 
@@ -320,7 +321,8 @@ struct console {
 
 struct admin {
   std::optional<config::address> address;  ///< none: no admin HTTP
-  std::string tokens_file;                 ///< who may ask for access and answer; empty: nobody over HTTP
+  std::string tokens_file;      ///< who may ask for access and answer; empty: nobody has such a token
+  std::optional<jwt_auth> jwt;  ///< whose tokens do that too; nothing: no issuer's
   config::console console;
   bool operator==(const admin&) const = default;
 };

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/url_origin.h"
 #include "grants/office.h"
 #include "grants/webhook_body.h"
 
@@ -13,13 +14,6 @@ namespace trunkline::grants {
 namespace {
 
 using clock = std::chrono::steady_clock;
-
-/// The address without what may be a secret in it.
-std::string host_of(const std::string& url) {
-  const auto scheme = url.find("://");
-  const auto begin = scheme == std::string::npos ? 0 : scheme + 3;
-  return url.substr(0, url.find_first_of("/?", begin));
-}
 
 }  // namespace
 
@@ -61,7 +55,10 @@ void webhook::tell(const change& what) {
 void webhook::lose(const delivery& what, const std::string& problem) {
   lost_.fetch_add(1, std::memory_order_relaxed);
   log_.write(telemetry::log_level::warning, "webhook", "a message could not be delivered",
-             {{"to", host_of(to_.url)}, {"what", what.event}, {"delivery", what.id}, {"problem", problem}});
+             {{"to", url_origin(to_.url.reveal())},
+              {"what", what.event},
+              {"delivery", what.id},
+              {"problem", problem}});
 }
 
 bool webhook::next(delivery& into) {
@@ -85,7 +82,7 @@ bool webhook::pause(std::chrono::milliseconds time, clock::time_point deadline) 
 }
 
 webhook::outcome webhook::post(const delivery& what, std::string& problem, std::chrono::milliseconds& wait) {
-  http::request asked{.url = to_.url,
+  http::request asked{.url = to_.url.reveal(),
                       .headers = {"Content-Type: application/json", "Trunkline-Event: " + what.event,
                                   "Trunkline-Delivery: " + what.id},
                       .body = &what.body,

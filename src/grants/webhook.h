@@ -19,11 +19,12 @@ namespace trunkline::grants {
 
 /// Where to, in which form, and with which secret.
 struct webhook_target {
-  std::string url;
+  secret_text url;          ///< that of Slack's is a secret
   secret_text secret = {};  ///< empty: not signed
   bool slack = false;
   bool operator==(const webhook_target& other) const {
-    return url == other.url && secret.reveal() == other.secret.reveal() && slack == other.slack;
+    return url.reveal() == other.url.reveal() && secret.reveal() == other.secret.reveal() &&
+           slack == other.slack;
   }
 };
 

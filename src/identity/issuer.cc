@@ -48,21 +48,34 @@ issuer::sight issuer::look() const {
   return {.keys = old ? nullptr : keys_, .problem = problem_};
 }
 
-bool issuer::ask(question& by) {
-  const auto now = clock::now();
-  std::lock_guard lock(mutex_);
+/// Precondition: the mutex is held.
+bool issuer::begin_asking() {
   if (stopping_) return false;
-  if (!fetching_ && !asked_) {
-    // Each question is paid for with a gap of time; so many may be in debt.
-    const auto gap = keys_ == nullptr ? limits::issuer_retry : limits::issuer_question_gap;
-    const auto paid = std::max(questions_paid_, now) + gap;
-    if (paid - now > gap * limits::issuer_questions) return false;
-    questions_paid_ = paid;
-    asked_ = true;
-    changed_.notify_one();
-  }
+  if (fetching_ || asked_) return true;
+  // Each question is paid for with a gap of time; so many may be in debt.
+  const auto now = clock::now();
+  const auto gap = keys_ == nullptr ? limits::issuer_retry : limits::issuer_question_gap;
+  const auto paid = std::max(questions_paid_, now) + gap;
+  if (paid - now > gap * limits::issuer_questions) return false;
+  questions_paid_ = paid;
+  asked_ = true;
+  changed_.notify_one();
+  return true;
+}
+
+bool issuer::ask(question& by) {
+  std::lock_guard lock(mutex_);
+  if (!begin_asking()) return false;
   waiting_.push_back(by.state_);
   return true;
+}
+
+bool issuer::ask_and_wait(milliseconds most) {
+  std::unique_lock lock(mutex_);
+  const std::uint64_t before = answers_;
+  if (!begin_asking()) return false;
+  answered_.wait_for(lock, most, [&] { return stopping_ || answers_ != before; });
+  return answers_ != before;
 }
 
 void issuer::stop() {
@@ -73,6 +86,7 @@ void issuer::stop() {
   }
   client_.end_at({});
   changed_.notify_all();
+  answered_.notify_all();
   thread_.join();
 }
 
@@ -89,6 +103,8 @@ void issuer::serve() {
     if (stopping_) return;
     fetching_ = false;
     take(std::move(answer), clock::now());
+    ++answers_;
+    answered_.notify_all();
     for (auto& each : waiting_) {
       runtime::loop* const where = each->where;
       where->post([asker = std::move(each)] {

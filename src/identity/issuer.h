@@ -71,12 +71,15 @@ class issuer {
   /// The issuer is asked again, and `by` is told when that is over, for good or ill. False: it has been asked
   /// too often just now; what is known is all there is.
   bool ask(question& by);
+  /// The same of a thread that may wait; at most so long.
+  bool ask_and_wait(std::chrono::milliseconds most);
   /// A request under way is given up; nobody is told any more.
   void stop();
 
  private:
   using time_point = std::chrono::steady_clock::time_point;
 
+  bool begin_asking();
   void serve();
   result<auth::key_set> fetch();
   result<std::string> find_keys(time_point deadline);
@@ -90,6 +93,8 @@ class issuer {
   http::client client_;  // the thread's
   mutable std::mutex mutex_;
   std::condition_variable changed_;
+  std::condition_variable answered_;
+  std::uint64_t answers_ = 0;
   std::shared_ptr<const auth::key_set> keys_;
   time_point read_at_{};
   time_point next_{};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <variant>
 
 #include "base/limits.h"
 
@@ -45,6 +46,20 @@ token_checker::checked token_checker::check(std::string_view token, auth::wall_t
   if (auto* who = std::get_if<auth::identity>(&made.verdict); who != nullptr && parts_.service_accounts)
     made.verdict = auth::as_service_account(auth::identity(std::move(*who)));
   return made;
+}
+
+std::shared_ptr<const auth::identity> token_checker::judge(std::string_view token,
+                                                           std::chrono::milliseconds patience) const {
+  const auto wall_now = [] { return std::chrono::system_clock::now(); };
+  if (auto known = remembered(token, wall_now())) return known;
+  for (bool again = false;; again = true) {
+    auto found = check(token, wall_now());
+    if (auto* who = std::get_if<auth::identity>(&found.verdict))
+      return remember(token, std::move(*who), found.keys, wall_now());
+    const bool newer_keys_may_do = std::get<auth::token_refusal>(found.verdict).key_is_unknown;
+    if (again || !newer_keys_may_do || parts_.keys_from == nullptr) return nullptr;
+    if (!parts_.keys_from->ask_and_wait(patience)) return nullptr;
+  }
 }
 
 }  // namespace trunkline::identity

@@ -3,6 +3,7 @@
 // any thread.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -41,6 +42,10 @@ class token_checker {
   };
   /// By the keys that are known. Up to 0.3 ms: off the loop.
   checked check(std::string_view token, auth::wall_time now) const;
+  /// Whose it is, for a thread that may wait: an issuer that has to be asked for newer keys has so long.
+  /// Null: not good. Precondition: signatures are what it checks.
+  std::shared_ptr<const auth::identity> judge(std::string_view token,
+                                              std::chrono::milliseconds patience) const;
   /// Null: newer keys are not to be had.
   issuer* keys_from() const { return parts_.keys_from.get(); }
   /// Null: no API server is asked. Otherwise its word comes first.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "base/limits.h"
 #include "config/glob.h"
 #include "grants/request_json.h"
 #include "runtime/random.h"
@@ -72,7 +73,7 @@ const access::policy* policy_for(const access::policy_set& all, const access::qu
 
 access_control::access_control(telemetry::logger& log,
                                std::function<std::shared_ptr<const session::deployment>()> current,
-                               std::function<void(audit::access_changed)> audit)
+                               std::function<void(decltype(audit::rare_event::what))> audit)
     : log_(log), current_(std::move(current)), audit_(std::move(audit)), gateway_(random_name()) {}
 
 access_control::~access_control() = default;
@@ -169,11 +170,49 @@ void access_control::tell(const grants::change& what) {
 }
 
 std::optional<grants::person> access_control::who(const secret_text& token) {
+  auto found = by_token_file(token);
+  if (!found) found = by_issuer(token);
+  if (!found) return found;
   std::lock_guard lock(mutex_);
-  if (tokens_ == nullptr) return std::nullopt;
-  auto found = tokens_->who(token);
-  if (found) found->administrator = is_one_of(administrators_, *found);
+  found->administrator = is_one_of(administrators_, *found);
   return found;
+}
+
+std::optional<grants::person> access_control::by_token_file(const secret_text& token) {
+  std::lock_guard lock(mutex_);
+  return tokens_ == nullptr ? std::nullopt : tokens_->who(token);
+}
+
+std::optional<grants::person> access_control::by_issuer(const secret_text& token) {
+  const auto setup = current_();
+  if (setup == nullptr || setup->admin_tokens == nullptr) return std::nullopt;
+  if (token.empty() || token.reveal().size() > limits::token_bytes) return std::nullopt;
+  const auto who = setup->admin_tokens->judge(token.reveal(), limits::admin_issuer_patience);
+  if (who == nullptr) return std::nullopt;
+  return grants::person{.principal = who->principal, .groups = who->groups};
+}
+
+/// Who is known is told each time. Of the others, who may be as many as they like, one in a second.
+void access_control::refused(const grants::person* who, const std::string& command, const std::string& why) {
+  std::uint64_t times = 1;
+  if (who == nullptr) {
+    std::lock_guard lock(mutex_);
+    ++strangers_;
+    const auto now = std::chrono::steady_clock::now();
+    if (now - strangers_told_ < limits::strangers_told) return;
+    strangers_told_ = now;
+    times = std::exchange(strangers_, 0);
+  }
+  const std::string_view by = who == nullptr ? std::string_view() : std::string_view(who->principal);
+  log_.write(telemetry::log_level::info, "access.refused", why,
+             {{"by", by}, {"command", std::string_view(command)}, {"times", std::int64_t(times)}});
+  audit_(audit::operator_acted{.event = "access.refused",
+                               .by = std::string(by),
+                               .client = {},
+                               .command = command,
+                               .ok = false,
+                               .problem = why,
+                               .times = times});
 }
 
 grants::answer<grants::question> access_control::question_of(const grants::person& who,

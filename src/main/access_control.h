@@ -29,7 +29,7 @@ class access_control final : public admin::access_source {
  public:
   /// `current` says what is in force; `audit` takes events, from any thread.
   access_control(telemetry::logger& log, std::function<std::shared_ptr<const session::deployment>()> current,
-                 std::function<void(audit::access_changed)> audit);
+                 std::function<void(decltype(audit::rare_event::what))> audit);
   ~access_control() override;
 
   /// Reads and opens what `next` names. An error says what is wrong with it, and nothing has changed.
@@ -48,16 +48,20 @@ class access_control final : public admin::access_source {
   std::optional<grants::person> who(const secret_text& token) override;
   grants::answer<grants::question> question_of(const grants::person& who,
                                                const admin::access_wish& wish) override;
+  void refused(const grants::person* who, const std::string& command, const std::string& why) override;
 
  private:
   using hooks = std::vector<std::shared_ptr<grants::webhook>>;
 
+  std::optional<grants::person> by_token_file(const secret_text& token);
+  /// May wait for an issuer: on the API's thread for what is patient.
+  std::optional<grants::person> by_issuer(const secret_text& token);
   void tell(const grants::change& what);
   void log_change(const grants::change& what);
 
   telemetry::logger& log_;
   const std::function<std::shared_ptr<const session::deployment>()> current_;
-  const std::function<void(audit::access_changed)> audit_;
+  const std::function<void(decltype(audit::rare_event::what))> audit_;
   const std::string gateway_;  ///< a name that no other process has
 
   session::grant_wait waits_;
@@ -71,7 +75,9 @@ class access_control final : public admin::access_source {
   std::shared_ptr<const grants::token_file> tokens_;
   std::vector<std::string> administrators_;
   hooks hooks_;
-  std::uint64_t delivered_before_ = 0;  ///< by webhooks that are gone
+  std::chrono::steady_clock::time_point strangers_told_{};  ///< when writes of nobody known were last told
+  std::uint64_t strangers_ = 0;                             ///< of them since
+  std::uint64_t delivered_before_ = 0;                      ///< by webhooks that are gone
   std::uint64_t lost_before_ = 0;
 };
 

@@ -72,7 +72,7 @@ gateway::gateway(telemetry::logger& log, inheritance& inherited, control_request
       tokens_(log),
       access_(
           log, [this] { return current(); },
-          [this](audit::access_changed what) { tell_access(std::move(what)); }),
+          [this](decltype(audit::rare_event::what) what) { tell(std::move(what)); }),
       servers_(std::make_unique<runtime::epoll_loop>(),
                {.keys = {.work = &work_, .cache = &keys_},
                 .lookups = &lookups_,
@@ -183,10 +183,6 @@ void gateway::reload_failed(const std::string& problem) {
 void gateway::tell_reload(bool ok, const std::string& problem) {
   tell(audit::config_reloaded{
       .generation = current()->settings->generation, .reason = "", .ok = ok, .problem = problem});
-}
-
-void gateway::tell_access(audit::access_changed what) {
-  tell(std::move(what));
 }
 
 void gateway::tell(decltype(audit::rare_event::what) what) {

@@ -95,7 +95,6 @@ class gateway {
   void evict(const pool::eviction& why);
   void hold(const std::shared_ptr<const pool::member>& of);
   void tell_reload(bool ok, const std::string& problem);
-  void tell_access(audit::access_changed what);
   void tell(decltype(audit::rare_event::what) what);
   void watch_audit();
   void identify(const config::settings& settings);

@@ -60,9 +60,18 @@ runtime::time_point end_of(const access::policy& by, const session_facts& facts,
   return end;
 }
 
+/// When what the client has proved who it is with expires, where the route ends sessions then.
+runtime::time_point end_of_proof(const session_facts& facts, runtime::time_point now) {
+  if (!facts.route->auth.disconnect_expired || facts.who == nullptr || !facts.who->until)
+    return runtime::time_point::max();
+  const auto left = *facts.who->until - std::chrono::system_clock::now();
+  return now + std::chrono::duration_cast<runtime::duration>(left);
+}
+
 }  // namespace
 
 step<> decide_access(login_context& context) {
+  if (!context.decided) context.facts->access_until = end_of_proof(*context.facts, context.loop->now());
   const auto* policies = context.facts->setup->policies.get();
   if (policies == nullptr || context.opaque || context.decided) return {};
   const session_facts& known = *context.facts;
@@ -72,7 +81,7 @@ step<> decide_access(login_context& context) {
     return std::unexpected(access_denied(context, context.decided->reason()));
   session_facts& facts = *context.facts;
   facts.policy = context.decided->by;
-  facts.access_until = end_of(*facts.policy, facts, context.loop->now());
+  facts.access_until = std::min(facts.access_until, end_of(*facts.policy, facts, context.loop->now()));
   return {};
 }
 

@@ -154,7 +154,15 @@ runtime::task<console_session::ending> console_session::serve(console_session* s
   }
 }
 
+/// What it does leaves a record, also where it is refused.
 runtime::task<result<console_answer>> console_session::fetch(console_request request) {
+  auto words = request.statement.words;
+  auto answer = co_await ask_desk(std::move(request));
+  if (!words.empty()) owner_.console_did(words, answer ? nullptr : &answer.error());
+  co_return answer;
+}
+
+runtime::task<result<console_answer>> console_session::ask_desk(console_request request) {
   if (!request.statement.words.empty() && !may_act_at_console(facts_)) {
     co_return fail({.source = error_source::client,
                     .reaction = error_reaction::reject,

@@ -20,6 +20,8 @@ namespace trunkline::session {
 class console_owner {
  public:
   virtual ~console_owner() = default;
+  /// A command has been carried out, or refused with `why`. Inside a call of the console's.
+  virtual void console_did(const std::vector<std::string>& words, const error* why) = 0;
   virtual void console_ended(telemetry::close_cause cause, std::string detail,
                              std::vector<std::byte> last_word) = 0;
 };
@@ -55,6 +57,7 @@ class console_session {
   /// What ends it before the next message, if anything does.
   std::optional<ending> reason_to_end() const;
   runtime::task<result<console_answer>> fetch(console_request request);
+  runtime::task<result<console_answer>> ask_desk(console_request request);
   /// Sends `out_` in pieces, as the client takes them.
   runtime::task<> send();
   void note_traffic();

@@ -67,6 +67,16 @@ result<std::shared_ptr<const identity::token_checker>> checker_of(const config::
   return nullptr;
 }
 
+/// Of the API; the tokens are as those of a route.
+result<std::shared_ptr<const identity::token_checker>> admin_checker(const config::settings& settings,
+                                                                     identity::desk* tokens) {
+  if (!settings.admin.jwt) return nullptr;
+  config::route_auth like_a_route;
+  like_a_route.method = config::auth_method::jwt;
+  like_a_route.jwt = settings.admin.jwt;
+  return checker_of(like_a_route, tokens);
+}
+
 /// Keys in the place of a password that are none would only be refused by the server.
 result<> check_keys(const config::server_user& who) {
   if (!auth::looks_like_client_keys(who.password.reveal())) return {};
@@ -152,6 +162,9 @@ result<std::shared_ptr<const deployment>> build_deployment(config::snapshot sett
     if (!context) return fail(at("tracing", context.error()));
   }
   if (auto sound = read_routes(*settings, tokens, *made); !sound) return fail(sound.error());
+  auto admins = admin_checker(*settings, tokens);
+  if (!admins) return fail(at("admin.jwt", admins.error()));
+  made->admin_tokens = std::move(*admins);
   auto policies = access::policy_set::build(*settings);
   if (!policies) return fail(policies.error());
   made->policies = std::move(*policies);

@@ -34,8 +34,9 @@ struct deployment {
   std::vector<std::shared_ptr<const auth::user_file>> route_users;
   /// By index of settings->routes; null where the route takes no tokens.
   std::vector<std::shared_ptr<const identity::token_checker>> route_tokens;
-  std::shared_ptr<const auth::user_file> console_users;  ///< null: there is no console
-  std::shared_ptr<const access::policy_set> policies;    ///< null: there are none, and routes alone decide
+  std::shared_ptr<const identity::token_checker> admin_tokens;  ///< null: the API takes no issuer's tokens
+  std::shared_ptr<const auth::user_file> console_users;         ///< null: there is no console
+  std::shared_ptr<const access::policy_set> policies;  ///< null: there are none, and routes alone decide
   /// By index of settings->upstreams: their servers, as known at each moment.
   std::vector<std::shared_ptr<pool::cluster>> clusters;
   secrets_before secrets;

@@ -54,11 +54,11 @@ error audit_error() {
 error access_error(relay_event which) {
   if (which == relay_event::access_expired) {
     return {.code = sqlstates::admin_shutdown,
-            .message = "terminating connection because its time of access is over",
+            .message = "terminating connection: access expired",
             .hint = "The access policy's hours or maxLength, or a grant, set it."};
   }
   return {.code = sqlstates::admin_shutdown,
-          .message = "terminating connection because its access was revoked",
+          .message = "terminating connection: access revoked",
           .hint = "The access policies have changed, or a grant was taken back."};
 }
 

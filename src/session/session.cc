@@ -175,6 +175,20 @@ void session::begin_console() {
   if (host_.ends_sessions()) drain();
 }
 
+void session::console_did(const std::vector<std::string>& words, const error* why) {
+  std::string command;
+  for (const std::string& each : words)
+    command += (command.empty() ? "" : " ") + each;
+  host_.shared().log.write(telemetry::log_level::info, "console.command",
+                           why == nullptr ? std::string_view() : std::string_view(why->message),
+                           {{"session", std::int64_t(facts_.id)},
+                            {"by", facts_.principal()},
+                            {"command", std::string_view(command)},
+                            {"outcome", why == nullptr ? "ok" : "refused"}});
+  if (gate_ != nullptr)
+    gate_->write(console_command_event(facts_, std::move(command), why, host_.where().now()));
+}
+
 void session::console_ended(telemetry::close_cause why, std::string detail,
                             std::vector<std::byte> last_word) {
   session_end end{

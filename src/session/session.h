@@ -136,6 +136,7 @@ class session final : public runtime::slab_object<session>,
   void given_enough(error why) override;
   void relay_ended(telemetry::close_cause cause, std::vector<std::byte> last_word,
                    bool reset_client) override;
+  void console_did(const std::vector<std::string>& words, const error* why) override;
   void console_ended(telemetry::close_cause cause, std::string detail,
                      std::vector<std::byte> last_word) override;
 

@@ -11,6 +11,8 @@ std::unique_ptr<runtime::byte_stream> session::guarded(std::unique_ptr<runtime::
                                                        guard_memory memory) {
   // One that only ends at some time has a guard too: it is told so before.
   const bool ends = facts_.access_until != runtime::time_point::max();
+  static const access::policy none;
+  if (memory.by == nullptr && ends) memory.by = &none;
   if (memory.by == nullptr || facts_.opaque || (!memory.by->guard.any() && !ends)) return server;
   guard_owner& self = *this;
   auto made = std::make_unique<statement_guard>(host_.where(), self, std::move(server), memory);

@@ -104,4 +104,15 @@ std::unique_ptr<audit::rare_event> session_ended_event(const session_facts& fact
   return event_of(facts, now, std::move(what));
 }
 
+std::unique_ptr<audit::rare_event> console_command_event(const session_facts& facts, std::string command,
+                                                         const error* why, runtime::time_point now) {
+  return event_of(facts, now,
+                  audit::operator_acted{.event = "console.command",
+                                        .by = std::string(facts.principal()),
+                                        .client = facts.client,
+                                        .command = std::move(command),
+                                        .ok = why == nullptr,
+                                        .problem = why == nullptr ? "" : why->message});
+}
+
 }  // namespace trunkline::session

@@ -17,4 +17,8 @@ std::unique_ptr<audit::rare_event> session_login_event(const login_context& logi
 std::unique_ptr<audit::rare_event> session_ended_event(const session_facts& facts, const session_end& end,
                                                        runtime::time_point now);
 
+/// `console.command`; `why` null: it was done.
+std::unique_ptr<audit::rare_event> console_command_event(const session_facts& facts, std::string command,
+                                                         const error* why, runtime::time_point now);
+
 }  // namespace trunkline::session

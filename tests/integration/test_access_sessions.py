@@ -30,7 +30,7 @@ def test_a_session_ends_after_its_length_and_is_told_before(access, pooling, lev
         wait_until(lambda: client.notices or client.simple("select 1") and client.notices, 2, "a warning")
         assert client.notices[0]["M"].startswith("access ends in ") and client.notices[0]["S"] == "NOTICE"
         fields = ended(client)
-        assert fields["C"] == "57P01" and "time of access is over" in fields["M"]
+        assert fields["C"] == "57P01" and "access expired" in fields["M"]
         assert 1.0 < time.monotonic() - began < 10
     access.gateway.wait_end(cause="access_expired")
 

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from harness import clients
+from harness import audit, clients
 from harness.console import PASSWORD, STRANGER, USER, console, dsn, rows_of
 from harness.gateway import port_of
 from harness.postgres import PASSWORD as APP_PASSWORD
@@ -415,3 +415,25 @@ def test_there_are_only_so_many(consoled):
         assert {len(each.result()) for each in others} <= {32, 33}
         for each in others:
             each.close()
+
+
+def test_what_it_does_is_on_record(before, server, tmp_path):
+    folder = tmp_path / "audit"
+    admin = console(tmp_path)
+    admin["console"]["readers"] = [STRANGER]
+    gateway, port = before(server, admin=admin, audit=audit.to_folder(folder))
+    with connect(port) as session:
+        session.execute("PAUSE")
+        session.execute("show version")
+        session.execute("RESUME")
+        with pytest.raises(psycopg.Error):
+            session.execute("PAUSE nowhere")
+    with connect(port, user=STRANGER) as session, pytest.raises(psycopg.Error, match="admin access needed"):
+        session.execute("KILL app")
+    told = audit.wait_for(folder, "console.command", count=4)
+    assert [(line["by"], line["command"], line["outcome"]) for line in told] == [
+        (USER, "PAUSE", "ok"), (USER, "RESUME", "ok"), (USER, "PAUSE nowhere", "refused"),
+        (STRANGER, "KILL app", "refused")]
+    assert told[3]["problem"] == "admin access needed" and told[0]["session"] != told[3]["session"]
+    assert [line["command"] for line in gateway.log() if line["event"] == "console.command"] == [
+        "PAUSE", "RESUME", "PAUSE nowhere", "KILL app"]

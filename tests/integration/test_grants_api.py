@@ -7,12 +7,14 @@ import hmac
 import json
 import resource
 import sqlite3
+import subprocess
 import threading
 import time
 
 import pytest
 
 from harness.admin import Admin
+from harness.issuer import Issuer, Key
 from harness.grants import Desk, Receiver, Waiting, policy, token_of
 from harness.system import wait_until
 from harness.wire import RawClient, Refused
@@ -285,7 +287,111 @@ def test_a_store_that_somebody_holds_for_long(desk):
     waiting.leave()
 
 
+# ---- tokens of an issuer ----
+
+
+def of_issuer(issuer, authority) -> dict:
+    return {"jwt": {"issuer": issuer.url, "audience": "gateway", "groupsClaim": "groups", "caFile": str(authority.cert)}}
+
+
+def test_an_issuers_token_does_what_one_of_the_file_does(desk, issuer, authority):
+    desk.start(admin=of_issuer(issuer, authority))
+    erin = issuer.token("erin", aud="gateway", groups=["dba"])
+    assert desk.call_with(erin, "whoami") == (200, {"principal": "erin", "groups": ["dba"], "administrator": False})
+    chief = issuer.token("frank", aud="gateway", groups=["admins"])
+    assert desk.call_with(chief, "whoami")[1]["administrator"] is True
+    waiting = Waiting(desk.port)
+    number = desk.wait_request()["id"]
+    assert desk.call_with(erin, f"access/requests/{number}/approve", {"reason": "seen"})[0] == 200
+    waiting.client_in().close()
+    assert desk.events("approve", by="erin")[0]["reason"] == "seen"
+    assert desk.call("bob", "whoami")[0] == 200, "the file counts as well"
+    assert erin.split(".")[2] not in desk.gateway.stderr_text()
+    # As `--token-file` of the command line, which knows no difference.
+    file = desk.folder / "jwt"
+    file.write_text(erin + "\n")
+    told = subprocess.run([str(desk.gateway.binary), "access", "whoami", "--admin-url", f"http://127.0.0.1:{desk.admin_port}",
+                           "--token-file", str(file)], capture_output=True, text=True, timeout=30)
+    assert told.stdout == "erin\ngroup dba\n"
+
+
+def test_a_token_that_is_not_for_the_gateway_is_nobodys(desk, issuer, authority):
+    desk.start(admin=of_issuer(issuer, authority))
+    good = issuer.token("erin", aud="gateway")
+    assert desk.call_with(good, "whoami")[0] == 200
+    forged = good.rsplit(".", 1)[0] + "." + issuer.token("erin", aud="gateway", groups=["dba"]).rsplit(".", 1)[1]
+    stranger = Issuer(authority.issue("gateway"))
+    try:
+        for token in (issuer.token("erin", aud="db"), issuer.token("erin", aud="gateway", exp=int(time.time()) - 600),
+                      forged, stranger.token("erin", aud="gateway"), good[:-3], "x" * 4000):
+            assert desk.call_with(token, "whoami")[0] == 401, token[:40]
+    finally:
+        stranger.stop()
+
+
+def test_new_keys_of_the_issuer_are_asked_for(desk, issuer, authority):
+    desk.start(admin=of_issuer(issuer, authority))
+    assert desk.call_with(issuer.token("erin", aud="gateway"), "whoami")[0] == 200
+    issuer.keys = [Key("ES256")]
+    assert desk.call_with(issuer.token("erin", aud="gateway"), "whoami")[0] == 200
+
+
+def test_an_issuer_that_hangs_holds_nobody_else_up(desk, issuer, authority):
+    issuer.hanging.set()
+    desk.start(admin=of_issuer(issuer, authority))
+    began = time.monotonic()
+    asked = threading.Thread(target=lambda: desk.call_with(issuer.token("erin", aud="gateway"), "whoami"))
+    asked.start()
+    assert Admin(desk.admin_port).get("/healthz")[0] == 200 and "trunkline_sessions" in Admin(desk.admin_port).metrics()
+    assert time.monotonic() - began < 2
+    waiting = Waiting(desk.port)
+    number = desk.wait_request()["id"]  # by the file's tokens, behind the one that waits
+    desk.approve(number)
+    waiting.client_in().close()
+    assert time.monotonic() - began < 15
+    asked.join(15)
+    issuer.hanging.clear()
+
+
 # ---- what is told ----
+
+
+def test_what_is_refused_is_on_record(desk):
+    desk.start(policy(anyOf=["oncall", "dba"]))
+    waiting = Waiting(desk.port)
+    number = desk.wait_request()["id"]
+    desk.approve(number, "alice", status=403, reason="please")
+    desk.answer("deny", 999, "bob", status=404)
+    told = desk.events("refused", by="alice")[0]
+    assert told["command"] == f"approve {number}" and told["outcome"] == "refused" and "403" in told["problem"]
+    assert desk.events("refused", by="bob")[0]["command"] == "deny 999"
+    for _ in range(50):
+        assert desk.call("mallory", f"access/requests/{number}/approve", {})[0] == 401
+    wait_until(lambda: desk.call("mallory", f"access/requests/{number}/approve", {})[0] == 401
+               and sum(line.get("times", 1) for line in desk.events("refused", command=f"approve {number}")
+                       if "by" not in line) >= 50, 10, "all of them are counted")
+    strangers = [line for line in desk.events("refused", command=f"approve {number}") if "by" not in line]
+    assert len(strangers) < 25, "a flood leaves its number, not a record for each"
+    waiting.leave()
+
+
+def test_a_webhooks_url_is_shown_to_nobody(desk, receiver, tmp_path):
+    told, refuses = receiver(), receiver(*[404] * 20)
+    file = tmp_path / "url"
+    file.write_text(told.url + "/T0/very-secret\n")
+    desk.start(access={"webhooks": [{"urlFile": str(file)}, {"url": told.url + "/T1/very-secret"},
+                                    {"url": refuses.url + "/very-secret"}]})
+    waiting = Waiting(desk.port)
+    desk.approve(desk.wait_request()["id"])
+    waiting.client_in().close()
+    wait_until(lambda: len(told.got) >= 6, 10, "two are told")
+    wait_until(lambda: any(line["event"] == "webhook" for line in desk.gateway.log()), 20, "the third is not")
+    assert "very-secret" not in json.dumps(Admin(desk.admin_port).json("/api/v1/config"))
+    checked = subprocess.run([str(desk.gateway.binary), "check", "-c", str(desk.gateway.file)], capture_output=True,
+                             text=True, timeout=30)
+    assert checked.returncode == 0 and "very-secret" not in checked.stdout + checked.stderr
+    assert refuses.url.replace("/hook", "/<redacted>") in checked.stdout
+    assert "very-secret" not in desk.gateway.stderr_text()
 
 
 def test_webhooks_are_signed_and_tried_again(desk, receiver, tmp_path):

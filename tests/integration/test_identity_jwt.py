@@ -9,12 +9,13 @@ import psycopg
 import pytest
 
 from harness import audit
+from harness.access import ended
 from harness.console import console, dsn as console_dsn
 from harness.gateway import listener, port_of, simple_config
 from harness.issuer import Issuer, Key
 from harness.system import wait_until
 from harness.token_login import connect, login, refusal
-from harness.wire import RawClient, Refused, message, startup
+from harness.wire import RawClient, Refused, message, query, startup
 
 pytestmark = pytest.mark.needs_gateway
 
@@ -304,3 +305,30 @@ def test_an_abrupt_end_while_the_issuer_is_asked(jwt_route, issuer, authority):
         client.send(message("p", issuer.token("alice").encode() + b"\0"))
         wait_until(lambda: issuer.requests, 10, "the issuer is asked")
     assert gateway.wait_end(timeout=10)[0]["cause"] in ("client_eof", "client_reset", "tls_client")
+
+
+# ---- sessions that end with their token ----
+
+
+@pytest.mark.parametrize("pooling", ["off", "transaction"])
+def test_a_session_ends_with_its_token_where_the_route_says_so(jwt_route, issuer, authority, pooling):
+    gateway, port, _folder = jwt_route(route={"pooling": pooling}, disconnectExpired=True)
+    with connect(port, authority) as stays, connect(port, authority) as goes:
+        stays.login("alice", issuer.token("alice", lasts=300))
+        goes.login("alice", issuer.token("alice", lasts=4))
+        began = time.monotonic()
+        wait_until(lambda: goes.simple("select 1") and any("access ends in" in each["M"] for each in goes.notices), 3, "a warning")
+        goes.send(query("select pg_sleep(20)"))
+        fields = ended(goes)
+        assert 2 < time.monotonic() - began < 6
+        assert fields["C"] == "57P01" and "access expired" in fields["M"]
+        gateway.wait_end(cause="access_expired")
+        assert stays.simple("select 1") == [["1"]]
+
+
+def test_a_session_outlives_its_token_where_nothing_is_said(jwt_route, issuer, authority):
+    _gateway, port, _folder = jwt_route()
+    with connect(port, authority) as session:
+        session.login("alice", issuer.token("alice", lasts=2))
+        time.sleep(3)
+        assert session.simple("select 1") == [["1"]]

@@ -44,13 +44,14 @@ class Desk:
         self.gateways: list[Gateway] = []
 
     def config(self, *policies: dict, pooling: str = "off", auth: dict | None = None, admin_port: int = 0,
-               access: dict | None = None, folder: str = "audit", route: dict | None = None, **more) -> dict:
+               access: dict | None = None, folder: str = "audit", route: dict | None = None, admin: dict | None = None,
+               **more) -> dict:
         auth = auth or {"method": "trust"}
         login = {} if auth["method"] == "server" else {"credentials": {"user": "trustuser"}}
         return simple_config(
             f"127.0.0.1:{self.server.port}", auth=auth,
             route={"pooling": pooling} | login | (route or {}),
-            admin={"address": f"127.0.0.1:{admin_port or self.admin_port}", "tokensFile": str(self.tokens)},
+            admin={"address": f"127.0.0.1:{admin_port or self.admin_port}", "tokensFile": str(self.tokens)} | (admin or {}),
             access={"store": str(self.store), "administrators": ["admins"],
                     "policies": list(policies or [policy()])} | (access or {}),
             audit=audit.to_folder(self.folder / folder), **more)
@@ -72,7 +73,10 @@ class Desk:
 
     def call(self, who: str | None, path: str, body: dict | None = None, *, port: int = 0) -> tuple[int, dict]:
         """GET, or POST with a body; `who` None: without a token."""
-        fields = {"Authorization": f"Bearer {token_of(who)}"} if who else {}
+        return self.call_with(token_of(who) if who else None, path, body, port=port)
+
+    def call_with(self, token: str | None, path: str, body: dict | None = None, *, port: int = 0) -> tuple[int, dict]:
+        fields = {"Authorization": f"Bearer {token}"} if token else {}
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"http://127.0.0.1:{port or self.admin_port}/api/v1/{path}", data, fields)
         try:
