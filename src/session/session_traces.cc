@@ -93,7 +93,7 @@ const char* session_traces::unsafe_reason(const sql::effects& of) {
 void session_traces::note_kind(const sql::effects& of) {
   using kind = sql::statement_kind;
   const bool reads = of.kind == kind::read_only || of.kind == kind::begins || of.kind == kind::empty;
-  wrote_ = wrote_ || (!reads && !of.calls_nothing) || of.statements > 1;
+  wrote_ = wrote_ || (!reads && !of.keeps_sequences) || of.statements > 1;
 }
 
 bool session_traces::note(const sql::effects& of, std::string_view text) {

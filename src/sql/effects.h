@@ -81,8 +81,9 @@ struct effects {
   std::string deallocate_name;  ///< empty: no DEALLOCATE, DEALLOCATE ALL, or of several names
   std::string listen_name;      ///< empty: no LISTEN, or to several channels
   std::string unlisten_name;    ///< "*": all; empty: no UNLISTEN, or of several channels
-  bool calls_nothing =
-      false;  ///< of the first statement: it is one that runs no function, such as SET or PREPARE
+  /// Of the first statement: no sequence can be at another value for it. A SELECT that calls nothing but what
+  /// PostgreSQL has built in, nextval() and setval() apart; or one that runs no function, such as SET.
+  bool keeps_sequences = false;
   std::uint32_t guard = 0;  ///< of `guard_fact`: what an access policy may forbid
 
   bool has(effect each) const { return (bits & static_cast<std::uint32_t>(each)) != 0; }

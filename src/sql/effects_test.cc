@@ -431,14 +431,20 @@ TEST(Effects, TokensInDoubtMakeItUnknown) {
   EXPECT_EQ(find_effects(std::string_view("select 1\0; set x = 1", 20)), unknown_effects());
 }
 
-TEST(Effects, StatementsThatCallNoFunctionAreKnown) {
-  for (const char* text : {"prepare p as select nextval('s')", "reset all", "set work_mem = '1MB'",
-                           "savepoint a", "listen news", "deallocate p", "close c"})
-    EXPECT_TRUE(find_effects(text, {}).calls_nothing) << text;
+TEST(Effects, StatementsThatLeaveSequencesAsTheyAreAreKnown) {
+  for (const char* text :
+       {"prepare p as select nextval('s')", "reset all", "set work_mem = '1MB'", "savepoint a", "listen news",
+        "deallocate p", "close c", "select pg_advisory_unlock(1), pg_catalog.pg_advisory_lock(2)",
+        "select set_config('a.b', 'c', true)", "select currval('s')", "select setseed(0.5)",
+        "select * from t for update", "select pg_notify('a', 'b')"})
+    EXPECT_TRUE(find_effects(text, {}).keeps_sequences) << text;
   for (const char* text :
        {"execute p", "insert into t values (1)", "select nextval('s')", "do $$ begin end $$", "call f()",
-        "declare c cursor for select nextval('s')", "fetch c", "not a statement"})
-    EXPECT_FALSE(find_effects(text, {}).calls_nothing) << text;
+        "declare c cursor for select nextval('s')", "fetch c", "not a statement", "select setval('s', 1)",
+        "select f()", "select a.f()", "select a.b.c()", "select a operator(b.+) c", "select 1 into t",
+        "with i as (insert into t values (1) returning a) select a from i",
+        "select query_to_xml('select nextval(1)', true, true, '')", "select dblink_disconnect()"})
+    EXPECT_FALSE(find_effects(text, {}).keeps_sequences) << text;
 }
 
 }  // namespace

@@ -97,7 +97,8 @@ class walk {
   void variable_set(std::size_t node);
   void set_characteristics(std::size_t node);
   void update(std::size_t node);
-  void writes(std::size_t) { writes_ = true; }
+  void locks(std::size_t) { writes_ = true; }
+  void writes(std::size_t) { writes_ = advances_ = true; }
   void creates(std::size_t);
   void persistence(std::size_t node);
   void schema(std::size_t node) { schema_name(tree_[node].value); }
@@ -113,7 +114,10 @@ class walk {
   void listen(std::size_t node);
   void unlisten(std::size_t node);
   void load(std::size_t) { out_.add({effect::load, effect::inspect}); }
-  void unknown(std::size_t) { out_.add(effect::inspect); }
+  void unknown(std::size_t) {
+    advances_ = true;
+    out_.add(effect::inspect);
+  }
 
   void schema_name(std::string_view name);
   void name_once(effect what, std::string& kept, std::string name);
@@ -121,7 +125,9 @@ class walk {
 
   const parse_tree& tree_;
   effects out_;
-  bool writes_ = false;  // in the present statement
+  // In the present statement:
+  bool writes_ = false;
+  bool advances_ = false;  // a sequence, as far as can be told: by a default or a trigger too
 };
 
 walk::handler walk::handler_of(std::string_view key) {
@@ -132,7 +138,7 @@ walk::handler walk::handler_of(std::string_view key) {
       {"InsertStmt", &walk::writes},
       {"DeleteStmt", &walk::writes},
       {"MergeStmt", &walk::writes},
-      {"lockingClause", &walk::writes},
+      {"lockingClause", &walk::locks},
       {"intoClause", &walk::creates},
       {"CreateStmt", &walk::creates},
       {"CreateTableAsStmt", &walk::creates},
@@ -176,7 +182,7 @@ effects walk::run() {
 void walk::statement(std::size_t node) {
   const std::string_view name = tree_[node].key;
   const statement_class kind = classify(name);
-  writes_ = false;
+  writes_ = advances_ = false;
   if (!kind.known) out_.add(effect::inspect);
   if (!kind.any_constants) out_.depends_on_text = true;
   if (name.starts_with("Create") || name == "DefineStmt" || name == "CompositeTypeStmt")
@@ -190,7 +196,7 @@ void walk::statement(std::size_t node) {
   }
   if (out_.statements++ > 0) return;
   out_.kind = kind.kind;
-  out_.calls_nothing = calls_nothing(name);
+  out_.keeps_sequences = calls_nothing(name) || (name == "SelectStmt" && !advances_);
   if (name == "TransactionStmt") out_.kind = transaction_kind(node);
   if (kind.kind == statement_kind::read_only && (writes_ || !out_.clean() || has_analyze(node)))
     out_.kind = statement_kind::other;
@@ -233,6 +239,7 @@ void walk::call(std::size_t node) {
   const function_effects found = effects_of_function(schema, name);
   out_.bits |= found.bits;
   writes_ = writes_ || found.may_write;
+  advances_ = advances_ || found.may_advance;
   if (name == "set_config" && found.bits == 0) set_config(node);
 }
 
@@ -292,7 +299,7 @@ void walk::update(std::size_t node) {
 }
 
 void walk::creates(std::size_t) {
-  writes_ = true;
+  writes_ = advances_ = true;
   out_.add(effect::creates);
 }
 

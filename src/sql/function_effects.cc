@@ -95,6 +95,14 @@ constexpr std::array<std::string_view, 26> only_read{
 // STABLE, and yet they take a number for the transaction.
 constexpr std::array<std::string_view, 2> writers{"pg_current_xact_id", "txid_current"};
 
+// After either of them currval() gives what they gave.
+constexpr std::array<std::string_view, 2> sequence_writers{"nextval", "setval"};
+
+/// A text of SQL, or a library's.
+constexpr bool runs_code(effect what) {
+  return what == effect::inspect || what == effect::load;
+}
+
 constexpr std::uint32_t inspect_bit = static_cast<std::uint32_t>(effect::inspect);
 
 bool among(const auto& names, std::string_view name) {
@@ -105,16 +113,18 @@ bool among(const auto& names, std::string_view name) {
 
 function_effects effects_of_function(std::string_view schema, std::string_view name) {
   const auto found = std::ranges::find(extension_specials, name, &special::name);
-  if (found != extension_specials.end()) return {inspect_bit | static_cast<std::uint32_t>(found->what), true};
+  if (found != extension_specials.end())
+    return {inspect_bit | static_cast<std::uint32_t>(found->what), true, true};
   if (schema.empty() && name == "postgres_fdw_get_connections") return {};
   const builtin kind = schema.empty() || schema == "pg_catalog" ? find_builtin(name) : builtin::none;
-  if (kind == builtin::none) return {inspect_bit, true};
+  if (kind == builtin::none) return {inspect_bit, true, true};
   // What pg_upgrade calls prepares the session for its next statement.
-  if (name.starts_with("binary_upgrade_")) return {inspect_bit, true};
+  if (name.starts_with("binary_upgrade_")) return {inspect_bit, true, true};
   const auto known = std::ranges::find(specials, name, &special::name);
-  if (known != specials.end()) return {inspect_bit | static_cast<std::uint32_t>(known->what), true};
+  if (known != specials.end())
+    return {inspect_bit | static_cast<std::uint32_t>(known->what), true, runs_code(known->what)};
   if (kind == builtin::stable_function) return {0, among(writers, name)};
-  return {0, !among(only_read, name) && !name.starts_with("pg_stat_get_")};
+  return {0, !among(only_read, name) && !name.starts_with("pg_stat_get_"), among(sequence_writers, name)};
 }
 
 }  // namespace trunkline::sql

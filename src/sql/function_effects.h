@@ -8,8 +8,9 @@
 namespace trunkline::sql {
 
 struct function_effects {
-  std::uint32_t bits = 0;  ///< of `effect`
-  bool may_write = false;  ///< or changes something else outside of the session
+  std::uint32_t bits = 0;    ///< of `effect`
+  bool may_write = false;    ///< or changes something else outside of the session
+  bool may_advance = false;  ///< a sequence: itself, or by what it may call
 };
 
 /// `schema` empty: the call is unqualified. set_config() is known and without effects here: they are in its
