@@ -4,7 +4,9 @@
 #include <openssl/x509v3.h>
 #include <time.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <string_view>
 
 #include "tls/openssl.h"
@@ -83,7 +85,12 @@ void read_alternative_names(const X509& certificate, certificate_facts& facts) {
 std::chrono::sys_seconds time_of(const ASN1_TIME* time) {
   tm parts{};
   if (time == nullptr || ASN1_TIME_to_tm(time, &parts) != 1) return {};
-  return std::chrono::sys_seconds(std::chrono::seconds(timegm(&parts)));
+  // What certificates call no end is the year 9999 (RFC 5280, 4.1.2.5): more than a clock of nanoseconds can
+  // tell, with which it is compared.
+  constexpr auto last =
+      std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::time_point::max());
+  return std::min<std::chrono::sys_seconds>(std::chrono::sys_seconds(std::chrono::seconds(timegm(&parts))),
+                                            last);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import time
 
 import pytest
 
@@ -69,6 +70,16 @@ def test_the_common_name_is_the_user(cert_route, authority, pooling):
     login = audit.wait_for(folder, "session.login", lambda line: line["outcome"] == "refused")[0]
     assert login["method"] == "cert" and login["principal"] == "alice"
     assert login["reason"] == 'principal "alice" may not be this user'
+
+
+def test_a_certificate_without_an_end_ends_no_session(cert_route, authority):
+    """What certificates call no end is the year 9999, beyond a clock of nanoseconds."""
+    for_ever = authority.issue("forever", (), days=2_912_000)
+    _gateway, port, _folder = cert_route(disconnectExpired=True)
+    with connect(port, showing(authority, for_ever)) as client:
+        client.login("forever")
+        time.sleep(1.5)
+        assert client.simple("select 1") == [["1"]]
 
 
 def test_rules_make_a_principal_of_a_spiffe_identity(cert_route, authority):
