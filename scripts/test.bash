@@ -68,21 +68,21 @@ pytest_stage() {
   add_junit "$name" "$code" "$file"
 }
 
-# second_try NAME LIST ARGS...: on a busy machine some bound in hundreds of tests may be too short. Few that failed
-# beside others run again by themselves; those that pass then are told of by name, and do not count as failed.
+# second_try NAME LIST ARGS...: on a busy machine some bound in hundreds of tests may be too short. Few that failed run
+# again by themselves; those that pass then are told of by name, and do not count as failed.
 second_try() {
   local name=$1 list=$2 ids code=0 p=0 f=0 s=0
   shift 2
   if [[ ! -s $list ]]; then return 0; fi
   mapfile -t ids <"$list"
   if ((${#ids[@]} > second_tries)); then return 0; fi
-  say "$name: ${#ids[@]} once more, alone"
+  say "$name: ${#ids[@]} once more, by themselves"
   "$python" -m pytest "${ids[@]}" -q -p no:cacheprovider --junitxml="$results/$name-again.xml" "$@" >&2 </dev/null ||
     code=$?
   if ((code > 1)) || [[ ! -s $results/$name-again.xml ]]; then return 0; fi
   read -r p f s < <(count_junit "$results/$name-again.xml")
   ((passed += p, failed -= p)) || true
-  say "$name: of ${#ids[@]} that failed beside others $p passed alone: ${ids[*]##*/}"
+  say "$name: of ${#ids[@]} that failed $p passed then: ${ids[*]##*/}"
 }
 
 # integration_tests PRESET ARGS...: the pytest suite against the binary of that preset. Most of it waits, so more
@@ -99,7 +99,9 @@ integration_tests() {
   if [[ $preset != dev ]]; then which+=" and not any_build"; fi
   pytest_stage "$name" tests/integration -m "$which" -n "$at_a_time" --dist loadgroup --failed-list "$list" "$@"
   second_try "$name" "$list" "$@"
-  if [[ $preset == dev ]]; then pytest_stage "$name-alone" tests/integration -m alone "$@"; fi
+  if [[ $preset != dev ]]; then return 0; fi
+  pytest_stage "$name-alone" tests/integration -m alone --failed-list "$list-alone" "$@"
+  second_try "$name-alone" "$list-alone" "$@"
 }
 
 fuzz_smoke() {
