@@ -30,7 +30,7 @@ def files(certificate) -> dict:
 def jwt_route(start_gateway, server, authority, issuer, tmp_path):
     """`jwt_route(jwt={...}, userMap=[...])` -> (gateway, port, audit folder): TLS, one route with tokens."""
     def of(jwt: dict | None = None, route: dict | None = None, **auth):
-        folder = tmp_path / "audit"
+        folder = tmp_path / ("audit-2" if (tmp_path / "audit").exists() else "audit")
         auth = {"method": "jwt", "jwt": {"issuer": issuer.url, "audience": "db", "caFile": str(authority.cert),
                                          "groupsClaim": "groups"} | (jwt or {})} | auth
         if "jwksFile" in auth["jwt"]:
@@ -128,6 +128,17 @@ def test_every_forgery_is_refused_with_one_answer(jwt_route, issuer, authority):
     for reason in forged.values():
         assert any(reason in each for each in reasons), (reason, reasons)
     assert len(gateway.wait_end(count=len(forged), cause="login_failed:28P01")) == len(forged)
+
+
+def test_a_token_for_one_gateway_is_nothing_at_another(jwt_route, issuer, authority):
+    """Whoever runs one gateway, and sees what is shown to it, cannot use it at the other."""
+    _one, first, _folder = jwt_route(jwt={"audience": "db-one"})
+    _two, second, folder = jwt_route(jwt={"audience": "db-two"})
+    for_first, for_second = issuer.token("alice", aud="db-one"), issuer.token("alice", aud="db-two")
+    login(first, authority, "alice", for_first), login(second, authority, "alice", for_second)
+    assert refusal(second, authority, "alice", for_first).code == "28P01"
+    assert refusal(first, authority, "alice", for_second).code == "28P01"
+    login(first, authority, "alice", issuer.token("alice", aud=["db-one", "db-two"]))
 
 
 def test_a_token_of_100_kib(jwt_route, issuer, authority):
