@@ -133,6 +133,10 @@ void write_access(metrics_writer& out, const session::access_view& access) {
     out.sample({{"change", change}}, count);
   one(out, metric::access_refused, access.refused);
   one(out, metric::access_store_up, std::uint64_t{access.works});
+  one(out, metric::access_roles, std::uint64_t{access.roles});
+  out.family(metric::access_role_changes);
+  for (const auto& [change, count] : access.role_changes)
+    out.sample({{"change", change}}, count);
   one(out, metric::webhooks_delivered, access.hooks_delivered);
   one(out, metric::webhooks_lost, access.hooks_lost);
 }

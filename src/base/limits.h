@@ -428,6 +428,23 @@ inline constexpr std::size_t access_errands = 16'384;
 inline constexpr std::chrono::milliseconds access_answer = 5s;
 /// A client that waits hears of it so often.
 inline constexpr std::chrono::milliseconds access_notice = 30s;
+/// Roles that grants have at servers (docs/credentials.md): of one gateway, and what their names begin with.
+inline constexpr std::size_t roles = 1'000;
+inline constexpr std::size_t role_prefix_bytes = 16;
+/// One conversation with a server about a role; a session waits no longer for its own.
+inline constexpr std::chrono::milliseconds role_errand = 10s;
+/// From the end of a grant, at which its sessions end, until what is left of them at the server is ended.
+inline constexpr std::chrono::milliseconds role_grace = 2s;
+/// So long the server may take to end those; then, and after every failure, it is tried again after a time
+/// that doubles up to the bound.
+inline constexpr std::chrono::milliseconds role_sessions_end = 5s;
+inline constexpr std::chrono::milliseconds role_retry = 1s;
+inline constexpr std::chrono::milliseconds role_retry_most = 5min;
+/// How often it is looked for roles that a crash has left behind, and how long their time must be over.
+inline constexpr std::chrono::milliseconds role_sweep = 1min;
+inline constexpr std::chrono::seconds role_orphan_age = 30s;
+/// A gateway that stops takes no longer for its roles.
+inline constexpr std::chrono::milliseconds role_farewell = 5s;
 /// Webhooks: messages that wait for one receiver, one attempt, all attempts at one message, and the time
 /// between two of them, doubled each time up to the bound.
 inline constexpr std::size_t webhook_waiting = 1'000;

@@ -22,7 +22,8 @@ class redacted {
   redacted(redacted&& other) noexcept : secret_(std::move(other.secret_)) { other.forget(); }
   redacted& operator=(const redacted& other) { return *this = redacted(other); }
   redacted& operator=(redacted&& other) noexcept {
-    std::swap(secret_, other.secret_);
+    using std::swap;
+    swap(secret_, other.secret_);
     return *this;
   }
   /// What is empty has been wiped, or never held anything.

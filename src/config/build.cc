@@ -81,6 +81,17 @@ server_user build_server_user(section& from) {
   return made;
 }
 
+std::optional<ephemeral_roles> build_ephemeral(section from) {
+  if (!from.present()) return std::nullopt;
+  ephemeral_roles made;
+  made.as = build_server_user(from);
+  made.member_of = from.texts("memberOf");
+  made.prefix = from.text("prefix");
+  made.reassign_to = from.text("reassignTo");
+  made.database = from.text("database");
+  return made;
+}
+
 std::optional<credentials> build_credentials(section from) {
   if (!from.present()) return std::nullopt;
   credentials made;
@@ -88,6 +99,7 @@ std::optional<credentials> build_credentials(section from) {
   for (section& each : from.children("principals"))
     made.principals.push_back({.principals = each.texts("principal"), .as = build_server_user(each)});
   made.note = from.choice("principalAs", principal_notes);
+  made.ephemeral = build_ephemeral(from.child("ephemeral"));
   return made;
 }
 

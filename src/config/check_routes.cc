@@ -205,6 +205,47 @@ void check_parameters(const joined_route& route) {
   }
 }
 
+bool all_sound(const check_input& in, const std::string& parent,
+               std::initializer_list<std::string_view> leaves) {
+  return std::all_of(leaves.begin(), leaves.end(),
+                     [&](std::string_view leaf) { return in.state.sound(parent + std::string(leaf)); });
+}
+
+/// Of a role that the gateway makes: short, since the principal and the grant's number follow.
+bool is_role_prefix(std::string_view prefix) {
+  const bool characters = std::all_of(prefix.begin(), prefix.end(), [](char c) {
+    return c == '_' || c == '-' || c == '.' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+           (c >= 'A' && c <= 'Z');
+  });
+  return characters && !prefix.empty() && prefix.size() <= limits::role_prefix_bytes &&
+         !prefix.starts_with("pg_");
+}
+
+void check_credentials(const joined_route& route) {
+  if (!route.self.login || !all_sound(route.in, route.key("credentials"), {"", ".user", ".ephemeral"}))
+    return;
+  const auto& login = *route.self.login;
+  if (!login.ephemeral) {
+    if (login.usual.user.empty())
+      route.in.problem(route.key("credentials.user"), "is missing", "the user at the server, or ephemeral");
+    return;
+  }
+  const auto& in = route.in;
+  if (!is_role_prefix(login.ephemeral->prefix))
+    in.problem(
+        route.key("credentials.ephemeral.prefix"), "is not what a role's name can begin with here",
+        fmt::format("1 to {} letters, digits, '_', '-' and '.', and not pg_", limits::role_prefix_bytes));
+  if (route.self.target != route_target::primary)
+    in.problem(route.key("credentials.ephemeral"),
+               "needs `target: primary`: other servers know of a role only when they have replayed it",
+               "target: primary, or to be left out");
+  const auto& policies = in.value.access.policies;
+  if (std::none_of(policies.begin(), policies.end(),
+                   [](const auto& each) { return each.approval.has_value(); }))
+    in.warn(route.key("credentials.ephemeral"), "never makes a role: no policy gives grants",
+            "access.policies with an approval");
+}
+
 void check_server_names(const joined_route& route) {
   if (route.self.match.server_names.empty() || route.listeners.empty()) return;
   for (std::size_t i = 0; i < route.listeners.size(); ++i) {
@@ -224,12 +265,6 @@ void check_target(const joined_route& route) {
                   "which are refused for that",
                   route.to.name),
       "health with a user on the upstream, target: any, or a single endpoint");
-}
-
-bool all_sound(const check_input& in, const std::string& parent,
-               std::initializer_list<std::string_view> leaves) {
-  return std::all_of(leaves.begin(), leaves.end(),
-                     [&](std::string_view leaf) { return in.state.sound(parent + std::string(leaf)); });
 }
 
 /// A shared server connection was logged in for nobody in particular.
@@ -286,6 +321,7 @@ void check_route(const check_input& in, std::size_t index) {
     if (route.from(i).tls.mode == listener_tls_mode::passthrough) check_passthrough(route, route.from(i));
   }
   check_parameters(route);
+  check_credentials(route);
   check_server_names(route);
   check_target(route);
 }

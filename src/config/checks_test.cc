@@ -321,6 +321,34 @@ TEST(Checks, UpstreamTlsIsOnByDefaultUnlessTrafficStaysHere) {
       << "what is found may be anywhere";
 }
 
+TEST(Checks, RolesOfGrantsNeedWhatMakesThemPossible) {
+  const auto with = [](const std::string& ephemeral, const std::string& more = "") {
+    return with_route("{name: app, upstream: db, auth: {method: scram, verifierFile: v}, credentials: {" +
+                      ephemeral + "}" + more + "}");
+  };
+  const std::string never =
+      "routes[0].credentials.ephemeral: never makes a role: no policy gives grants (expected access.policies "
+      "with an approval)";
+  EXPECT_THAT(with("ephemeral: {user: maker}"), IsEmpty());
+  EXPECT_THAT(warnings_of(sample{.route = "{name: app, upstream: db, auth: {method: scram, verifierFile: v}, "
+                                          "credentials: {ephemeral: {user: maker}}}"}
+                              .text()),
+              testing::Contains(HasSubstr(never)));
+  EXPECT_THAT(with("passwordFile: p"),
+              testing::Contains(HasSubstr(
+                  "routes[0].credentials.user: is missing (expected the user at the server, or ephemeral)")));
+  EXPECT_THAT(with("ephemeral: {}"),
+              ElementsAre(HasSubstr("routes[0].credentials.ephemeral.user: is missing")));
+  for (const char* prefix : {"pg_x", "'a b'", "seventeen_letters"})
+    EXPECT_THAT(with("ephemeral: {user: maker, prefix: " + std::string(prefix) + "}"),
+                testing::Contains(HasSubstr(
+                    "routes[0].credentials.ephemeral.prefix: is not what a role's name can begin with here "
+                    "(expected 1 to 16 letters, digits, '_', '-' and '.', and not pg_)")))
+        << prefix;
+  EXPECT_THAT(with("ephemeral: {user: maker}", ", target: replica"),
+              testing::Contains(HasSubstr("routes[0].credentials.ephemeral: needs `target: primary`")));
+}
+
 TEST(Checks, AuthKeysBelongToTheirMethod) {
   EXPECT_THAT(
       with_route("{name: app, upstream: db, auth: {method: scram}}"),

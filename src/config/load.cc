@@ -116,6 +116,7 @@ std::vector<std::string> referenced_files(const settings& value) {
       note(list, one.login->usual.password_file);
       for (const auto& each : one.login->principals)
         note(list, each.as.password_file);
+      if (one.login->ephemeral) note(list, one.login->ephemeral->as.password_file);
     }
   }
   for (const auto& one : value.upstreams) {

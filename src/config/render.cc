@@ -160,6 +160,16 @@ void write_server_user(writer& out, const server_user& one) {
   write_password(out, one.password, one.password_file);
 }
 
+void write_ephemeral(writer& out, const ephemeral_roles& roles) {
+  out.mapping("ephemeral", [&] {
+    write_server_user(out, roles.as);
+    out.texts_if("memberOf", roles.member_of);
+    out.text("prefix", roles.prefix);
+    out.text_if("reassignTo", roles.reassign_to);
+    out.text("database", roles.database);
+  });
+}
+
 void write_keys(writer& out, const issuer_keys& keys) {
   out.text("issuer", keys.issuer);
   out.text_if("jwksFile", keys.jwks_file);
@@ -240,12 +250,13 @@ void write_route(writer& out, const route& one) {
   write_auth(out, one.auth);
   if (one.login) {
     out.mapping("credentials", [&] {
-      write_server_user(out, one.login->usual);
+      if (!one.login->usual.user.empty()) write_server_user(out, one.login->usual);
       out.mappings("principals", one.login->principals, [&](const principal_user& each) {
         out.texts_if("principal", each.principals);
         write_server_user(out, each.as);
       });
       out.line("principalAs", name_of(principal_notes, one.login->note));
+      if (one.login->ephemeral) write_ephemeral(out, *one.login->ephemeral);
     });
   }
   if (!one.parameters.empty()) {

@@ -42,7 +42,11 @@ routes:
     principalAs: setting
   settings: {statement_timeout: 30s, app.name: "a \"quoted\" ${LITERAL} name", empty: ''}
   limits: {maxSessions: 3, maxSessionsPerPrincipal: 2, idleTimeout: 1h, transactionTimeout: 5m, sessionTimeout: 8h}
-- {name: file, upstream: near, auth: {method: scram, verifierFile: /c/verifiers}}
+- name: file
+  upstream: near
+  auth: {method: scram, verifierFile: /c/verifiers}
+  credentials:
+    ephemeral: {user: maker, passwordFile: /c/maker, memberOf: [readers, writers], prefix: tmp_, reassignTo: owner, database: app}
 - name: certs
   match: {listener: main}
   upstream: near
@@ -185,10 +189,10 @@ TEST(Render, ShowsNoMoreOfAWebhookThanItsHost) {
 TEST(Render, NamesEveryFileForTheWatch) {
   EXPECT_THAT(referenced_files(load_everything()),
               testing::ElementsAre(testing::EndsWith("/t"), "/c/a.crt", "/c/a.key", "/c/b.crt", "/c/b.key",
-                                   "/c/ca.crt", "/c/pw", "/c/app", "/c/dba", "/c/verifiers", "/c/idp-ca",
-                                   "/c/k8s-ca", "/c/k8s-jwks", "/c/ca", "/c/crt", "/c/key", "/c/health",
-                                   "/c/replicas", "/c/r-ca", "/c/r-crt", "/c/r-key", "/c/hook", "/c/url",
-                                   "/c/tokens", "/c/admin-keys", "/c/console", "/ca.crt"));
+                                   "/c/ca.crt", "/c/pw", "/c/app", "/c/dba", "/c/verifiers", "/c/maker",
+                                   "/c/idp-ca", "/c/k8s-ca", "/c/k8s-jwks", "/c/ca", "/c/crt", "/c/key",
+                                   "/c/health", "/c/replicas", "/c/r-ca", "/c/r-crt", "/c/r-key", "/c/hook",
+                                   "/c/url", "/c/tokens", "/c/admin-keys", "/c/console", "/ca.crt"));
 }
 
 TEST(Render, KeepsTheTlsOfAHealthCheckWhoseClientsPassThrough) {

@@ -157,7 +157,8 @@ void add_route_limits(std::vector<schema_key>& to) {
 
 void add_credentials(std::vector<schema_key>& to) {
   to.insert(to.end(), {
-    {.path = "routes[].credentials.user", .kind = kind::text, .doc = "The user at the server.", .required = true},
+    {.path = "routes[].credentials.user", .kind = kind::text,
+     .doc = "The user at the server. To be left out only beside `ephemeral`, where sessions without a grant are refused then."},
     {.path = "routes[].credentials.password", .kind = kind::secret, .doc = "Its password."},
     {.path = "routes[].credentials.passwordFile", .kind = kind::file,
      .doc = "Its password, from a file. Where the file changes, servers that still want the one before get it "
@@ -175,6 +176,22 @@ void add_credentials(std::vector<schema_key>& to) {
      .doc = "How the server is told who the client is, at the start of a session: behind its application_name, or in the "
             "setting `trunkline.principal`. For logs and pg_stat_activity; a session can change either.",
      .default_text = "off", .choices = words(principal_notes)},
+    {.path = "routes[].credentials.ephemeral", .kind = kind::mapping,
+     .doc = "A role of its own for each grant (docs/credentials.md): made when the grant's first session comes, and dropped "
+            "with the grant. Only with `target: primary`."},
+    {.path = "routes[].credentials.ephemeral.user", .kind = kind::text,
+     .doc = "Who makes and drops them: a role with CREATEROLE that may grant `memberOf`.", .required = true},
+    {.path = "routes[].credentials.ephemeral.password", .kind = kind::secret, .doc = "Its password."},
+    {.path = "routes[].credentials.ephemeral.passwordFile", .kind = kind::file, .doc = "Its password, from a file."},
+    {.path = "routes[].credentials.ephemeral.memberOf", .kind = kind::texts,
+     .doc = "Roles that each is a member of, beside the policy's `role`."},
+    {.path = "routes[].credentials.ephemeral.prefix", .kind = kind::text,
+     .doc = "What their names begin with; the principal and the grant's number follow.", .default_text = "jit_"},
+    {.path = "routes[].credentials.ephemeral.reassignTo", .kind = kind::text,
+     .doc = "Who gets what they own when they are dropped; the policy's role, or the first of `memberOf`, where it is left "
+            "out."},
+    {.path = "routes[].credentials.ephemeral.database", .kind = kind::text,
+     .doc = "Where roles are looked for that a crash has left behind.", .default_text = "postgres"},
   });
 }
 

@@ -132,14 +132,25 @@ struct principal_user {
   bool operator==(const principal_user&) const = default;
 };
 
+/// Roles at the server that live as long as a grant (docs/credentials.md).
+struct ephemeral_roles {
+  server_user as = {};                      ///< who makes and drops them
+  std::vector<std::string> member_of = {};  ///< beside the policy's role
+  std::string prefix = {};                  ///< of their names
+  std::string reassign_to = {};  ///< gets what they own at their end; empty: the first of their roles
+  std::string database = {};     ///< where `as` looks for those that a crash has left behind
+  bool operator==(const ephemeral_roles&) const = default;
+};
+
 /// How a server is told for whom the gateway has logged in.
 enum class principal_note : std::uint8_t { off, application_name, setting };
 
 /// How the gateway logs in to the server where it does so itself.
 struct credentials {
-  server_user usual;
+  server_user usual;                       ///< without a name: there is none, only roles of grants
   std::vector<principal_user> principals;  ///< the first that fits comes before `usual`
   principal_note note = principal_note::off;
+  std::optional<ephemeral_roles> ephemeral = {};  ///< for sessions that a grant has let in
   const server_user& of(std::string_view principal) const;
   bool operator==(const credentials&) const = default;
 };

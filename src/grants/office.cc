@@ -52,6 +52,7 @@ office::office(parts with)
       tell_(std::move(with.tell)),
       log_(with.log),
       clock_(std::move(with.clock)),
+      grant_over_(std::move(with.grant_over)),
       thread_("access", [this] { serve(); }) {}
 
 office::~office() {
@@ -158,6 +159,7 @@ void office::look(wall_time now) {
   const auto fresh = desk_.refresh();
   if (!worked(fresh)) return;
   for (const record& each : *fresh) {
+    if (grant_over_ && each.is_grant() && !is_live(each.now)) grant_over_(each);
     const auto concerned = sessions_.find(each.id);
     if (concerned == sessions_.end()) continue;
     for (const auto& who : concerned->second)

@@ -35,6 +35,8 @@ class office {
     std::function<void(const change&)> tell;  ///< on the office's thread, each change that is made here
     telemetry::logger& log;
     std::function<wall_time()> clock = wall_now;
+    /// On the office's thread, each grant that has ended, whoever ended it. May be empty.
+    std::function<void(const record&)> grant_over = {};
   };
   struct figures {
     std::array<std::uint64_t, change_kinds> changes{};  ///< made here, by change::kind
@@ -93,6 +95,7 @@ class office {
   const std::function<void(const change&)> tell_;
   telemetry::logger& log_;
   const std::function<wall_time()> clock_;
+  const std::function<void(const record&)> grant_over_;
 
   // The office's thread only:
   std::map<std::int64_t, std::vector<std::shared_ptr<stay::state>>> sessions_;  // by request

@@ -73,8 +73,13 @@ const access::policy* policy_for(const access::policy_set& all, const access::qu
 
 access_control::access_control(telemetry::logger& log,
                                std::function<std::shared_ptr<const session::deployment>()> current,
-                               std::function<void(decltype(audit::rare_event::what))> audit)
-    : log_(log), current_(std::move(current)), audit_(std::move(audit)), gateway_(random_name()) {}
+                               std::function<void(decltype(audit::rare_event::what))> audit,
+                               std::function<void(std::int64_t)> grant_over)
+    : log_(log),
+      current_(std::move(current)),
+      audit_(std::move(audit)),
+      grant_over_(std::move(grant_over)),
+      gateway_(random_name()) {}
 
 access_control::~access_control() = default;
 
@@ -126,7 +131,8 @@ void access_control::apply(const config::settings& next) {
       grants::office::parts{.kept = std::move(opened_),
                             .gateway = gateway_,
                             .tell = [this](const grants::change& what) { tell(what); },
-                            .log = log_});
+                            .log = log_,
+                            .grant_over = [this](const grants::record& of) { grant_over_(of.id); }});
   waits_.open(*office_);
   open_.store(office_.get());
   log_.write(telemetry::log_level::info, "access", "requests and grants are kept",

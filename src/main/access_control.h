@@ -29,7 +29,8 @@ class access_control final : public admin::access_source {
  public:
   /// `current` says what is in force; `audit` takes events, from any thread.
   access_control(telemetry::logger& log, std::function<std::shared_ptr<const session::deployment>()> current,
-                 std::function<void(decltype(audit::rare_event::what))> audit);
+                 std::function<void(decltype(audit::rare_event::what))> audit,
+                 std::function<void(std::int64_t)> grant_over);
   ~access_control() override;
 
   /// Reads and opens what `next` names. An error says what is wrong with it, and nothing has changed.
@@ -41,6 +42,8 @@ class access_control final : public admin::access_source {
   /// Nobody is told anything any more. The office itself stays, for sessions that are still there.
   void stop();
 
+  /// A name that no other process has.
+  const std::string& gateway_name() const { return gateway_; }
   session::grant_wait& waits() { return waits_; }
   session::access_view seen() const;
 
@@ -62,7 +65,8 @@ class access_control final : public admin::access_source {
   telemetry::logger& log_;
   const std::function<std::shared_ptr<const session::deployment>()> current_;
   const std::function<void(decltype(audit::rare_event::what))> audit_;
-  const std::string gateway_;  ///< a name that no other process has
+  const std::function<void(std::int64_t)> grant_over_;
+  const std::string gateway_;
 
   session::grant_wait waits_;
   std::string store_path_;

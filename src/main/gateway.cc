@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "grants/request_json.h"
 #include "main/gateway_observer.h"
 #include "main/replica_number.h"
 #include "main/version.h"
@@ -72,7 +73,16 @@ gateway::gateway(telemetry::logger& log, inheritance& inherited, control_request
       tokens_(log),
       access_(
           log, [this] { return current(); },
-          [this](decltype(audit::rare_event::what) what) { tell(std::move(what)); }),
+          [this](decltype(audit::rare_event::what) what) { tell(std::move(what)); },
+          [this](std::int64_t grant) { roles_.grant_over(grant); }),
+      roles_({.loop = std::make_unique<runtime::epoll_loop>(),
+              .keys = {.work = &work_, .cache = &keys_},
+              .guard = &loops_,
+              .log = log_,
+              .gateway = access_.gateway_name(),
+              .current = [this] { return current(); },
+              .told = [this](session::role_event what,
+                             const session::ephemeral_role& role) { tell_role(what, role); }}),
       servers_(std::make_unique<runtime::epoll_loop>(),
                {.keys = {.work = &work_, .cache = &keys_},
                 .lookups = &lookups_,
@@ -93,6 +103,7 @@ gateway::gateway(telemetry::logger& log, inheritance& inherited, control_request
   services_->elder = inherited_.elder();
   services_->replicas = &replicas_;
   services_->grants = &access_.waits();
+  services_->roles = &roles_;
   if (inherited_.takes_over()) audit_.begin_beside();
   console_ = std::make_unique<console::desk>(*for_console_, commander_, std::string(version_number()));
   services_->console = console_.get();
@@ -179,6 +190,31 @@ void gateway::reload_failed(const std::string& problem) {
   tell_reload(false, problem);
 }
 
+session::access_view gateway::access_seen() const {
+  auto made = access_.seen();
+  const auto of_roles = roles_.seen();
+  made.roles = of_roles.roles;
+  made.role_changes = {
+      {"created", of_roles.created}, {"dropped", of_roles.dropped}, {"failed", of_roles.failures}};
+  return made;
+}
+
+void gateway::tell_role(session::role_event what, const session::ephemeral_role& role) {
+  const bool created = what == session::role_event::created;
+  tell(audit::access_changed{.event = created ? "access.role.create" : "access.role.drop",
+                             .request = role.grant,
+                             .principal = role.principal,
+                             .by = {},
+                             .reason = {},
+                             .policy = {},
+                             .route = role.route,
+                             .database = role.database,
+                             .user = {},
+                             .role = role.name,
+                             .client = {},
+                             .until = created ? grants::time_text(role.until) : ""});
+}
+
 /// There is little to tell: where even this ring is full, the log has it.
 void gateway::tell_reload(bool ok, const std::string& problem) {
   tell(audit::config_reloaded{
@@ -244,6 +280,9 @@ void gateway::publish(std::shared_ptr<const session::deployment> setup) {
         pool::watch_setup{setup->settings, i, setup->upstream_tls[i], setup->socket_options}));
   }
   servers_.configure(std::move(watched));
+  if (std::ranges::any_of(setup->settings->routes,
+                          [](const auto& each) { return each.login && each.login->ephemeral; }))
+    roles_.start();
   std::vector<session::open_listener> open;
   for (const auto& each : setup->settings->listeners)
     open.push_back({each.name, sockets_[each.name].fd});
@@ -331,6 +370,7 @@ void gateway::stop() {
     each->stop();
   for (auto& each : workers_)
     each->join();
+  roles_.stop();
   servers_.stop();
   peers_.stop();
   lookups_.stop();

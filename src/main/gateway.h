@@ -24,6 +24,7 @@
 #include "runtime/unique_fd.h"
 #include "session/observer.h"
 #include "session/peer_watch.h"
+#include "session/role_keeper.h"
 #include "session/services.h"
 #include "session/worker.h"
 
@@ -70,6 +71,7 @@ class gateway {
   session::audit_view audit_state() const;
   /// Requests for access, and who may use the API.
   access_control& access() { return access_; }
+  session::access_view access_seen() const;
   /// The servers of all upstreams, and what may be done with them.
   pool::watch_room& servers() { return servers_; }
   pool::link_pools& pools() { return *pools_; }
@@ -96,6 +98,7 @@ class gateway {
   void hold(const std::shared_ptr<const pool::member>& of);
   void tell_reload(bool ok, const std::string& problem);
   void tell(decltype(audit::rare_event::what) what);
+  void tell_role(session::role_event what, const session::ephemeral_role& role);
   void watch_audit();
   void identify(const config::settings& settings);
 
@@ -119,7 +122,8 @@ class gateway {
   std::mutex own_tap_mutex_;
   audit::tap& own_tap_;  // for what no worker has to tell; one thread at a time
   identity::desk tokens_;
-  access_control access_;     // before the workers: their sessions hold on to it
+  access_control access_;  // before the workers: their sessions hold on to it
+  session::role_keeper roles_;
   pool::watch_room servers_;  // before the workers: sessions tell it what they see
   session::peer_watch peers_;
   gateway_commander commander_;

@@ -112,7 +112,7 @@ session::audit_view gateway_observer::audit() {
 }
 
 session::access_view gateway_observer::access() {
-  return gateway_.access().seen();
+  return gateway_.access_seen();
 }
 
 std::vector<session::certificate_view> gateway_observer::certificates() {

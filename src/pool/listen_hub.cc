@@ -7,24 +7,12 @@
 
 #include "base/limits.h"
 #include "pool/link_pool.h"
+#include "pool/setting_map.h"
 #include "protocol/frame.h"
 #include "protocol/notice_fields.h"
 #include "protocol/query_messages.h"
 
 namespace trunkline::pool {
-
-namespace {
-
-std::string quoted_identifier(std::string_view name) {
-  std::string out = "\"";
-  for (const char each : name) {
-    out += each;
-    if (each == '"') out += each;
-  }
-  return out + '"';
-}
-
-}  // namespace
 
 std::string_view channel_of_notification(byte_span body) {
   if (body.size() < sizeof(std::uint32_t)) return {};
@@ -98,10 +86,10 @@ std::string listen_hub::next_query() {
     channel_state& of = at->second;
     const bool wanted = !of.listeners.empty();
     if (wanted && !of.listened) {
-      query += "LISTEN " + quoted_identifier(at->first) + ';';
+      query += "LISTEN " + quote_identifier(at->first) + ';';
       asked_.push_back(at->first);
     } else if (!wanted && of.listened) {
-      query += "UNLISTEN " + quoted_identifier(at->first) + ';';
+      query += "UNLISTEN " + quote_identifier(at->first) + ';';
     }
     at = wanted ? std::next(at) : channels_.erase(at);
   }

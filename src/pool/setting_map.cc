@@ -51,6 +51,15 @@ std::size_t setting_map::bytes() const {
   return total;
 }
 
+std::string quote_identifier(std::string_view name) {
+  std::string out = "\"";
+  for (const char each : name) {
+    if (each == '"') out += each;
+    out += each;
+  }
+  return out + '"';
+}
+
 std::string quote_literal(std::string_view text) {
   std::string out = "E'";
   for (const char each : text) {

@@ -34,6 +34,8 @@ std::string settings_query(const setting_map& from, const setting_map& to);
 /// As PostgreSQL compares names of settings: ASCII letters without case.
 std::string folded(std::string_view name);
 
+/// Quoted as one identifier.
+std::string quote_identifier(std::string_view name);
 /// Quoted as a literal, whatever standard_conforming_strings says.
 std::string quote_literal(std::string_view text);
 

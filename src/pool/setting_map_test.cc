@@ -48,5 +48,10 @@ TEST(SettingsQuery, QuotesNamesAndValues) {
             R"(SELECT pg_catalog.set_config(E'app.user',E'it''s a \\ "x"',false))");
 }
 
+TEST(Quoting, WhatEndsItIsDoubled) {
+  EXPECT_EQ(quote_identifier("a\"b'c"), "\"a\"\"b'c\"");
+  EXPECT_EQ(quote_literal("it's \\ \"here\""), "E'it''s \\\\ \"here\"'");
+}
+
 }  // namespace
 }  // namespace trunkline::pool

@@ -90,7 +90,7 @@ result<> check_credentials(const config::credentials& login) {
   if (auto sound = check_keys(login.usual); !sound) return sound;
   for (const auto& each : login.principals)
     if (auto sound = check_keys(each.as); !sound) return sound;
-  return {};
+  return login.ephemeral ? check_keys(login.ephemeral->as) : result<>();
 }
 
 error at(const std::string& key, error why) {

@@ -127,16 +127,6 @@ runtime::task<step<pool::server_secret>> prove_client(login_context* context) {
   co_return proved;
 }
 
-pool::server_secret secret_for_server(const login_context& context, pool::server_secret proved) {
-  if (const auto* account = account_of(context)) {
-    return {.user = account->user,
-            .password = account->password,
-            .before = find_secret(context.facts->setup->secrets, context.facts->route->name, account->user)};
-  }
-  if (!proved.password.empty()) proved.recovered.reset();
-  return proved;
-}
-
 namespace {
 
 std::vector<std::byte> authenticated_messages(const login_context& context) {
@@ -159,12 +149,13 @@ runtime::task<step<cancel_registry::ticket>> log_in_somewhere(login_context* con
   const pool::server_connection& to = context->connection;
   pool::server_login_request request{.keys = context->deriver(), .server = &context->server, .tls = to.tls};
   request.cleartext_is_safe = may_send_cleartext(*context, to);
+  context->facts->server_user = secret->user;
   request.startup_packet = startup_packet_for_server(*context);
   request.secret = *secret;
   request.at = context->interest();
-  context->facts->server_user = request.secret.user;
   auto done = co_await pool::log_in_to_server(std::move(request));
   if (!done) {
+    note_refusal_of_server(*context, done.error().why.code);
     const bool another = pool::fall_back(*secret, done.error(), context->loop->now()) ||
                          may_try_another(*context, done.error());
     auto why = login_end_of(std::move(done.error()));
@@ -187,13 +178,14 @@ runtime::task<step<cancel_registry::ticket>> gateway_login(login_context* contex
   context->time(telemetry::login_phase::auth) = proved_at - began;
   if (auto admitted = co_await admit(context); !admitted)
     co_return std::unexpected(std::move(admitted.error()));
-  auto secret = secret_for_server(*context, std::move(*proved));
+  auto secret = co_await secret_for_server(context, std::move(*proved));
+  if (!secret) co_return std::unexpected(std::move(secret.error()));
   for (;;) {
-    const bool with_before = secret.is_before;
-    auto ticket = co_await log_in_somewhere(context, &secret);
+    const bool with_before = secret->is_before;
+    auto ticket = co_await log_in_somewhere(context, &*secret);
     context->time(telemetry::login_phase::server) = context->loop->now() - proved_at;
     if (ticket || !ticket.error().try_another) co_return ticket;
-    if (secret.is_before == with_before) {
+    if (secret->is_before == with_before) {
       leave_server(*context, ticket.error());
     } else {
       let_go_of_server(*context);  // it is not the server that is wrong

@@ -11,9 +11,6 @@ namespace trunkline::session {
 /// As the route asks. What the client has proved; session_facts::who says who it is, where the method tells
 /// more than the user.
 runtime::task<step<pool::server_secret>> prove_client(login_context* context);
-/// `credentials` win; then a password that the file holds, which fits whatever salt the server has; then the
-/// keys.
-pool::server_secret secret_for_server(const login_context& context, pool::server_secret proved);
 
 /// Connects to the server once the client is authenticated. Returns at the first ReadyForQuery.
 runtime::task<step<cancel_registry::ticket>> gateway_login(login_context* context);

@@ -189,6 +189,9 @@ struct access_view {
   std::vector<std::pair<std::string, std::uint64_t>> changes = {};
   std::uint64_t hooks_delivered = 0;
   std::uint64_t hooks_lost = 0;
+  std::size_t roles = 0;  ///< of grants, at servers, of this gateway
+  /// What it has done about them, by name.
+  std::vector<std::pair<std::string, std::uint64_t>> role_changes = {};
 };
 
 struct certificate_view {

@@ -240,18 +240,22 @@ runtime::task<step<cancel_registry::ticket>> pooled_login(login_context* context
     wanted->set(name, value);
   const std::string called = clean_application_name(application_name_of(*context));
 
-  pool::server_secret secret = secret_for_server(*context, std::move(*proved));
-  context->facts->server_user = secret.user;
+  auto secret = co_await secret_for_server(context, std::move(*proved));
+  if (!secret) co_return std::unexpected(std::move(secret.error()));
+  context->facts->server_user = secret->user;
   auto pool = context->shared->pools->find_or_make(
-      identity_of(*context, secret.user),
+      identity_of(*context, secret->user),
       {.route = context->facts->route->name, .database = std::string(context->startup.database)});
-  refresh_source(*context, *pool, std::move(secret));
+  refresh_source(*context, *pool, std::move(*secret));
   context->pool_shelf = &pool->shelf(context->facts->worker);
 
   const auto asked = context->loop->now();
   auto told = co_await find_welcome(context, pool.get(), &*wanted);
   context->time(telemetry::login_phase::server) = context->loop->now() - asked;
-  if (!told) co_return std::unexpected(std::move(told.error()));
+  if (!told) {
+    note_refusal_of_server(*context, told.error().cause.code);
+    co_return std::unexpected(std::move(told.error()));
+  }
 
   pooled_start start{.pool = pool, .role = start_role(*context->facts), .settings = (*told)->settings};
   if (!called.empty()) start.settings.set(application_name, called);

@@ -17,6 +17,8 @@ known_secrets secrets_of(const config::settings& in) {
     made.try_emplace({route.name, route.login->usual.user}, &route.login->usual);
     for (const auto& each : route.login->principals)
       made.try_emplace({route.name, each.as.user}, &each.as);
+    if (const auto& roles = route.login->ephemeral)
+      made.try_emplace({route.name, roles->as.user}, &roles->as);
   }
   return made;
 }

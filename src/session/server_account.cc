@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "session/grant_hold.h"
+
 namespace trunkline::session {
 
 namespace {
@@ -15,10 +17,50 @@ config::principal_note note_of(const login_context& context) {
 
 }  // namespace
 
-const config::server_user* account_of(const login_context& context) {
+namespace {
+
+/// A role of its own, as long as its grant.
+bool has_own_role(const login_context& context) {
   const config::route& route = *context.facts->route;
-  if (!route.login || route.auth.method == config::auth_method::server) return nullptr;
-  return &route.login->of(context.facts->principal());
+  return context.facts->grant != nullptr && !logs_in_as_itself(context) && route.login->ephemeral &&
+         context.shared->roles != nullptr;
+}
+
+login_end no_account(const login_context& context) {
+  auto why =
+      refused({.code = sqlstates::invalid_authorization,
+               .message = "access to database \"" + context.facts->database.str() + "\" is by grants only"});
+  why.detail = "credentials have no user, and no grant has let it in";
+  return why;
+}
+
+}  // namespace
+
+bool logs_in_as_itself(const login_context& context) {
+  const config::route& route = *context.facts->route;
+  return !route.login || route.auth.method == config::auth_method::server;
+}
+
+runtime::task<step<pool::server_secret>> secret_for_server(login_context* context,
+                                                           pool::server_secret proved) {
+  if (has_own_role(*context)) co_return co_await context->shared->roles->role_for(context);
+  const session_facts& facts = *context->facts;
+  if (!logs_in_as_itself(*context)) {
+    const config::server_user& account = facts.route->login->of(facts.principal());
+    if (account.user.empty()) co_return std::unexpected(no_account(*context));
+    co_return pool::server_secret{
+        .user = account.user,
+        .password = account.password,
+        .before = find_secret(facts.setup->secrets, facts.route->name, account.user)};
+  }
+  if (!proved.password.empty()) proved.recovered.reset();
+  co_return proved;
+}
+
+void note_refusal_of_server(const login_context& context, sqlstate code) {
+  const bool of_the_role = code == sqlstates::invalid_password || code == sqlstates::invalid_authorization;
+  if (!of_the_role || !has_own_role(context)) return;
+  if (const auto granted = context.facts->grant->at().now().of) context.shared->roles->doubt(granted->id);
 }
 
 std::vector<std::pair<std::string, std::string>> principal_settings(const login_context& context) {

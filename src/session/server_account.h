@@ -1,17 +1,27 @@
 // As whom the gateway logs in to the server for a client, and how the server is told who that client is.
-// Pure. Called by the login, on its loop.
+// Called by the login, on its loop.
 #pragma once
 
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "runtime/task.h"
 #include "session/login_context.h"
 
 namespace trunkline::session {
 
-/// The route's `credentials` for this principal; null: it logs in as the client itself.
-const config::server_user* account_of(const login_context& context);
+/// No: as whom the route's `credentials` say.
+bool logs_in_as_itself(const login_context& context);
+
+/// As whom the gateway logs in for a client that is let in: as the role of its grant, where the route has
+/// such; by its `credentials`; or with what the client has proved, a password that the file holds before the
+/// keys, since it fits whatever salt the server has.
+runtime::task<step<pool::server_secret>> secret_for_server(login_context* context,
+                                                           pool::server_secret proved);
+
+/// A login with that secret came to nothing.
+void note_refusal_of_server(const login_context& context, sqlstate code);
 
 /// The principal, where the server is told of it by a setting; else nothing.
 std::vector<std::pair<std::string, std::string>> principal_settings(const login_context& context);

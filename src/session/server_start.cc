@@ -16,9 +16,10 @@ using telemetry::cause;
 
 std::vector<std::byte> startup_packet_for_server(const login_context& context) {
   const config::route& route = *context.facts->route;
-  const config::server_user* const account = account_of(context);
+  const bool as_itself = logs_in_as_itself(context);
+  const std::string server_user = context.facts->server_user.str();
   const auto settings = operator_settings(*context.facts);
-  if (settings.empty() && account == nullptr && route.database.empty()) return context.startup_packet;
+  if (settings.empty() && as_itself && route.database.empty()) return context.startup_packet;
   const std::string_view database =
       route.database.empty() ? context.startup.database : std::string_view(route.database);
   std::vector<protocol::startup_parameter> parameters;
@@ -27,11 +28,10 @@ std::vector<std::byte> startup_packet_for_server(const login_context& context) {
   for (protocol::startup_parameter each : context.startup.parameters) {
     has_database = has_database || each.name == "database";
     if (each.name == "database") each.value = database;
-    if (each.name == "user" && account != nullptr) each.value = account->user;
+    if (each.name == "user" && !as_itself) each.value = server_user;
     parameters.push_back(each);
   }
-  if (!has_database && (account != nullptr || !route.database.empty()))
-    parameters.push_back({"database", database});
+  if (!has_database && (!as_itself || !route.database.empty())) parameters.push_back({"database", database});
   // Later ones win in PostgreSQL: the operator's settings over the client's.
   const auto principal = principal_settings(context);
   if (application_name != context.facts->application_name.str())

@@ -19,6 +19,7 @@
 #include "session/grant_desk.h"
 #include "session/login_guard.h"
 #include "session/replica_desk.h"
+#include "session/role_desk.h"
 #include "telemetry/logger.h"
 
 namespace trunkline::session {
@@ -46,6 +47,8 @@ struct services {
   cancel_counts cancel_requests{};
   /// Where approvals are asked for; null: nowhere, and whoever needs one is refused.
   grant_desk* grants = nullptr;
+  /// Where grants have roles at servers; null: nowhere.
+  role_desk* roles = nullptr;
   /// DISABLE and ENABLE.
   database_gate databases{};
   /// Who fails to log in too often waits.

@@ -52,6 +52,7 @@ void side_errand::take_message(char type, byte_span body) {
       failed_ = true;
       problem_ = {
           .source = error_source::server, .code = fields.code(), .message = std::string(fields.message())};
+      detail_ = fields.find('D').value_or(std::string_view());
       break;
     }
     case 'A':

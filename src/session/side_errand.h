@@ -27,6 +27,8 @@ class side_errand {
 
   bool failed() const { return failed_; }
   const error& problem() const { return problem_; }
+  /// What the server says of it besides; may be empty, or have several lines.
+  const std::string& detail() const { return detail_; }
   const std::vector<row>& rows() const { return rows_; }
   const pool::parameter_list& parameters() const { return parameters_; }
   char status() const { return status_; }
@@ -42,6 +44,7 @@ class side_errand {
   std::vector<std::vector<std::byte>> notifications_;
   pool::parameter_list parameters_;
   error problem_;
+  std::string detail_;
   char status_ = 'I';
   bool failed_ = false;
   bool over_ = false;

@@ -74,6 +74,8 @@ inline constexpr metric_family access_changes{"trunkline_access_changes_total", 
 inline constexpr metric_family access_refused{"trunkline_access_refused_total", metric_kind::counter, "Sessions whose request for access could not be made: no reason, too many requests, or no store."};
 inline constexpr metric_family access_store_up{"trunkline_access_store_up", metric_kind::gauge, "1 while the store of requests and grants works; absent without one."};
 inline constexpr metric_family webhooks_delivered{"trunkline_webhooks_delivered_total", metric_kind::counter, "Messages about requests for access that a receiver has taken."};
+inline constexpr metric_family access_roles{"trunkline_access_roles", metric_kind::gauge, "Roles at servers that grants have of this gateway now, being made or dropped included."};
+inline constexpr metric_family access_role_changes{"trunkline_access_role_changes_total", metric_kind::counter, "What this gateway has done about the roles of grants: created, dropped, or failed to do."};
 inline constexpr metric_family webhooks_lost{"trunkline_webhooks_lost_total", metric_kind::counter, "Messages about requests for access that could not be delivered in time."};
 
 inline constexpr metric_family worker_busy_ratio{"trunkline_worker_busy_ratio", metric_kind::gauge, "Share of the last ten seconds in which the worker's loop did not wait; 1: it never did."};

@@ -107,6 +107,14 @@ class Desk:
     def approve(self, number: int, who: str = "bob", **words) -> dict:
         return self.answer("approve", number, who, **words)
 
+    def metric(self, sample: str) -> float:
+        """Of the name and labels as `/metrics` writes them."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}/metrics", timeout=10) as page:
+            for line in page.read().decode().splitlines():
+                if line.startswith(sample + " "):
+                    return float(line.rsplit(" ", 1)[1])
+        raise AssertionError(f"no {sample}")
+
     # ---- from the command line ----
 
     def command(self, who: str, *words: str) -> subprocess.CompletedProcess:
