@@ -103,31 +103,31 @@ runtime::task<step<pool::server_secret>> role_keeper::role_for(login_context* co
 }
 
 void role_keeper::doubt(std::int64_t grant) {
-  with_.loop->post([this, grant] {
-    if (auto* found = in_use(grant)) found->doubt();
-  });
+  with_.loop->post([this, grant] { each_of(grant, &kept_role::doubt); });
 }
 
 void role_keeper::grant_over(std::int64_t grant) {
-  with_.loop->post([this, grant] {
-    if (auto* found = in_use(grant)) found->end();
-  });
+  with_.loop->post([this, grant] { each_of(grant, &kept_role::end); });
 }
 
-kept_role* role_keeper::in_use(std::int64_t grant) {
-  const auto found = in_use_.find(grant);
-  return found == in_use_.end() ? nullptr : roles_.at(found->second).kept.get();
+void role_keeper::each_of(std::int64_t grant, void (kept_role::*what)()) {
+  for (auto at = in_use_.lower_bound({grant, "", ""}); at != in_use_.end() && std::get<0>(at->first) == grant;
+       ++at)
+    (roles_.at(at->second).kept.get()->*what)();
 }
 
 void role_keeper::want(const grants::record& of, const configuration& setup, const std::string& route,
                        const std::string& database, std::shared_ptr<role_answer> who) {
-  if (auto* found = in_use(of.id)) return found->want(std::move(who));
+  const config::route& by = *find_route(*setup, route);
+  const place where{of.id, by.upstream, database};
+  if (const auto found = in_use_.find(where); found != in_use_.end())
+    return roles_.at(found->second).kept->want(std::move(who));
   if (roles_.size() >= limits::roles) {
     return who->give(std::unexpected(error{.code = sqlstates::configuration_limit_exceeded,
                                            .message = "the gateway has too many roles at servers"}));
   }
-  auto made = role_of(of, *find_route(*setup, route), database, random_tag());
-  in_use_[of.id] = made.name;
+  auto made = role_of(of, by, database, random_tag());
+  in_use_[where] = made.name;
   add(std::move(made), setup, kept_role::beginning::made).want(std::move(who));
 }
 
@@ -146,7 +146,7 @@ void role_keeper::collect() {
 }
 
 void role_keeper::retired(const ephemeral_role& role) {
-  const auto found = in_use_.find(role.grant);
+  const auto found = in_use_.find({role.grant, role.upstream, role.database});
   if (found != in_use_.end() && found->second == role.name) in_use_.erase(found);
   changed_.raise();
 }

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "pool/loop_guard.h"
@@ -61,11 +62,13 @@ class role_keeper final : public role_desk, private role_host {
     std::unique_ptr<kept_role> kept = {};
   };
   using configuration = std::shared_ptr<const deployment>;
+  /// A grant, an upstream and a database there: a reload may lead a route elsewhere while the grant lasts.
+  using place = std::tuple<std::int64_t, std::string, std::string>;
 
   void want(const grants::record& of, const configuration& setup, const std::string& route,
             const std::string& database, std::shared_ptr<role_answer> who);
   kept_role& add(ephemeral_role what, configuration setup, kept_role::beginning how);
-  kept_role* in_use(std::int64_t grant);
+  void each_of(std::int64_t grant, void (kept_role::*what)());
   void collect();
   configuration newest(const ephemeral_role& of) const;
   talk_request talk_to(const configuration& setup, const config::route& route, const std::string& database);
@@ -83,9 +86,9 @@ class role_keeper final : public role_desk, private role_host {
 
   parts with_;
   // The thread's own:
-  std::map<std::int64_t, std::string> in_use_;  // the name, by the grant
-  std::map<std::string, entry> roles_;          // by the name
-  std::map<std::string, std::string> swept_;    // what was wrong, by the route
+  std::map<place, std::string> in_use_;       // the name of the one that sessions are given
+  std::map<std::string, entry> roles_;        // by the name
+  std::map<std::string, std::string> swept_;  // what was wrong, by the route
   runtime::signal changed_;
   runtime::task<> sweeps_;
   runtime::task<> leaving_;

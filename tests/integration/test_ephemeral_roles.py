@@ -244,6 +244,26 @@ def test_two_gateways_with_one_grant_have_a_role_each(desk, server):
     wait_gone(server)
 
 
+def test_a_route_that_leads_elsewhere_has_the_grants_role_there_too(desk, server):
+    gateway = start(desk)
+    with desk.granted(timeout=20) as first:
+        (name,) = roles(server)
+        config = gateway.config
+        config["upstreams"].append(config["upstreams"][0] | {"name": "other"})
+        config["routes"][0]["upstream"] = "other"
+        gateway.write_config()
+        mark = len(gateway.log())
+        gateway.send(signal.SIGHUP)
+        wait_until(lambda: any(each.get("event") == "config.reload" for each in gateway.log()[mark:]), 10, "the reload")
+        with RawClient(desk.port) as second:
+            second.login("alice")
+            assert second.simple("select session_user")[0][0] in set(roles(server)) - {name}
+            assert first.simple("select session_user") == [[name]]
+            desk.answer("revoke", desk.grants()[0]["id"], "root")
+            assert ended(first)["C"] == ended(second)["C"] == "57P01"
+    wait_gone(server)
+
+
 # ---- what goes wrong ----
 
 
