@@ -14,8 +14,8 @@ import pytest
 from harness.certs import Authority
 from harness.gateway import port_of, settle, simple_config
 from harness.postgres import USER
-from harness.system import wait_until
-from harness.wire import Closed, RawClient, Refused, Scram, trusting
+from harness.system import free_port, wait_until
+from harness.wire import Closed, RawClient, Refused, Scram, startup, trusting
 
 pytestmark = pytest.mark.needs_gateway
 
@@ -235,3 +235,28 @@ def test_certificate_context_is_not_weak(before, server, authority):
         assert client.ssl_request() == b"S"
         with pytest.raises((ssl.SSLError, OSError)):
             client.tls(context)
+
+
+def test_who_waits_for_a_server_goes_where_the_second_reload_leads(start_gateway, server, authority):
+    """Its TLS is that of the first configuration: it must outlive every one that comes between."""
+    shown = authority.issue("gateway")
+    config = simple_config(
+        f"127.0.0.1:{free_port()}", upstream={"failover": {"hold": "30s"}},
+        tls={"mode": "require", "certificates": [{"certFile": str(shown.cert), "keyFile": str(shown.key)}]})
+    one = config["upstreams"][0]
+    config["upstreams"] += [one | {"name": "neither", "endpoints": [f"127.0.0.1:{free_port()}"]},
+                            one | {"name": "there", "endpoints": [server.endpoint]}]
+    gateway = start_gateway(config)
+    with RawClient(port_of(config, "main"), timeout=30) as client:
+        assert client.ssl_request() == b"S"
+        client.tls(trusting(authority.cert))
+        client.send(startup({"user": "trustuser", "database": "app"}))
+        settle(0.3)
+        for count, upstream in enumerate(("neither", "there"), start=1):
+            config["routes"][0]["upstream"] = upstream
+            gateway.write_config(config)
+            gateway.send(signal.SIGHUP)
+            wait_for_reload(gateway, count)
+            settle(0.3)
+        client.authenticate("trustuser", "")
+        assert client.simple("select 1") == [["1"]]
