@@ -47,7 +47,7 @@ def test_every_session_is_its_own(pooled, servers, version, mode, allow, quick, 
     stop_backends(server)
     gateway, port = pooled(mode, size=SIZES[mode], server=server, on_unsafe=allow, maxWait="10m")
     done = stress(server, port, mode if pooled.limited else "direct", "--size", SIZES[mode],
-                  "--clients", CLIENTS[mode], "--seconds", 600 if long else 8 if quick else 20, "--allow", allow,
+                  "--clients", CLIENTS[mode], "--seconds", 600 if long else 8 if quick else 45, "--allow", allow,
                   "--startup", STARTUP.get(pooled.kind, "any"))
     assert done.returncode == 0 and not found(done), (done.stdout + done.stderr)[-6000:]
     if gateway is not None:
