@@ -223,19 +223,26 @@ void write_settings(conversion_state& state, const route_plan& plan) {
 }
 
 void write_limits(conversion_state& state, const route_plan& plan) {
-  const bool of_user = plan.user != nullptr && plan.user->values.has("max_user_client_connections");
-  const std::string_view key = of_user ? "max_user_client_connections" : "max_db_client_connections";
-  const given_values& of = of_user ? plan.user->values : owner_of(state, *plan.database, key);
-  const auto sessions = of.number(key);
+  constexpr std::string_view of_database = "max_db_client_connections";
+  constexpr std::string_view of_user = "max_user_client_connections";
+  const given_values& sessions_of = owner_of(state, *plan.database, of_database);
+  const given_values& each_of = owner_of(state, plan, of_user);
+  const auto sessions = sessions_of.number(of_database);
+  const auto each = each_of.number(of_user);
   const given_values& idle_of = owner_of(state, plan, "client_idle_timeout");
   const given_values& busy_of = owner_of(state, plan, "transaction_timeout");
   const auto idle = idle_of.seconds("client_idle_timeout");
   const auto busy = busy_of.seconds("transaction_timeout");
-  if (sessions <= 0 && idle.count() == 0 && busy.count() == 0) return;
+  if (sessions <= 0 && each <= 0 && idle.count() == 0 && busy.count() == 0) return;
   state.out.open("limits");
   if (sessions > 0) {
-    state.out.plain("maxSessions",
-                    std::to_string(state.bounded(of, key, "routes[].limits.maxSessions", sessions)));
+    state.out.plain("maxSessions", std::to_string(state.bounded(sessions_of, of_database,
+                                                                "routes[].limits.maxSessions", sessions)));
+  }
+  if (each > 0) {
+    state.out.plain(
+        "maxSessionsPerPrincipal",
+        std::to_string(state.bounded(each_of, of_user, "routes[].limits.maxSessionsPerPrincipal", each)));
   }
   if (idle.count() > 0) state.out.plain("idleTimeout", config::format_duration(idle));
   if (busy.count() > 0) state.out.plain("transactionTimeout", config::format_duration(busy));

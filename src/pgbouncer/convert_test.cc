@@ -179,17 +179,19 @@ TEST(Convert, UsersAndDatabasesHaveTheirOwnValues) {
       "query_timeout=1\n"
       "[databases]\napp = host=h,2001:db8::1 timezone=UTC transaction_timeout=9 max_db_client_connections=8\n"
       "[pgbouncer]\nauth_file=users.txt\nclient_idle_timeout=60\nquery_timeout=2.5\nidle_transaction_timeout="
-      "30\n"
+      "30\nmax_user_client_connections=20\n"
       "tcp_keepidle=40\ntcp_keepcnt=4\ntcp_user_timeout=12500\nlisten_addr=localhost\n");
   const auto& settings = *all.loaded.value;
   const auto& special = settings.routes.front();
   EXPECT_EQ(special.name, "app.app");
   EXPECT_EQ(special.limits.idle_timeout, std::chrono::seconds(5));
   EXPECT_EQ(special.limits.transaction_timeout, std::chrono::seconds(9));
-  EXPECT_EQ(special.limits.max_sessions, 4u);
+  EXPECT_EQ(special.limits.max_sessions, 8u);
+  EXPECT_EQ(special.limits.max_sessions_per_principal, 4u);
   const auto& rest = settings.routes.back();
   EXPECT_EQ(rest.limits.idle_timeout, std::chrono::seconds(60));
   EXPECT_EQ(rest.limits.max_sessions, 8u);
+  EXPECT_EQ(rest.limits.max_sessions_per_principal, 20u);
   EXPECT_THAT(rest.parameters,
               ElementsAre(testing::Pair("timezone", "UTC"), testing::Pair("statement_timeout", "2500ms"),
                           testing::Pair("idle_in_transaction_session_timeout", "30000ms")));

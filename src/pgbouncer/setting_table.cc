@@ -65,7 +65,7 @@ constexpr std::array globals{
     setting{"max_db_connections", number, "0", mapped, "upstreams[].pool.maxConnections"},
     setting{"max_packet_size", number, "2147483647", no_equal, "messages up to PostgreSQL's own 1 GiB pass"},
     setting{"max_prepared_statements", number, "200", not_needed, "prepared statements follow their client in every pooling mode"},
-    setting{"max_user_client_connections", number, "0", no_equal, "set it for each user in [users], or routes[].limits.maxSessions"},
+    setting{"max_user_client_connections", number, "0", mapped, "routes[].limits.maxSessionsPerPrincipal, for each database"},
     setting{"max_user_connections", number, "0", mapped, "upstreams[].pool.perUser, for each database"},
     setting{"min_pool_size", number, "0", mapped, "upstreams[].pool.minIdle"},
     setting{"peer_id", number, "0", mapped, "replicas.number"},
@@ -153,7 +153,7 @@ constexpr std::array of_database{
 constexpr std::array of_user{
     setting{"client_idle_timeout", seconds, "0", mapped, "routes[].limits.idleTimeout"},
     setting{"idle_transaction_timeout", seconds, "0", mapped, "routes[].settings.idle_in_transaction_session_timeout"},
-    setting{"max_user_client_connections", number, "0", mapped, "routes[].limits.maxSessions, for each database"},
+    setting{"max_user_client_connections", number, "0", mapped, "routes[].limits.maxSessionsPerPrincipal, for each database"},
     setting{"max_user_connections", number, "0", no_equal, "one number is for all users of an upstream: max_user_connections of [pgbouncer]"},
     setting{"pool_mode", mode, "", mapped, "routes[].pooling"},
     setting{"pool_size", number, "0", no_equal, "the pools of an upstream have one size"},
