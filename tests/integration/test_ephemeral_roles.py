@@ -10,6 +10,7 @@ import pytest
 
 from harness.access import ended
 from harness.gateway import simple_config
+from harness.generations import Generations
 from harness.grants import POOLINGS, Desk, Waiting, policy
 from harness.system import free_port, wait_until
 from harness.wire import RawClient, Refused
@@ -242,6 +243,23 @@ def test_two_gateways_with_one_grant_have_a_role_each(desk, server):
             desk.answer("revoke", desk.grants()[0]["id"], "root")
             assert ended(first)["C"] == ended(second)["C"] == "57P01"
     wait_gone(server)
+
+
+def test_a_gateway_that_is_replaced_takes_its_roles_with_its_last_session(desk, server):
+    generations = Generations(start(desk))
+    first = desk.granted(timeout=20)
+    (old,) = roles(server)
+    generations.hand_over()
+    with RawClient(desk.port) as second:
+        second.login("alice")
+        ((new,),) = second.simple("select session_user")
+        assert new != old and roles(server) == sorted((old, new))
+        assert first.simple("select session_user") == [[old]]
+        first.close()
+        assert generations.all[0].ended(20)
+        assert roles(server) == [new] and second.simple("select 1") == [["1"]]
+    generations.end()
+    assert roles(server) == []
 
 
 def test_a_route_that_leads_elsewhere_has_the_grants_role_there_too(desk, server):
