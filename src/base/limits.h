@@ -493,4 +493,36 @@ inline constexpr std::size_t config_name_bytes = 63;
 /// What a sockaddr_un holds, without the final NUL (unix(7)).
 inline constexpr std::size_t unix_path_bytes = 107;
 
+// client: what a DSN names (src/client/).
+inline constexpr std::size_t password_file_bytes = 1024 * 1024;
+
+// doctor: a path from the outside (src/doctor/).
+/// Each step of a conversation, and each statement on the server.
+inline constexpr std::chrono::milliseconds doctor_patience = 5s;
+inline constexpr std::chrono::milliseconds doctor_statement = 10s;
+/// Of a server's message that is shown.
+inline constexpr std::size_t doctor_message_bytes = 300;
+/// Logins at once, and the share of the server's free slots that they may take.
+inline constexpr std::size_t doctor_logins = 100;
+/// Threads that look names up and derive keys, and what may wait for them.
+inline constexpr std::size_t doctor_threads = 2;
+inline constexpr std::size_t doctor_jobs = 1'000;
+/// How often whoever watches is told how far it is.
+inline constexpr std::chrono::milliseconds doctor_tick = 100ms;
+/// Rows that are kept of one answer; more are counted only.
+inline constexpr std::size_t doctor_rows = 1'000;
+/// Statements that are cancelled, each with a CancelRequest of its own.
+inline constexpr std::size_t doctor_cancels = 20;
+/// What goes through COPY in each direction.
+inline constexpr std::size_t doctor_copy_bytes = 4 * 1024 * 1024;
+/// DSNs that are compared with each other.
+inline constexpr std::size_t doctor_paths = 8;
+/// The longest silence that is tried, and the longest watch.
+inline constexpr std::chrono::hours doctor_idle = 24h;
+/// Between two steps of the canary.
+inline constexpr std::chrono::milliseconds doctor_canary = 200ms;
+/// A gateway's API: patience, and how much of an answer is read.
+inline constexpr std::chrono::milliseconds doctor_api_patience = 3s;
+inline constexpr std::size_t doctor_api_bytes = 4 * 1024 * 1024;
+
 }  // namespace trunkline::limits

@@ -14,6 +14,8 @@ ALLOWED = {
     "pgbouncer": _FLOOR | {"config"},
     "auth": _FLOOR,
     "http": _FLOOR,
+    "client": _FLOOR | {"runtime", "net", "tls", "protocol", "auth"},
+    "doctor": _FLOOR | {"runtime", "net", "tls", "protocol", "auth", "http", "client"},
     "identity": _FLOOR | {"runtime", "auth", "http", "config", "telemetry"},
     "grants": _FLOOR | {"runtime", "auth", "http", "config", "telemetry"},
     "access": _FLOOR | {"auth", "config"},
