@@ -521,8 +521,40 @@ inline constexpr std::size_t doctor_paths = 8;
 inline constexpr std::chrono::hours doctor_idle = 24h;
 /// Between two steps of the canary.
 inline constexpr std::chrono::milliseconds doctor_canary = 200ms;
-/// A gateway's API: patience, and how much of an answer is read.
-inline constexpr std::chrono::milliseconds doctor_api_patience = 3s;
-inline constexpr std::size_t doctor_api_bytes = 4 * 1024 * 1024;
+
+// storm: a path under load (src/storm/).
+inline constexpr std::size_t storm_clients = 50'000;
+inline constexpr std::chrono::hours storm_duration = 24h;
+/// Rounds, and logins, a second.
+inline constexpr std::size_t storm_rate = 200'000;
+inline constexpr std::size_t storm_logins = 10'000;
+/// Of one result: rows, and bytes.
+inline constexpr std::size_t storm_rows = 100'000;
+inline constexpr std::size_t storm_bulk_bytes = 1024 * 1024 * 1024;
+/// Of each row of a large result.
+inline constexpr std::size_t storm_row_padding = 4 * 1024;
+/// Kinds of findings, and examples of each.
+inline constexpr std::size_t storm_finding_groups = 200;
+inline constexpr std::size_t storm_examples = 5;
+/// Of a server's message that an example shows.
+inline constexpr std::size_t storm_message_bytes = 300;
+/// Points of the chart, and how often one may be made; the clients' number is looked at as often.
+inline constexpr std::size_t storm_points = 600;
+inline constexpr std::chrono::milliseconds storm_tick = 100ms;
+/// Threads that look names up and derive keys, and what may wait for them.
+inline constexpr std::size_t storm_threads = 4;
+inline constexpr std::size_t storm_jobs = 60'000;
+/// A client whose login failed waits so long, doubled each time up to the bound.
+inline constexpr std::chrono::milliseconds storm_retry = 100ms;
+inline constexpr std::chrono::milliseconds storm_retry_most = 2s;
+/// Notifications of one session that nobody has looked at.
+inline constexpr std::size_t storm_notifications = 64;
+/// Two paths take turns: so many for each, none of them shorter than this.
+inline constexpr std::size_t storm_turns = 5;
+inline constexpr std::chrono::milliseconds storm_turn_least = 2s;
+/// What one wait stands for where a client could not keep its pace.
+inline constexpr std::size_t storm_paced_records = 10'000;
+/// Behind Ctrl-C, connections have so long to say goodbye.
+inline constexpr std::chrono::milliseconds storm_farewell = 500ms;
 
 }  // namespace trunkline::limits

@@ -12,6 +12,8 @@ result<std::shared_ptr<const tls::client_context>> build_tls(const conninfo& dsn
   if (dsn.ssl_root_cert != "system") wanted.ca_file = dsn.ssl_root_cert;
   wanted.cert_file = dsn.ssl_cert;
   wanted.key_file = dsn.ssl_key;
+  // Whole handshakes, as libpq makes them.
+  wanted.resumes = false;
   return tls::client_context::build(wanted, std::chrono::system_clock::now());
 }
 

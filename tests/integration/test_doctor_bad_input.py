@@ -10,7 +10,7 @@ import pytest
 
 from harness.doctor import Doctor, dsn
 from harness.fakeserver import FakeServer
-from harness.faulty_relay import FaultyRelay
+from harness.middle_box import MiddleBox
 from harness.system import free_port
 from harness.wire import message
 
@@ -115,7 +115,7 @@ def test_a_server_that_is_not_postgres(doctor, greeting):
 
 
 def test_a_path_that_dies_meanwhile(doctor, server):
-    relay = FaultyRelay(server.port)
+    relay = MiddleBox(server.port)
     with relay:
         process = doctor.start(dsn(relay.port), "--output", "json")
         time.sleep(4)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.doctor import Diagnosis, Doctor, dsn
-from harness.faulty_relay import FaultyRelay
+from harness.middle_box import MiddleBox
 from harness.pooled import PgBouncer
 from harness.system import as_unprivileged, free_port, give_to_unprivileged, port_answers, wait_until
 
@@ -122,7 +122,7 @@ def test_pgbouncer_in_session_mode(doctor, bouncer):
 
 
 def test_two_pgbouncers_behind_one_address_lose_cancels(doctor, bouncer):
-    with FaultyRelay([bouncer("session"), bouncer("transaction")]) as balancer:
+    with MiddleBox([bouncer("session"), bouncer("transaction")]) as balancer:
         diagnosis = doctor.examine(dsn(balancer.port), "--only", "cancel")
     found = diagnosis.finding("cancel")
     assert found["pathologies"] == ["P43"] and "peer_id" in found["fix"]

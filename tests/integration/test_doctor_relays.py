@@ -8,7 +8,7 @@ import ssl
 import pytest
 
 from harness.doctor import Doctor, dsn
-from harness.faulty_relay import Fault, FaultyRelay
+from harness.middle_box import Fault, MiddleBox
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def relay_tls(authority) -> ssl.SSLContext:
 
 def test_a_healthy_relay_has_no_finding(doctor, servers):
     for server in servers.all():
-        with FaultyRelay(server.port) as relay:
+        with MiddleBox(server.port) as relay:
             diagnosis = doctor.examine(dsn(relay.port))
         # What a relay cannot hide: its address. The server's keepalive begins after two hours.
         assert diagnosis.finding_ids() <= {"keepalive"}, diagnosis.report["findings"]
@@ -34,7 +34,7 @@ def test_a_healthy_relay_has_no_finding(doctor, servers):
 
 
 def examine(doctor, server, fault: Fault, check: str, **more):
-    with FaultyRelay(server.port, fault) as relay:
+    with MiddleBox(server.port, fault) as relay:
         return doctor.examine(dsn(relay.port, **more), "--only", check)
 
 
@@ -129,7 +129,7 @@ def test_cancel_requests_that_reach_another_server(doctor, servers):
     one, other = servers[servers.versions[0]], servers[servers.versions[-1]]
     if one is other:
         pytest.skip("needs two servers")
-    with FaultyRelay([one.port, other.port]) as relay:
+    with MiddleBox([one.port, other.port]) as relay:
         diagnosis = doctor.examine(dsn(relay.port, sslmode="disable"), "--only", "cancel,role")
     assert diagnosis.check("cancel")["verdict"] == "finding"
     role = diagnosis.finding("role")
@@ -162,7 +162,7 @@ def test_a_cap_on_connections(doctor, server):
 
 @pytest.mark.parametrize("how, survives_keepalive", [("fin", False), ("rst", False), ("silence", False)])
 def test_an_idle_connection_that_is_cut(doctor, server, how, survives_keepalive):
-    with FaultyRelay(server.port, Fault(idle_cut=5.0, idle_how=how)) as relay:
+    with MiddleBox(server.port, Fault(idle_cut=5.0, idle_how=how)) as relay:
         diagnosis = doctor.examine(dsn(relay.port), "--only", "dns", "--idle", "9s")
     found = diagnosis.finding("idle")
     assert "P08" in found["pathologies"], found
@@ -174,13 +174,13 @@ def test_an_idle_connection_that_is_cut(doctor, server, how, survives_keepalive)
 
 
 def test_an_idle_connection_may_stay(doctor, server):
-    with FaultyRelay(server.port) as relay:
+    with MiddleBox(server.port) as relay:
         diagnosis = doctor.examine(dsn(relay.port), "--only", "dns", "--idle", "4s")
     assert diagnosis.verdict("idle") == "ok"
 
 
 def test_two_paths_isolate_the_fault(doctor, server):
-    with FaultyRelay(server.port, Fault(drop_cancels=True)) as relay:
+    with MiddleBox(server.port, Fault(drop_cancels=True)) as relay:
         diagnosis = doctor.examine(dsn(relay.port, sslmode="disable"), "--direct", dsn(server.port, sslmode="disable"),
                                    "--only", "cancel")
     found = diagnosis.finding("cancel", "A")

@@ -26,6 +26,7 @@ ALLOWED = {
     "session": _FLOOR | {"runtime", "net", "tls", "protocol", "auth", "routing", "pool", "sql", "audit", "identity", "access", "grants", "config", "telemetry"},
     "console": _FLOOR | {"runtime", "config", "telemetry", "audit", "session"},
     "admin": _FLOOR | {"runtime", "net", "protocol", "config", "telemetry", "audit", "grants", "session"},
+    "storm": _FLOOR | {"runtime", "net", "tls", "protocol", "auth", "client"},
 }
 ALLOWED["main"] = set(ALLOWED)
 

@@ -1,88 +1,94 @@
-"""A TCP relay before a server that does one thing wrong, as the middle boxes of docs/doctor.md do."""
+"""A relay before a server that looks at each message of the server's and spoils some: it drops, doubles, changes or
+delays them, ends connections, and forgets CancelRequests. Plaintext only."""
 
 from __future__ import annotations
 
-import contextlib
-import itertools
+import select
 import socket
-import ssl
 import struct
 import threading
 import time
-from dataclasses import dataclass, field
 
-SSL_REQUEST = struct.pack("!ii", 8, 80877103)
-GSSENC_REQUEST = struct.pack("!ii", 8, 80877104)
-CANCEL_CODE = struct.pack("!i", 80877102)
-DELAYED_ACK = 0.04
+from harness.fakeserver import read_exactly, reset
+
+_CANCEL = 80877102
 
 
-@dataclass(frozen=True)
-class Fault:
-    """Nothing of it: a healthy relay."""
-    ssl_answer: bytes | None = None          # what SSLRequest is answered with; b"" closes
-    gssenc_answer: bytes | None = None       # the same for GSSENCRequest
-    terminate: ssl.SSLContext | None = None  # expects a ClientHello as first bytes; the server's leg is plaintext
-    end_tls: ssl.SSLContext | None = None    # answers SSLRequest itself; the server's leg is plaintext
-    sniff: float = 0.0                       # seconds that a client which is silent at first has to wait
-    delay: float = 0.0                       # seconds before anything is passed on
-    slow_start: float = 0.0                  # seconds before the first bytes are passed on
-    coalesce: bool = False                   # Nagle's algorithm against delayed acknowledgement, client to server
-    swallow: int = 0                         # chunks of more bytes vanish, and all that follows in that direction
-    drop_cancels: bool = False               # CancelRequests go nowhere
-    send_proxy: bytes = b""                  # stands before the client's bytes
-    expect_proxy: bool = False               # closes where no PROXY header comes first
-    idle_cut: float = 0.0                    # seconds without bytes after which ...
-    idle_how: str = "fin"                    # ... "fin", "rst" or "silence" follows
-    keep_server: bool = False                # the server's leg stays open when the client is gone
-    most: int = 0                            # connections at once; one more is closed without a word
+class Link:
+    """One connection through the relay, as a spoiler sees it. One thread serves both directions: while a spoiler
+    sleeps, nothing passes."""
 
+    def __init__(self, client: socket.socket, server: socket.socket, spoil):
+        self.client, self.server = client, server
+        self.seen = 0  # messages of the type that the spoiler looks for
+        self._spoil = spoil
+        self._answers = b""  # a message that is not complete yet
 
-@dataclass
-class Pair:
-    client: socket.socket
-    server: socket.socket
-    last: float = field(default_factory=time.monotonic)
-    silent: bool = False
+    def cut(self) -> None:
+        """FIN to the client, in the middle of whatever it was told."""
+        raise EOFError
 
+    def reset(self) -> None:
+        reset(self.client)
+        raise EOFError
 
-def _reset(sock: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    sock.close()
+    def serve(self) -> None:
+        while True:
+            ready, _, _ = select.select([self.client, self.server], [], [])
+            if self.client in ready:
+                data = self.client.recv(65536)
+                if not data:
+                    return
+                self.server.sendall(data)
+            if self.server in ready:
+                data = self.server.recv(65536)
+                if not data:
+                    return
+                self._answer(data)
+
+    def _answer(self, data: bytes) -> None:
+        self._answers += data
+        whole, at = [], 0
+        while len(self._answers) >= at + 5:
+            size = 1 + struct.unpack("!i", self._answers[at + 1:at + 5])[0]
+            if len(self._answers) < at + size:
+                break
+            whole.append(self._answers[at:at + size])
+            at += size
+        self._answers = self._answers[at:]
+        for message in whole:
+            self.client.sendall(self._spoil(chr(message[0]), message, self))
 
 
 class FaultyRelay:
-    """`with FaultyRelay([port, ...], Fault(...)) as relay:` and connect to `relay.port`. With several servers each
-    connection goes to the next one."""
+    """`spoil(type, message, link)` answers what the client gets in place of a message of the server's: bytes."""
 
-    def __init__(self, ports, fault: Fault = Fault(), *, host: str = "127.0.0.1", near: str = "127.0.0.1"):
-        self._ports = itertools.cycle([ports] if isinstance(ports, int) else list(ports))
-        self._host = host
-        self.fault = fault
-        self._listener = socket.create_server((near, 0), backlog=512)
+    def __init__(self, server_port: int, spoil=None, *, cancels: bool = True):
+        self._server_port = server_port
+        self._spoil = spoil or (lambda _type, message, _link: message)
+        self._cancels = cancels
+        self._sockets: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port = self._listener.getsockname()[1]
-        self._lock = threading.Lock()
-        self._open: set[socket.socket] = set()
-        self._closing = False
-        self._clients = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
     def __enter__(self) -> "FaultyRelay":
         return self
 
     def __exit__(self, *_):
-        self._closing = True
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
+        self.die()
+
+    def die(self) -> None:
+        """As a process that is killed: every connection ends, and nobody listens any more."""
+        for each in [self._listener, *self._sockets]:
+            try:
+                each.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
         self._listener.close()
-        with self._lock:
-            for each in self._open:
-                with contextlib.suppress(OSError):
-                    each.shutdown(socket.SHUT_RDWR)
 
     def _accept(self) -> None:
-        while not self._closing:
+        while True:
             try:
                 client, _ = self._listener.accept()
             except OSError:
@@ -90,139 +96,66 @@ class FaultyRelay:
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
-        with self._lock:
-            self._clients += 1
-            over = self.fault.most and self._clients > self.fault.most
-            self._open.add(client)
-        try:
-            if not over:
-                self._relay(client)
-        except (OSError, ssl.SSLError):
-            pass
-        finally:
-            client.close()
-            with self._lock:
-                self._clients -= 1
-                self._open.discard(client)
-
-    def _relay(self, client: socket.socket) -> None:
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        opened = self._open_client(client)
-        if opened is None:
-            return
-        client, first = opened
-        server = socket.create_connection((self._host, next(self._ports)), timeout=10)
-        server.settimeout(None)
-        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with self._lock:
-            self._open.add(server)
-        if self.fault.send_proxy + first:
-            time.sleep(self.fault.slow_start)
-            server.sendall(self.fault.send_proxy + first)
-        pair = Pair(client, server)
-        back = threading.Thread(target=self._pump, args=(pair, server, client, False), daemon=True)
-        back.start()
-        if self.fault.idle_cut:
-            threading.Thread(target=self._watch_idle, args=(pair,), daemon=True).start()
-        self._pump(pair, client, server, True)
-        if not self.fault.keep_server:
-            with contextlib.suppress(OSError):
-                server.shutdown(socket.SHUT_RDWR)
-        back.join()
-        with self._lock:
-            self._open.discard(server)
-        server.close()
-
-    def _open_client(self, client: socket.socket) -> tuple[socket.socket, bytes] | None:
-        """The first words, where this relay has its own opinion of them: what to pass on, or nothing to close."""
-        fault = self.fault
-        if fault.sniff:
-            client.settimeout(1.0)
+        self._sockets.append(client)
+        with client:
             try:
-                client.recv(1, socket.MSG_PEEK)
-            except TimeoutError:
-                time.sleep(fault.sniff)
-            client.settimeout(None)
-        if fault.terminate:
-            return fault.terminate.wrap_socket(client, server_side=True), b""
-        if fault.expect_proxy:
-            return self._after_proxy_header(client)
-        while True:
-            if not self._reads_first_words():
-                return client, b""
-            first = client.recv(8)
-            if first == GSSENC_REQUEST and fault.gssenc_answer is not None:
-                if not fault.gssenc_answer:
-                    return None
-                client.sendall(fault.gssenc_answer)
-                continue
-            if first == SSL_REQUEST and fault.ssl_answer is not None:
-                if not fault.ssl_answer:
-                    return None
-                client.sendall(fault.ssl_answer)
-                continue
-            if first == SSL_REQUEST and fault.end_tls:
-                client.sendall(b"S")
-                client = fault.end_tls.wrap_socket(client, server_side=True)
-                first = client.recv(8)
-            if fault.drop_cancels and first[4:8] == CANCEL_CODE:
-                client.recv(4096)
-                return None
-            return client, first
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                head = read_exactly(client, 8)
+                size, code = struct.unpack("!ii", head)
+                first = head + read_exactly(client, size - 8)
+                if code == _CANCEL and not self._cancels:
+                    return
+                with socket.create_connection(("127.0.0.1", self._server_port)) as server:
+                    server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    server.sendall(first)
+                    Link(client, server, self._spoil).serve()
+            except (EOFError, OSError, ValueError):  # ValueError: select on what has been closed
+                pass
 
-    def _reads_first_words(self) -> bool:
-        fault = self.fault
-        return (fault.ssl_answer is not None or fault.gssenc_answer is not None or fault.drop_cancels or
-                fault.end_tls is not None or fault.slow_start > 0)
 
-    @staticmethod
-    def _after_proxy_header(client: socket.socket) -> tuple[socket.socket, bytes] | None:
-        data = b""
-        while b"\r\n" not in data:
-            part = client.recv(256)
-            if not part or not (data + part).startswith(b"PROXY"[:len(data + part)]):
-                return None
-            data += part
-        return client, data.split(b"\r\n", 1)[1]
+# ---- spoilers ----
 
-    def _pump(self, pair: Pair, source: socket.socket, sink: socket.socket, from_client: bool) -> None:
-        fault = self.fault
-        held_until = 0.0
-        try:
-            while data := source.recv(65536):
-                pair.last = time.monotonic()
-                if fault.swallow and len(data) > fault.swallow or pair.silent:
-                    pair.silent = True
-                    continue
-                if fault.delay:
-                    time.sleep(fault.delay)
-                if fault.coalesce and from_client:
-                    # The small segment before this one is not acknowledged yet.
-                    time.sleep(max(0.0, held_until - time.monotonic()))
-                    held_until = time.monotonic() + DELAYED_ACK
-                sink.sendall(data)
-        except OSError:
-            pass
-        if pair.silent:
-            return
-        with contextlib.suppress(OSError):
-            if from_client and fault.keep_server:
-                return
-            sink.shutdown(socket.SHUT_WR)
 
-    def _watch_idle(self, pair: Pair) -> None:
-        while not self._closing:
-            left = self.fault.idle_cut - (time.monotonic() - pair.last)
-            if left > 0:
-                time.sleep(min(left, 0.1))
-                continue
-            if self.fault.idle_how == "silence":
-                pair.silent = True
-            elif self.fault.idle_how == "rst":
-                _reset(pair.client)
-                _reset(pair.server)
-            else:
-                for each in (pair.client, pair.server):
-                    with contextlib.suppress(OSError):
-                        each.shutdown(socket.SHUT_RDWR)
-            return
+def every(count: int, of: str, spoil):
+    """Spoils one message in `count` of that type on each connection."""
+    def judge(kind: str, message: bytes, link: Link) -> bytes:
+        if kind != of:
+            return message
+        link.seen += 1
+        return spoil(message, link) if link.seen % count == 0 else message
+    return judge
+
+
+def drop(_message: bytes, _link: Link) -> bytes:
+    return b""
+
+
+def double(message: bytes, _link: Link) -> bytes:
+    return message * 2
+
+
+def cut(message: bytes, link: Link) -> bytes:
+    link.client.sendall(message[:3])
+    return link.cut()
+
+
+def kill(_message: bytes, link: Link) -> bytes:
+    return link.reset()
+
+
+def delay(seconds: float):
+    def wait(message: bytes, _link: Link) -> bytes:
+        time.sleep(seconds)
+        return message
+    return wait
+
+
+def change(old: bytes, new: bytes):
+    """Of the same length, or the message is broken."""
+    return lambda message, _link: message.replace(old, new, 1)
+
+
+def other_client(message: bytes, _link: Link) -> bytes:
+    """The row says that it is somebody else's: the first digit behind the run becomes another one."""
+    at = message.index(b".", message.index(b"storm")) + 1
+    return message[:at] + (b"9" if message[at:at + 1] != b"9" else b"8") + message[at + 1:]
