@@ -13,6 +13,7 @@ namespace {
 struct offer {
   std::string method;
   std::vector<std::string> mechanisms;
+  bool tls = false;  ///< of the connection that was asked over
 };
 
 /// What StartupMessage is answered with; the login goes no further.
@@ -30,7 +31,7 @@ runtime::task<outcome<offer>> ask_offer(examination* of) {
   if (came->type != 'R') co_return std::unexpected(failure{failure::kind::protocol, "no login is offered"});
   const auto message = protocol::decode_authentication(came->body);
   if (!message) co_return std::unexpected(failure{failure::kind::protocol, message.error().message});
-  offer made{"no password", {}};
+  offer made{"no password", {}, wire.tls() != nullptr};
   if (const auto* sasl = std::get_if<protocol::authentication_sasl>(&*message)) {
     made.method = "SASL";
     made.mechanisms.assign(sasl->mechanisms.begin(), sasl->mechanisms.end());
@@ -88,7 +89,7 @@ runtime::task<judgements> run(examination* of) {
   if (!offered->mechanisms.empty())
     evidence.back() += fmt::format(" ({})", fmt::join(offered->mechanisms, ", "));
   const bool plus = has(*offered, protocol::scram_sha_256_plus);
-  const bool tls = known.tls.has_value();
+  const bool tls = offered->tls;
   if (plus && !tls && !of->target.is_unix())
     co_return judgements{binding_without_tls(std::move(evidence), known)};
   if (known.login_failure && known.login_failure->find("channel binding") != std::string::npos)

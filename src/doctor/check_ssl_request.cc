@@ -37,7 +37,16 @@ judgement no_answer(const first_answer& what, const facts& known, bool proxy_hea
                  .evidence = {"SSLRequest: " + text_of(what) + " after " + text_of(what.took)},
                  .weight = severity::broken,
                  .where = "whoever listens at " + known.address};
-  if (known.negotiation.direct_tls) {
+  if (what.byte == 'H') {
+    made.summary = "an HTTP server or filter answers on this port";
+    made.explanation =
+        "A proxy took the connection for HTTP. Clients see \"received invalid response to SSL "
+        "negotiation: H\".";
+    made.fix =
+        "Service: ports[].name: tcp-postgres and appProtocol: tcp; Linkerd: config.linkerd.io/opaque-ports "
+        "with this port, on the Service and on the pods.";
+    made.pathologies = {"P13"};
+  } else if (known.negotiation.direct_tls) {
     made.summary = "a TLS listener that does not know SSLRequest";
     made.evidence.emplace_back("a ClientHello as first bytes: the handshake is complete");
     made.explanation =
@@ -55,15 +64,6 @@ judgement no_answer(const first_answer& what, const facts& known, bool proxy_hea
         "that writes one can be its client.";
     made.fix = "Connect through that load balancer, or switch the PROXY protocol off on both of them.";
     made.pathologies = {"P37"};
-  } else if (what.byte == 'H') {
-    made.summary = "an HTTP server or filter answers on this port";
-    made.explanation =
-        "A proxy took the connection for HTTP. Clients see \"received invalid response to SSL "
-        "negotiation: H\".";
-    made.fix =
-        "Service: ports[].name: tcp-postgres and appProtocol: tcp; Linkerd: config.linkerd.io/opaque-ports "
-        "with this port, on the Service and on the pods.";
-    made.pathologies = {"P13"};
   } else if (what.byte == tls_alert) {
     made.explanation = "A TLS alert came: this hop expects a ClientHello first.";
     made.fix = "sslnegotiation=direct in the DSN (libpq 17), or a listener that passes TCP through.";

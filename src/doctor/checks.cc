@@ -34,7 +34,7 @@ constexpr std::array quick{
 };
 
 /// What all others read: who answers, how, and what the first session sees.
-constexpr std::array foundation{&reach_check, &ssl_request_check, &login_check, &server_check};
+constexpr std::array foundation{&reach_check, &ssl_request_check, &login_check, &pooler_check, &server_check};
 
 bool is_wanted(const settings& how, const check* which) {
   return how.only.empty() || std::ranges::find(how.only, which->id) != how.only.end() ||

@@ -97,7 +97,8 @@ def test_few_rights(doctor, server):
             admin.execute("drop role nobody_much; grant temporary on database app to public")
 
 
-@pytest.mark.parametrize("greeting", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-OpenSSH_9.2\r\n", b"", b"\0" * 4000])
+@pytest.mark.parametrize("greeting", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-OpenSSH_9.2\r\n", b"", b"\0" * 4000],
+                         ids=["http", "ssh", "silent", "zeros"])
 def test_a_server_that_is_not_postgres(doctor, greeting):
     def serve(connection, _server):
         connection.settimeout(5)

@@ -55,19 +55,19 @@ def program(workplace):
         each.wait(10)
 
 
-def haproxy(program, server, folder: Path, **timeouts: str) -> int:
-    return stoppable_haproxy(program, server, folder, **timeouts)[0]
+def haproxy(program, server, folder: Path, timeout: str = "1m") -> int:
+    return stoppable_haproxy(program, server, folder, timeout)[0]
 
 
-def stoppable_haproxy(program, server, folder: Path, **timeouts: str):
+def stoppable_haproxy(program, server, folder: Path, timeout: str = "1m"):
     """Its port, and what ends it."""
     port = free_port()
-    wanted = {"connect": "5s", "client": "1m", "server": "1m"} | timeouts
-    lines = "\n".join(f"  timeout {name} {value}" for name, value in wanted.items())
     (folder / "haproxy.cfg").write_text(f"""
 defaults
   mode tcp
-{lines}
+  timeout connect 5s
+  timeout client {timeout}
+  timeout server {timeout}
 frontend db
   bind 127.0.0.1:{port}
   default_backend servers
@@ -141,7 +141,7 @@ def test_haproxy_has_no_finding_but_keepalive(doctor, program, server, folder):
 
 
 def test_haproxy_with_a_short_timeout(doctor, program, server, folder):
-    port = haproxy(program, server, folder, client="5s", server="5s")
+    port = haproxy(program, server, folder, "5s")
     found = doctor.examine(dsn(port), "--only", "dns", "--idle", "9s").finding("idle")
     assert "P08" in found["pathologies"] and "Keepalive does not help" in found["explanation"]
     assert any(each.startswith("a silent statement") for each in found["evidence"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import select
 import socket
 import ssl
 import struct
@@ -44,6 +45,7 @@ class Pair:
     server: socket.socket
     last: float = field(default_factory=time.monotonic)
     silent: bool = False
+    dead: bool = False  # both ends are reset
 
 
 def _reset(sock: socket.socket) -> None:
@@ -189,7 +191,7 @@ class MiddleBox:
         fault = self.fault
         held_until = 0.0
         try:
-            while data := source.recv(65536):
+            while data := self._receive(pair, source):
                 pair.last = time.monotonic()
                 if fault.swallow and len(data) > fault.swallow or pair.silent:
                     pair.silent = True
@@ -203,12 +205,22 @@ class MiddleBox:
                 sink.sendall(data)
         except OSError:
             pass
-        if pair.silent:
+        if pair.dead:
+            _reset(source)
+        if pair.silent or pair.dead:
             return
         with contextlib.suppress(OSError):
             if from_client and fault.keep_server:
                 return
             sink.shutdown(socket.SHUT_WR)
+
+    @staticmethod
+    def _receive(pair: Pair, source: socket.socket) -> bytes:
+        """A socket that a thread waits in cannot be reset by another one."""
+        while not (getattr(source, "pending", int)() or select.select([source], [], [], 0.1)[0]):
+            if pair.dead:
+                raise OSError
+        return source.recv(65536)
 
     def _watch_idle(self, pair: Pair) -> None:
         while not self._closing:
@@ -219,8 +231,7 @@ class MiddleBox:
             if self.fault.idle_how == "silence":
                 pair.silent = True
             elif self.fault.idle_how == "rst":
-                _reset(pair.client)
-                _reset(pair.server)
+                pair.dead = True
             else:
                 for each in (pair.client, pair.server):
                     with contextlib.suppress(OSError):
