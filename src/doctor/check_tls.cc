@@ -50,7 +50,7 @@ std::string names_of(const certificate_facts& of) {
 }
 
 std::string date_of(std::chrono::sys_seconds when) {
-  return fmt::format("{:%Y-%m-%d}", fmt::gmtime(std::chrono::system_clock::to_time_t(when)));
+  return fmt::format("{:%Y-%m-%d}", when);
 }
 
 judgement expiring(const certificate_facts& of, std::vector<std::string> evidence, bool expired,

@@ -77,13 +77,13 @@ json json_of(const path_result& path) {
 
 std::string render_json(const report& of) {
   const counts sum = count(of);
-  json made{{"v", 1},
-            {"began", fmt::format("{:%Y-%m-%dT%H:%M:%S}Z",
-                                  fmt::gmtime(std::chrono::system_clock::to_time_t(of.began)))},
-            {"seconds", seconds(of.took)},
-            {"clean", of.clean()},
-            {"interrupted", of.interrupted},
-            {"counts", {{"findings", sum.findings}, {"ok", sum.ok}, {"unknown", sum.unknown}}}};
+  json made{
+      {"v", 1},
+      {"began", fmt::format("{:%Y-%m-%dT%H:%M:%S}Z", std::chrono::floor<std::chrono::seconds>(of.began))},
+      {"seconds", seconds(of.took)},
+      {"clean", of.clean()},
+      {"interrupted", of.interrupted},
+      {"counts", {{"findings", sum.findings}, {"ok", sum.ok}, {"unknown", sum.unknown}}}};
   made["findings"] = json::array();
   for (const auto& one : findings_of(of)) {
     json row = json_of(*one.what);

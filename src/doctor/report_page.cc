@@ -103,7 +103,7 @@ std::string render_page(const report& of) {
       "<h1>trunkline doctor</h1><p>{:%Y-%m-%d %H:%M:%S} UTC: {} findings, {} checks ok, {} not tested, "
       "{:.1f} "
       "s{}</p>\n",
-      style, fmt::gmtime(std::chrono::system_clock::to_time_t(of.began)), sum.findings, sum.ok, sum.unknown,
+      style, std::chrono::floor<std::chrono::seconds>(of.began), sum.findings, sum.ok, sum.unknown,
       static_cast<double>(of.took.count()) / 1'000, of.interrupted ? ", interrupted" : "");
   for (const auto& one : findings_of(of))
     made += section_of(one);

@@ -104,7 +104,7 @@ TEST(report, json_has_everything) {
 TEST(report, json_takes_whatever_a_server_says) {
   report of = sample();
   of.paths[0].checks[0].said[0].evidence.push_back("\xff\xfe \x01");
-  EXPECT_NO_THROW((void)nlohmann::json::parse(render_json(of)));
+  EXPECT_TRUE(nlohmann::json::accept(render_json(of)));
 }
 
 TEST(report, the_page_escapes_what_it_shows) {
