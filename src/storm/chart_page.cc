@@ -70,9 +70,7 @@ class html_page {
     }
     out_ += "<h3>Findings, the worst first</h3>\n<ul>\n";
     for (const auto& each : groups) {
-      add("<li><b class=\"bad\">{}</b> in {} ({}){}: {} times. {}", facts_of(each.what).name,
-          name_of(each.where), name_of(each.during), each.code.empty() ? "" : " " + each.code, each.count,
-          facts_of(each.what).meaning);
+      add("<li><b class=\"bad\">{}</b>: {}. {}", title_of(each), times_of(each), facts_of(each.what).meaning);
       for (const auto& one : each.worst)
         add("<small>at {:.1f} s, client {} session {} port {}, after {}: {}</small>", seconds_of(one.at),
             one.client, one.session, one.local_port, short_duration(one.took), escaped(one.what.message));

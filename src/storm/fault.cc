@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "base/limits.h"
+
 namespace trunkline::storm {
 namespace {
 
@@ -57,6 +59,19 @@ const fault_facts& facts_of(fault which) {
 std::string_view name_of(answer_is which) {
   constexpr std::array<std::string_view, 4> names{"wrong", "missing", "refused", "late"};
   return names[static_cast<std::size_t>(which)];
+}
+
+std::string one_line(std::string_view text) {
+  std::string made(text.substr(0, limits::storm_message_bytes));
+  unsigned char before = 0;
+  for (char& each : made) {
+    const auto byte = static_cast<unsigned char>(each);
+    // In UTF-8, what begins with C2 goes up to 9F with the C1 controls.
+    const bool c1 = before == 0xc2 && byte >= 0x80 && byte <= 0x9f;
+    if (byte < ' ' || byte == 0x7f || c1) each = ' ';
+    before = byte;
+  }
+  return made;
 }
 
 fault fault_of(const sqlstate& code, stage where) {

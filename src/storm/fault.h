@@ -62,6 +62,10 @@ struct problem {
   std::string message = {};           ///< one line, without a secret
 };
 
+/// What a peer said as one line that no terminal obeys: control characters become blanks, what is too long is
+/// cut.
+std::string one_line(std::string_view text);
+
 /// Which fault an ErrorResponse is that nobody expected.
 fault fault_of(const sqlstate& code, stage where);
 

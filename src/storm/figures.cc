@@ -46,6 +46,19 @@ std::string_view verdict_of(const report& of) {
   return of.interrupted ? "interrupted" : "clean";
 }
 
+std::string title_of(const finding_group& of) {
+  std::string title = fmt::format("{} in {}", facts_of(of.what).name, name_of(of.where));
+  return of.code.empty() ? title : title + " " + of.code;
+}
+
+std::string times_of(const finding_group& of) {
+  std::string list;
+  for (std::size_t i = 0; i < workload_count; ++i)
+    if (of.by_workload[i] > 0)
+      list += fmt::format("{}{} {}", list.empty() ? "" : ", ", workload_kinds[i].name, of.by_workload[i]);
+  return fmt::format("{} time{} ({})", of.count, of.count == 1 ? "" : "s", list);
+}
+
 std::vector<std::string> notes_of(const report& of) {
   std::vector<std::string> notes;
   if (of.interrupted) notes.emplace_back("The run was interrupted: this is what was seen until then.");

@@ -25,6 +25,10 @@ std::string short_duration(std::chrono::microseconds value);
 std::string short_count(double value);
 /// "clean", "findings", "failed" or "interrupted"
 std::string_view verdict_of(const report& of);
+/// "foreign_answer in transfer", with the SQLSTATE where there is one.
+std::string title_of(const finding_group& of);
+/// "12 times (query 8, copy 4)"
+std::string times_of(const finding_group& of);
 /// What is not in the numbers and must be known to read them; a sentence each.
 std::vector<std::string> notes_of(const report& of);
 

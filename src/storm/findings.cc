@@ -21,8 +21,7 @@ void finding_book::add(finding what) {
   ++total_;
   const std::string code = what.what.code ? std::string(what.what.code->view()) : "";
   auto group = std::ranges::find_if(groups_, [&](const finding_group& each) {
-    return each.what == what.what.what && each.where == what.what.where && each.during == what.during &&
-           each.code == code;
+    return each.what == what.what.what && each.where == what.what.where && each.code == code;
   });
   if (group == groups_.end()) {
     if (groups_.size() >= limits::storm_finding_groups) {
@@ -31,15 +30,16 @@ void finding_book::add(finding what) {
     }
     groups_.push_back({.what = what.what.what,
                        .where = what.what.where,
-                       .during = what.during,
                        .code = code,
                        .count = 0,
+                       .by_workload = {},
                        .first = what.at,
                        .last = what.at,
                        .worst = {}});
     group = std::prev(groups_.end());
   }
   ++group->count;
+  ++group->by_workload[static_cast<std::size_t>(what.during)];
   group->last = what.at;
   keep_worst(group->worst, std::move(what));
 }
@@ -47,7 +47,7 @@ void finding_book::add(finding what) {
 std::vector<finding_group> finding_book::groups() const {
   std::vector<finding_group> sorted = groups_;
   const auto rank = [](const finding_group& of) {
-    return std::tuple(facts_of(of.what).answer, ~of.count, of.what, of.where, of.during);
+    return std::tuple(facts_of(of.what).answer, ~of.count, of.what, of.where);
   };
   std::ranges::stable_sort(sorted, {}, rank);
   return sorted;

@@ -31,9 +31,9 @@ struct finding {
 struct finding_group {
   fault what = fault::out_of_protocol;
   stage where = stage::query;
-  workload during = workload::query;
   std::string code;  ///< SQLSTATE; empty: none was told
   std::uint64_t count = 0;
+  std::array<std::uint64_t, workload_count> by_workload{};
   microseconds first{0};
   microseconds last{0};
   std::vector<finding> worst;  ///< those that took longest, longest first

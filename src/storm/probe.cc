@@ -31,7 +31,7 @@ bool refuses_parameter(const problem& what) {
 
 void note_facts(path& of, session& one) {
   path_facts& facts = of.said->facts;
-  facts.server_version = one.server_version();
+  facts.server_version = one_line(one.server_version());
   facts.address = one.line().place().address.text();
   facts.has_cancel_key = !one.cancel_key().empty();
   if (const auto* tls = one.line().tls(); tls != nullptr)

@@ -6,7 +6,6 @@
 #include <array>
 #include <utility>
 
-#include "base/limits.h"
 #include "protocol/notice_fields.h"
 #include "protocol/row_messages.h"
 
@@ -68,8 +67,7 @@ std::string_view message_name(char type) {
 
 problem problem_of(byte_span error_body, stage where) {
   const protocol::notice_fields fields(error_body);
-  std::string message(fields.message().substr(0, limits::storm_message_bytes));
-  std::ranges::replace_if(message, [](char c) { return static_cast<unsigned char>(c) < ' '; }, ' ');
+  std::string message = one_line(fields.message());
   fault what = fault_of(fields.code(), where);
   // One SQLSTATE stands for both; where the server speaks another language it counts as a cancel.
   if (what == fault::stray_cancel && message.find("timeout") != message.npos) what = fault::statement_timeout;
@@ -149,7 +147,7 @@ problem reply_check::unexpected(char type, byte_span body) const {
   }
   std::string came(message_name(type));
   if (const std::string detail = detail_of(type, body); !detail.empty())
-    came += " (" + detail.substr(0, 40) + ")";
+    came += " (" + one_line(detail) + ")";
   return {.what = known ? fault::wrong_answer : fault::out_of_protocol,
           .where = where,
           .code = {},

@@ -26,24 +26,27 @@ json figures(const hdr_histogram& of) {
 }
 
 json example(const finding& of) {
-  return {{"at", seconds_of(of.at)},   {"seconds", seconds_of(of.took)}, {"silence", seconds_of(of.silence)},
-          {"client", of.client},       {"session", of.session},          {"localPort", of.local_port},
+  return {{"at", seconds_of(of.at)},
+          {"seconds", seconds_of(of.took)},
+          {"silence", seconds_of(of.silence)},
+          {"client", of.client},
+          {"session", of.session},
+          {"localPort", of.local_port},
+          {"workload", name_of(of.during)},
           {"message", of.what.message}};
 }
 
 json findings(const finding_book& book) {
   json list = json::array();
   for (const auto& group : book.groups()) {
-    json one{{"fault", facts_of(group.what).name},
-             {"answer", name_of(facts_of(group.what).answer)},
-             {"stage", name_of(group.where)},
-             {"workload", name_of(group.during)},
-             {"count", group.count},
-             {"firstAt", seconds_of(group.first)},
-             {"lastAt", seconds_of(group.last)},
-             {"meaning", facts_of(group.what).meaning},
-             {"worst", json::array()}};
+    json one{{"fault", facts_of(group.what).name},      {"answer", name_of(facts_of(group.what).answer)},
+             {"stage", name_of(group.where)},           {"count", group.count},
+             {"firstAt", seconds_of(group.first)},      {"lastAt", seconds_of(group.last)},
+             {"meaning", facts_of(group.what).meaning}, {"worst", json::array()}};
     if (!group.code.empty()) one["sqlstate"] = group.code;
+    for (std::size_t i = 0; i < workload_count; ++i)
+      if (group.by_workload[i] > 0)
+        one["workloads"][std::string(workload_kinds[i].name)] = group.by_workload[i];
     for (const auto& each : group.worst)
       one["worst"].push_back(example(each));
     list.push_back(std::move(one));

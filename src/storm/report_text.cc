@@ -78,10 +78,7 @@ void tell_findings(page& to, const tally& said) {
   to.blank();
   to.heading("findings, the worst first");
   for (const auto& each : groups) {
-    std::string title =
-        fmt::format("{} in {} ({})", facts_of(each.what).name, name_of(each.where), name_of(each.during));
-    if (!each.code.empty()) title += " " + each.code;
-    to.bad(fmt::format("{}: {} time{}", title, each.count, each.count == 1 ? "" : "s"), 1);
+    to.bad(title_of(each) + ": " + times_of(each), 1);
     to.say(facts_of(each.what).meaning, 3);
     for (std::size_t i = 0; i < std::min<std::size_t>(each.worst.size(), 2); ++i)
       tell_example(to, each.worst[i]);

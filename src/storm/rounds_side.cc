@@ -71,7 +71,7 @@ runtime::task<bool> await_payload(client* who, std::string wanted) {
   }
   for (const std::string& payload : who->main().take_notifications()) {
     if (payload == wanted) continue;
-    who->found(line.failed(fault::stale_answer, "another notification came: " + payload.substr(0, 60)), line);
+    who->found(line.failed(fault::stale_answer, "another notification came: " + one_line(payload)), line);
     co_return false;
   }
   line.leave_stage();
