@@ -510,4 +510,68 @@ inline constexpr std::size_t config_name_bytes = 63;
 /// What a sockaddr_un holds, without the final NUL (unix(7)).
 inline constexpr std::size_t unix_path_bytes = 107;
 
+// client: what a DSN names (src/client/).
+inline constexpr std::size_t password_file_bytes = 1024 * 1024;
+
+// doctor: a path from the outside (src/doctor/).
+/// Each step of a conversation, and each statement on the server.
+inline constexpr std::chrono::milliseconds doctor_patience = 5s;
+inline constexpr std::chrono::milliseconds doctor_statement = 10s;
+/// Of a server's message that is shown.
+inline constexpr std::size_t doctor_message_bytes = 300;
+/// Logins at once, and the share of the server's free slots that they may take.
+inline constexpr std::size_t doctor_logins = 100;
+/// Threads that look names up and derive keys, and what may wait for them.
+inline constexpr std::size_t doctor_threads = 2;
+inline constexpr std::size_t doctor_jobs = 1'000;
+/// How often whoever watches is told how far it is.
+inline constexpr std::chrono::milliseconds doctor_tick = 100ms;
+/// Rows that are kept of one answer; more are counted only.
+inline constexpr std::size_t doctor_rows = 1'000;
+/// Statements that are cancelled, each with a CancelRequest of its own.
+inline constexpr std::size_t doctor_cancels = 20;
+/// What goes through COPY in each direction.
+inline constexpr std::size_t doctor_copy_bytes = 4 * 1024 * 1024;
+/// DSNs that are compared with each other.
+inline constexpr std::size_t doctor_paths = 8;
+/// The longest silence that is tried, and the longest watch.
+inline constexpr std::chrono::hours doctor_idle = 24h;
+/// Between two steps of the canary.
+inline constexpr std::chrono::milliseconds doctor_canary = 200ms;
+
+// storm: a path under load (src/storm/).
+inline constexpr std::size_t storm_clients = 50'000;
+inline constexpr std::chrono::hours storm_duration = 24h;
+/// Rounds, and logins, a second.
+inline constexpr std::size_t storm_rate = 200'000;
+inline constexpr std::size_t storm_logins = 10'000;
+/// Of one result: rows, and bytes.
+inline constexpr std::size_t storm_rows = 100'000;
+inline constexpr std::size_t storm_bulk_bytes = 1024 * 1024 * 1024;
+/// Of each row of a large result.
+inline constexpr std::size_t storm_row_padding = 4 * 1024;
+/// Kinds of findings, and examples of each.
+inline constexpr std::size_t storm_finding_groups = 200;
+inline constexpr std::size_t storm_examples = 5;
+/// Of a server's message that an example shows.
+inline constexpr std::size_t storm_message_bytes = 300;
+/// Points of the chart, and how often one may be made; the clients' number is looked at as often.
+inline constexpr std::size_t storm_points = 600;
+inline constexpr std::chrono::milliseconds storm_tick = 100ms;
+/// Threads that look names up and derive keys, and what may wait for them.
+inline constexpr std::size_t storm_threads = 4;
+inline constexpr std::size_t storm_jobs = 60'000;
+/// A client whose login failed waits so long, doubled each time up to the bound.
+inline constexpr std::chrono::milliseconds storm_retry = 100ms;
+inline constexpr std::chrono::milliseconds storm_retry_most = 2s;
+/// Notifications of one session that nobody has looked at.
+inline constexpr std::size_t storm_notifications = 64;
+/// Two paths take turns: so many for each, none of them shorter than this.
+inline constexpr std::size_t storm_turns = 5;
+inline constexpr std::chrono::milliseconds storm_turn_least = 2s;
+/// What one wait stands for where a client could not keep its pace.
+inline constexpr std::size_t storm_paced_records = 10'000;
+/// Behind Ctrl-C, connections have so long to say goodbye.
+inline constexpr std::chrono::milliseconds storm_farewell = 500ms;
+
 }  // namespace trunkline::limits

@@ -18,12 +18,14 @@
 #include "main/audit_command.h"
 #include "main/check.h"
 #include "main/demo.h"
+#include "main/doctor_command.h"
 #include "main/import_command.h"
 #include "main/options.h"
 #include "main/pgbouncer_command.h"
 #include "main/request_command.h"
 #include "main/scram_keys_command.h"
 #include "main/serve.h"
+#include "main/storm_command.h"
 #include "main/version.h"
 
 namespace trunkline::main {
@@ -83,6 +85,8 @@ struct command_words {
   pgbouncer_options bouncing;
   access_options explaining;
   request_options asking;
+  storm_options storming;
+  doctor_options examining;
   std::string verifier;
 };
 
@@ -99,6 +103,8 @@ int run_guarded(const CLI::App& app, const command_words& said) {
     }
     if (app.got_subcommand("import")) return import_pgbouncer(said.bouncing.from);
     if (app.got_subcommand("pgbouncer")) return run_pgbouncer(said.bouncing);
+    if (app.got_subcommand("storm")) return run_storm(said.storming);
+    if (app.got_subcommand("doctor")) return run_doctor(said.examining);
     if (app.got_subcommand("demo")) return demo(said.showing);
     if (app.got_subcommand("scram-keys")) return print_scram_keys(said.verifier);
     fmt::print("{}", app.got_subcommand("reference") ? config::render_reference() : version_text());
@@ -137,6 +143,8 @@ int run_command_line(int argc, const char* const* argv) {
   add_request_commands(*app.get_subcommand("access"), said.asking);
   add_pgbouncer_commands(app, said.bouncing);
   add_scram_keys_command(app, said.verifier);
+  add_doctor_command(app, said.examining);
+  add_storm_command(app, said.storming);
   app.add_subcommand("version", "version, build and libraries");
   app.add_subcommand("reference", "the tables of docs/configuration.md")->group("");
 

@@ -82,6 +82,7 @@ struct client_context_builder {
     SSL_CTX_set_alpn_protos(&context, reinterpret_cast<const unsigned char*>(alpn.data()),
                             static_cast<unsigned int>(alpn.size()));
     SSL_CTX_set_app_data(&context, state.get());
+    if (!settings.resumes) return {};
     SSL_CTX_set_session_cache_mode(&context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(&context, on_new_session);
     return {};

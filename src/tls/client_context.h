@@ -28,6 +28,7 @@ struct client_settings {
   std::string cert_file = {};  ///< client certificate, PEM with its chain; empty: none
   std::string key_file = {};
   protocol_version min_version = protocol_version::tls_1_2;
+  bool resumes = true;  ///< sessions are kept, and offered to the same server name again
 };
 
 class client_context {

@@ -14,6 +14,8 @@ ALLOWED = {
     "pgbouncer": _FLOOR | {"config"},
     "auth": _FLOOR,
     "http": _FLOOR,
+    "client": _FLOOR | {"runtime", "net", "tls", "protocol", "auth"},
+    "doctor": _FLOOR | {"runtime", "net", "tls", "protocol", "auth", "http", "client"},
     "identity": _FLOOR | {"runtime", "auth", "http", "config", "telemetry"},
     "grants": _FLOOR | {"runtime", "auth", "http", "config", "telemetry"},
     "access": _FLOOR | {"auth", "config"},
@@ -24,6 +26,7 @@ ALLOWED = {
     "session": _FLOOR | {"runtime", "net", "tls", "protocol", "auth", "routing", "pool", "sql", "audit", "identity", "access", "grants", "config", "telemetry"},
     "console": _FLOOR | {"runtime", "config", "telemetry", "audit", "session"},
     "admin": _FLOOR | {"runtime", "net", "protocol", "config", "telemetry", "audit", "grants", "session"},
+    "storm": _FLOOR | {"runtime", "net", "tls", "protocol", "auth", "client"},
 }
 ALLOWED["main"] = set(ALLOWED)
 

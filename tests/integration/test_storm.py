@@ -1,0 +1,357 @@
+"""`trunkline storm`: a healthy path has no findings; what a faulty one does is found, named and put where it belongs."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import termios
+import time
+
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from harness import faulty_relay as relay
+from harness.fakeserver import FakeServer
+from harness.faulty_relay import FaultyRelay
+from harness.gateway import port_of, simple_config
+from harness.pooled import PgBouncer, pooled_config
+from harness.postgres import DATABASE, PASSWORD, USER
+from harness.roads import write_verifiers
+from harness.system import free_port, wait_until
+
+pytestmark = [pytest.mark.needs_gateway, pytest.mark.any_build]
+
+WORKLOADS = {"login", "query", "prepared", "pipeline", "copy", "bulk", "cancel", "notify", "idle", "disconnect"}
+SHORT = ("--duration", "2s", "--clients", "10", "--idle", "1s", "--rate", "200", "--bulk", "256KiB")
+
+
+def dsn_of(port: int, **more) -> str:
+    words = {"host": "127.0.0.1", "port": port, "user": USER, "dbname": DATABASE, "sslmode": "disable"}
+    return make_conninfo(**(words | more))
+
+
+@pytest.fixture
+def command(pytestconfig):
+    return [pytestconfig.getoption("--bin"), "storm"]
+
+
+@pytest.fixture
+def storm(command):
+    """Runs it and answers its JSON. The password is in the environment, as it should be."""
+    def run(dsn: str, *options: str, code: int = 0, password: str = PASSWORD) -> dict:
+        done = subprocess.run([*command, dsn, *options, "--output", "json"], capture_output=True, text=True, timeout=90,
+                              env=os.environ | {"PGPASSWORD": password})
+        assert done.returncode == code, done.stdout[:6000] + done.stderr
+        assert PASSWORD not in done.stdout + done.stderr
+        return json.loads(done.stdout)
+    return run
+
+
+def faults(report: dict) -> set[tuple[str, str]]:
+    return {(each["fault"], each["stage"]) for each in report["paths"][0]["findings"]}
+
+
+# ---- a healthy path ----
+
+
+def test_a_healthy_server_has_no_findings(storm, servers, authority):
+    for server in servers.all():
+        dsn = dsn_of(server.port, host="localhost", sslmode="verify-ca", sslrootcert=str(authority.cert))
+        report = storm(dsn, "--duration", "4s", "--clients", "20", "--idle", "1s", "--bulk", "1MiB")
+        assert report["verdict"] == "clean" and not report["interrupted"]
+        (path,) = report["paths"]
+        assert set(path["answers"]) == WORKLOADS
+        assert set(path["stages"]) == {"dns", "connect", "ssl", "auth", "lease", "query", "transfer", "close"}
+        assert path["server"]["version"].startswith(str(server.version)) and path["server"]["tls"].startswith("TLSv1.3")
+        counts = path["counts"]
+        assert counts["cancels"] > 3 and counts["notifications"] > 3 and counts["disconnects"] > 3
+        assert counts["rows"] > 1000 and path["notTested"] == [] and counts["findings"] == 0
+        assert sum(point["answers"] for point in path["timeline"]) == counts["answers"]
+
+
+def test_nothing_is_left_behind(storm, server):
+    storm(dsn_of(server.port), *SHORT)
+    assert server.query("select count(*) from pg_class where relname like 'trunkline%'") == [(0,)]
+    wait_until(lambda: server.sessions("trunkline storm") == [], 10, "all sessions of the storm are gone")
+
+
+def test_short_lived_clients_log_in_again_and_again(storm, server):
+    report = storm(dsn_of(server.port), "--short-lived", "--clients", "20", "--duration", "2s", "--login-rate", "100")
+    (path,) = report["paths"]
+    assert 100 < path["counts"]["logins"] <= 220  # the bound on logins holds
+    assert set(path["answers"]) == {"login"} and path["stages"]["close"]["count"] > 50
+
+
+@pytest.mark.parametrize("profile", ["ramp", "spike"])
+def test_profiles(storm, server, profile):
+    report = storm(dsn_of(server.port), "--profile", profile, "--clients", "20", "--duration", "3s", "--workloads", "query")
+    clients = [point["clients"] for point in report["paths"][0]["timeline"]]
+    assert max(clients) == 20 and clients[0] <= 4
+    if profile == "spike":
+        assert clients[-3] == 2
+
+
+def test_two_paths_take_turns(storm, server):
+    with FaultyRelay(server.port, relay.every(1, "T", relay.delay(0.03))) as slow:
+        report = storm(dsn_of(server.port), "--compare", dsn_of(slow.port), "--duration", "2s", "--clients", "4",
+                       "--workloads", "query")
+    a, b = report["paths"]
+    assert (a["name"], b["name"]) == ("A", "B") and a["counts"]["answers"] > 0 and b["counts"]["answers"] > 0
+    compared = report["comparison"]["stages"]["query"]["p50"]
+    assert compared["b"] > 0.025 and compared["ratio"] > 2
+
+
+def test_memory_has_a_bound(storm, server):
+    report = storm(dsn_of(server.port), "--memory", "1MiB", "--clients", "30", "--duration", "1s", "--workloads", "query")
+    assert report["heldByMemory"] and report["paths"][0]["counts"]["clients"] < 30
+
+
+# ---- a faulty path ----
+
+SPOILED = {  # what it does, the fault, the stages in which that may be
+    "a row is lost": (relay.every(50, "D", relay.drop), "lost_row", {"transfer"}),
+    "a row is doubled": (relay.every(50, "D", relay.double), "duplicate_row", {"transfer"}),
+    "a byte is changed": (relay.every(50, "D", relay.change(b"x", b"y")), "corrupt_row", {"transfer"}),
+    "a row is another client's": (relay.every(50, "D", relay.other_client), "foreign_answer", {"transfer"}),
+    "the connection is closed in an answer": (relay.every(50, "D", relay.cut), "closed_early", {"transfer"}),
+    "the connection is reset before an answer": (relay.every(5, "T", relay.kill), "reset", {"query"}),
+    "an answer is late": (relay.every(5, "T", relay.delay(0.5)), "late", {"query"}),
+    "a result is late in the middle": (relay.every(50, "D", relay.delay(0.5)), "late", {"transfer"}),
+    "an answer is missing": (relay.every(5, "T", relay.delay(2.5)), "timed_out", {"query"}),
+    "the login is slow": (relay.every(1, "K", relay.delay(0.5)), "late", {"lease"}),
+    "a message is lost": (relay.every(5, "C", relay.drop), "wrong_answer", {"lease", "query", "transfer"}),
+}
+
+
+@pytest.mark.parametrize("what", SPOILED)
+def test_what_a_relay_spoils_is_found(storm, server, what):
+    spoil, fault, stages = SPOILED[what]
+    with FaultyRelay(server.port, spoil) as faulty:
+        report = storm(dsn_of(faulty.port), "--clients", "4", "--duration", "2s", "--rate", "100", "--workloads", "query",
+                       "--late", "300ms", "--timeout", "1500ms", code=1)
+    assert {each for each, _ in faults(report)} == {fault} and {each for _, each in faults(report)} <= stages
+    finding = report["paths"][0]["findings"][0]
+    assert finding["workloads"] == {"query": finding["count"]} and 1 <= len(finding["worst"]) <= 5 and finding["meaning"]
+    assert finding["worst"][0]["message"] and finding["worst"][0]["localPort"] > 0
+
+
+def test_lost_cancels_are_found(storm, server):
+    with FaultyRelay(server.port, cancels=False) as faulty:
+        report = storm(dsn_of(faulty.port), "--workloads", "cancel", "--clients", "2", "--duration", "2s",
+                       "--late", "300ms", "--timeout", "1s", code=1)
+    assert faults(report) == {("lost_cancel", "query")}
+
+
+def test_lost_notifications_are_found(storm, server):
+    with FaultyRelay(server.port, relay.every(2, "A", relay.drop)) as faulty:
+        report = storm(dsn_of(faulty.port), "--workloads", "notify", "--clients", "2", "--duration", "2s",
+                       "--late", "300ms", "--timeout", "1s", code=1)
+    assert faults(report) == {("lost_notification", "transfer")}
+
+
+def test_an_idle_connection_that_is_gone_is_found_with_its_silence(storm, server):
+    def forget(kind, message, link):  # as a load balancer that forgets idle flows
+        if kind == "Z":
+            link.seen += 1
+            if link.seen == 2:
+                link.client.sendall(message)
+                time.sleep(0.4)
+                link.reset()
+        return message
+
+    with FaultyRelay(server.port, forget) as faulty:
+        report = storm(dsn_of(faulty.port), "--workloads", "idle", "--clients", "2", "--duration", "3s", "--idle", "2s",
+                       code=1)
+    assert faults(report) == {("reset", "query")}
+    assert max(each["silence"] for each in report["paths"][0]["findings"][0]["worst"]) > 0.5
+
+
+def test_a_path_that_dies_in_the_middle(command, server):
+    with FaultyRelay(server.port) as mortal:
+        process = subprocess.Popen([*command, dsn_of(mortal.port), "--duration", "4s", "--clients", "8", "--output", "json"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   env=os.environ | {"PGPASSWORD": PASSWORD})
+        wait_until(lambda: len(server.sessions("trunkline storm")) > 5, 20, "the storm has begun")
+        time.sleep(0.5)
+        mortal.die()
+        said, wrong = process.communicate(timeout=60)
+    assert process.returncode == 1, said + wrong
+    report = json.loads(said)
+    assert report["verdict"] == "findings"
+    assert ("refused", "connect") in faults(report)
+    assert {fault for fault, _ in faults(report)} & {"reset", "closed_early"}
+    assert all(len(each["worst"]) <= 5 for each in report["paths"][0]["findings"])
+
+
+# ---- through poolers ----
+
+
+def test_through_a_pool_of_trunkline(storm, start_gateway, server, tmp_path):
+    verifiers = tmp_path / "verifiers.txt"
+    write_verifiers(verifiers, server.verifiers())
+    gateway = start_gateway(pooled_config("transaction", server, verifiers, 8, "pin", {}))
+    report = storm(dsn_of(port_of(gateway.config, "main")), "--duration", "4s", "--clients", "20", "--idle", "1s",
+                   "--bulk", "1MiB")
+    assert report["verdict"] == "clean", report["paths"][0]["findings"]
+    assert set(report["paths"][0]["answers"]) == WORKLOADS
+
+
+def test_through_trunkline_with_tls(storm, start_gateway, server, authority):
+    own = authority.issue("gateway")
+    gateway = start_gateway(simple_config(server.endpoint, tls={"mode": "require", "certificates": [
+        {"certFile": str(own.cert), "keyFile": str(own.key)}]}))
+    dsn = dsn_of(port_of(gateway.config, "main"), sslmode="require")
+    assert storm(dsn, *SHORT)["verdict"] == "clean"
+
+
+def test_pgbouncer_loses_prepared_statements(storm, server, workplace):
+    """Debian's 1.18 in transaction mode: what it can do is clean, and what it cannot is found."""
+    bouncer = PgBouncer(workplace / "storm-bouncer", server, "transaction", 4).start()
+    try:
+        dsn = dsn_of(bouncer.port)
+        clean = storm(dsn, *SHORT, "--workloads", "login,query,pipeline,copy,bulk,cancel,disconnect")
+        assert clean["verdict"] == "clean" and not clean["paths"][0]["server"]["statementTimeout"]
+        lossy = storm(dsn, *SHORT, "--workloads", "prepared", code=1)
+        assert "lost_prepared" in {fault for fault, _ in faults(lossy)}
+        deaf = storm(dsn, *SHORT, "--workloads", "notify", "--timeout", "1s", "--late", "500ms", code=1)
+        assert "lost_notification" in {fault for fault, _ in faults(deaf)}
+    finally:
+        bouncer.stop()
+
+
+# ---- bad input ----
+
+
+def failure(report: dict) -> tuple[str, str]:
+    assert report["verdict"] == "failed"
+    return report["paths"][0]["failure"]["fault"], report["paths"][0]["failure"]["stage"]
+
+
+def test_no_server(storm):
+    assert failure(storm(dsn_of(free_port()), code=1)) == ("refused", "connect")
+    assert failure(storm(dsn_of(1, host="nowhere.invalid"), code=1)) == ("no_address", "dns")
+
+
+def test_a_wrong_password(storm, server):
+    report = storm(dsn_of(server.port), code=1, password="not that")
+    assert failure(report) == ("login_refused", "auth")
+    assert report["paths"][0]["failure"]["sqlstate"] == "28P01"
+    assert failure(storm(dsn_of(server.port), code=1, password="")) == ("login_refused", "auth")
+
+
+def test_no_tls_where_tls_is_asked_for(storm, server, authority):
+    with FakeServer(lambda connection, _: connection.recv(1)) as plain:
+        assert failure(storm(dsn_of(plain.port, sslmode="require"), code=1)) == ("tls_failed", "ssl")
+    stranger = authority.issue("stranger")
+    dsn = dsn_of(server.port, sslmode="verify-ca", sslrootcert=str(stranger.cert))
+    assert failure(storm(dsn, code=1)) == ("tls_failed", "ssl")
+
+
+@pytest.mark.parametrize("sslmode, stage", [("disable", "auth"), ("prefer", "ssl")])
+def test_a_server_that_is_not_postgres(storm, sslmode, stage):
+    def http(connection, _server):
+        connection.recv(100)
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with FakeServer(http, login=False) as web:
+        assert failure(storm(dsn_of(web.port, sslmode=sslmode), code=1)) == ("not_postgres", stage)
+
+
+def test_a_server_that_says_nothing(storm):
+    with FakeServer(lambda connection, _: connection.recv(1000) and time.sleep(10), login=False) as silent:
+        report = storm(dsn_of(silent.port), "--timeout", "500ms", "--late", "200ms", code=1)
+    assert failure(report) == ("timed_out", "auth")
+
+
+def test_what_needs_rights_is_listed(storm, server):
+    with server.admin() as admin:
+        admin.execute("create role visitor login password 'v'")
+        admin.execute(f"revoke temporary on database {DATABASE} from public")
+    try:
+        report = storm(dsn_of(server.port, user="visitor"), *SHORT, password="v")
+    finally:
+        with server.admin() as admin:
+            admin.execute(f"grant temporary on database {DATABASE} to public")
+            admin.execute("drop role visitor")
+    (lacking,) = report["paths"][0]["notTested"]
+    assert lacking["workload"] == "copy" and "permission denied" in lacking["why"]
+    assert set(report["paths"][0]["answers"]) == WORKLOADS - {"copy"}
+
+
+def test_usage(command):
+    for words in (["host=a nonsense=1"], ["host=a", "--clients", "0"], ["host=a", "--duration", "1"],
+                  ["host=a", "--workloads", "sing"], ["host=a", "--late", "20s"], ["host=a", "--rate", "1e9"],
+                  ["host=a", "--profile", "flat"], ["host=a sslmode=verify-full"], ["host=a sslmode=require sslcert=/no sslkey=/no"],
+                  ["host=a", "--compare", "port=x"], []):
+        done = subprocess.run([*command, *words], capture_output=True, text=True, timeout=20)
+        assert done.returncode == 2 and done.stderr and not done.stdout, (words, done)
+
+
+# ---- what it shows ----
+
+
+def test_an_interrupt_prints_what_is_known(command, server):
+    process = subprocess.Popen([*command, dsn_of(server.port), "--duration", "60s", "--clients", "10"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               env=os.environ | {"PGPASSWORD": PASSWORD})
+    wait_until(lambda: len(server.sessions("trunkline storm")) > 5, 10, "the storm has begun")
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    said, wrong = process.communicate(timeout=10)
+    assert process.returncode == 0, said + wrong
+    assert said.startswith("storm: interrupted") and re.search(r"(?m)^query +\d+ ", said)
+    wait_until(lambda: server.sessions("trunkline storm") == [], 10, "all sessions of the storm are gone")
+
+
+def test_a_narrow_terminal(command, server):
+    """40 columns: a progress line that never wraps, and a summary without a longer line."""
+    terminal, side = pty.openpty()
+    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+    process = subprocess.Popen([*command, dsn_of(server.port), *SHORT], stdout=side, stderr=side,
+                               env=os.environ | {"PGPASSWORD": PASSWORD})
+    os.close(side)
+    shown = b""
+    try:
+        while data := os.read(terminal, 65536):
+            shown += data
+    except OSError:  # the other side is gone
+        pass
+    os.close(terminal)
+    assert process.wait(30) == 0
+    plain = re.sub(r"\x1b\[[0-9;]*[mK]", "", shown.decode())
+    lines = [line for part in plain.split("\n") for line in part.rstrip("\r").split("\r")]
+    assert max(map(len, lines)) <= 40 and any("findings" in line and "/2s" in line for line in lines)
+    assert any(line.startswith("storm: no findings") for line in lines)
+
+
+def test_the_page_and_the_drawing_need_nothing_else(command, server, tmp_path):
+    for name, end in (("page.html", "</html>"), ("drawing.svg", "</svg>")):
+        done = subprocess.run([*command, dsn_of(server.port), *SHORT, "--chart", str(tmp_path / name)], capture_output=True,
+                              text=True, timeout=60, env=os.environ | {"PGPASSWORD": PASSWORD})
+        assert done.returncode == 0, done.stderr
+        text = (tmp_path / name).read_text()
+        assert text.rstrip().endswith(end) and "polyline" in text
+        text = text.replace('xmlns="http://www.w3.org/2000/svg"', "")
+        assert not re.search(r"https?:|<script|<link|<img|src=|url\(", text)
+    done = subprocess.run([*command, dsn_of(server.port), *SHORT, "--chart", "/nowhere/x.html"], capture_output=True,
+                          text=True, timeout=60, env=os.environ | {"PGPASSWORD": PASSWORD})
+    assert done.returncode == 1 and "/nowhere/x.html" in done.stderr
+
+
+@pytest.mark.long
+@pytest.mark.alone
+def test_five_thousand_clients_from_one_core(storm, start_gateway, server, tmp_path):
+    verifiers = tmp_path / "verifiers.txt"
+    write_verifiers(verifiers, server.verifiers())
+    gateway = start_gateway(pooled_config("transaction", server, verifiers, 20, "pin", {}))
+    report = storm(dsn_of(port_of(gateway.config, "main")), "--clients", "5000", "--login-rate", "1000", "--rate", "2000",
+                   "--duration", "20s", "--workloads", "query,prepared,pipeline,idle")
+    (path,) = report["paths"]
+    assert report["verdict"] == "clean" and path["counts"]["clients"] == 5000 and path["counts"]["logins"] >= 5000
+    assert report["busyRatio"] < 0.9
