@@ -56,7 +56,7 @@ class link final : private runtime::stream_handler {
 
   /// The session whose functions may have set what no list shows: the next one resets all; 0: none.
   std::uint64_t tainted_by = 0;
-  std::uint64_t sequences_of = 0;  ///< who may have used sequences since that was forgotten; 0: nobody
+  std::uint64_t sequences_of = 0;  ///< who may have advanced one since that was forgotten; 0: nobody
   unnamed_mark unnamed;            ///< the one that the server has, or is about to have
   runtime::time_point born{};
   runtime::time_point used{};        ///< when it was given back last

@@ -105,6 +105,10 @@ class link_pool final : public std::enable_shared_from_this<link_pool>, private 
   /// Statements that were prepared before a change of the schema may not fit any more: one more with each.
   std::uint64_t epoch() const { return epoch_.load(std::memory_order_relaxed); }
   void schema_changed() { epoch_.fetch_add(1, std::memory_order_relaxed); }
+  /// Somebody has asked for currval() or lastval(): from then on a session that gets a connection gets it
+  /// without what others' nextval() has said there.
+  bool sequences_are_read() const { return sequences_are_read_.load(std::memory_order_relaxed); }
+  void note_sequence_reader() { sequences_are_read_.store(true, std::memory_order_relaxed); }
   /// Connections made before are not used again (RECONNECT).
   std::uint64_t generation() const { return generation_.load(std::memory_order_relaxed); }
   void reconnect() { generation_.fetch_add(1, std::memory_order_relaxed); }
@@ -148,6 +152,7 @@ class link_pool final : public std::enable_shared_from_this<link_pool>, private 
   std::atomic<std::size_t> open_{0};
   std::atomic<std::uint64_t> epoch_{0};
   std::atomic<std::uint64_t> generation_{0};
+  std::atomic<bool> sequences_are_read_{false};
   std::vector<std::unique_ptr<link_shelf>> shelves_;
   std::unique_ptr<listen_hub> listening_;
   mutable std::mutex mutex_;

@@ -157,6 +157,7 @@ bool pooled_server::begin_passing(chunk_editor& out, byte_span known, bool in_ch
   finishing_ = finishing_ || dropping_;  // a server closes then
   if (!dropping_) {
     if (!ready_for_work()) return false;
+    if (type == 'F') note_sequences();  // it calls a function by its number
     if (type != 'd') queue_.client_message(type, length);
     if (!in_chunk) out.insert(known);
   }
@@ -217,8 +218,22 @@ bool pooled_server::take_whole(chunk_editor& out, byte_span message, std::size_t
   }
 }
 
-void pooled_server::note(const sql::effects& of, std::string_view text) {
+void pooled_server::note_kind(const sql::effects& of) {
   traces_.note_kind(of);
+  if (traces_.wrote()) note_sequences();
+}
+
+/// A sequence may be at another value from here on, by this session.
+void pooled_server::note_sequences() {
+  link_->sequences_of = knows_others_sequences() ? pool::many_sessions : terms_.session;
+}
+
+bool pooled_server::knows_others_sequences() const {
+  return link_->sequences_of != 0 && link_->sequences_of != terms_.session;
+}
+
+void pooled_server::note(const sql::effects& of, std::string_view text) {
+  note_kind(of);
   if (of.clean() || is_for_hub(of)) [[likely]]
     return;
   note_at_server(of, text);
@@ -232,12 +247,16 @@ void pooled_server::note_at_server(const sql::effects& of, std::string_view text
   watch_tags_ = watch_tags_ || of.has(sql::effect::discard_all) || of.has(sql::effect::deallocate);
 }
 
-/// It asks for what this session's own nextval() said last, and the connection knows what another's did.
+/// It asks for what this session's own nextval() said last, and the connection knows what another's did. It
+/// is the first in its pool to ask, or so are those that ask in these moments: afterwards connections come
+/// without it (begin_sync).
 bool pooled_server::must_forget_sequences(const sql::effects& of) {
-  if (!of.has(sql::effect::sequence_read) || link_->sequences_of == terms_.session) return false;
+  if (!of.has(sql::effect::sequence_read)) return false;
+  start_.pool->note_sequence_reader();
+  if (!knows_others_sequences()) return false;
   // Within a transaction that has written the value may well be its own.
   if (!queue_.at_rest() || status_ == 'E' || (status_ == 'T' && traces_.wrote())) return false;
-  link_->sequences_of = terms_.session;
+  link_->sequences_of = 0;
   begin_errand(side_errand::purpose::sequences, "DISCARD SEQUENCES");
   return true;
 }
@@ -282,7 +301,7 @@ bool pooled_server::take_unclean_query(chunk_editor& out, byte_span message, std
     out.replace(in_chunk, {});
     return true;
   }
-  traces_.note_kind(of);
+  note_kind(of);
   note_at_server(of, text);
   if (const std::string renamed = execute_own(out, of, text); !renamed.empty()) {
     std::vector<std::byte> instead;

@@ -179,8 +179,6 @@ void pooled_server::adopt(std::unique_ptr<pool::link> made) {
   link_ = std::move(made);
   held_ = false;
   settings_seen_ = false;
-  if (link_->sequences_of != terms_.session)
-    link_->sequences_of = link_->sequences_of == 0 ? terms_.session : pool::many_sessions;
   link_->stream->set_handler(this);
   if (receiving_) link_->stream->resume_receiving();
 }
@@ -257,6 +255,10 @@ void pooled_server::begin_sync() {
   }
   if (link_->tainted_by == terms_.session) traces_.taint();
   link_->tainted_by = 0;
+  if (knows_others_sequences() && start_.pool->sequences_are_read()) {
+    query += "DISCARD SEQUENCES;";
+    link_->sequences_of = 0;
+  }
   if (query.empty() && link_->settings == settings_) return;
   query += pool::settings_query(link_->settings, settings_);
   if (query.empty()) return;

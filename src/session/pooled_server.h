@@ -178,6 +178,9 @@ class pooled_server final : public runtime::byte_stream,
   void note_uses(const pool::statement& which);
   void note_unnamed();
   bool must_forget_sequences(const sql::effects& of);
+  void note_kind(const sql::effects& of);
+  void note_sequences();
+  bool knows_others_sequences() const;
   bool deallocates_own(const sql::effects& of) const;
   std::string execute_own(chunk_editor& out, const sql::effects& of, std::string_view text);
   bool refuses(const sql::effects& of) const;

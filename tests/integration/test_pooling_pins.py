@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from harness.wire import RawClient, Refused
+from harness.wire import RawClient, Refused, message, query
 
 pytestmark = pytest.mark.needs_gateway
 
@@ -88,6 +88,42 @@ def test_a_seed_ends_with_its_server_connection(pair):
     ((pid,),) = first.simple("select pg_backend_pid()")
     first.close()
     assert second.simple("select pg_backend_pid()") != [[pid]]
+
+
+@pytest.mark.parametrize("writes", ["insert into counted values (1)", "select nextval('other_sequence')",
+                                    "select my_function()", "copy counted from stdin", "pipelined"])
+def test_nobody_is_told_what_another_clients_sequence_said(pooled, server, writes):
+    server.query("drop table if exists counted; create table counted (n int); grant all on counted to public; "
+                 "create sequence if not exists one_sequence; create sequence if not exists other_sequence; "
+                 "grant all on sequence one_sequence, other_sequence to public; "
+                 "create or replace function my_function() returns int language sql as 'select 1'")
+    _gateway, port = pooled("transaction", size=1, maxWait="1m")
+    with RawClient(port, timeout=10).login() as first, pytest.raises(Refused) as refused:
+        first.simple("select lastval()")  # from now on they are asked for
+    assert refused.value.code == "55000"
+    with RawClient(port, timeout=10).login() as other, RawClient(port, timeout=10).login() as client:
+        other.simple("select nextval('one_sequence')")
+        asked = "select currval('one_sequence')"
+        if writes == "pipelined":
+            client.send(query("begin") + query("insert into counted values (2)") + query(asked))
+            assert client.result() == [] and client.result() == []
+            with pytest.raises(Refused) as refused:
+                client.result()
+        else:
+            client.simple("begin")
+            if writes.startswith("copy"):
+                client.send(query(writes) + message("d", b"3\n") + message("c"))
+                client.result()
+            else:
+                client.simple(writes)
+            with pytest.raises(Refused) as refused:
+                client.simple(asked)
+        assert refused.value.code == "55000"
+        client.simple("rollback")
+        ((own,),) = client.simple("select nextval('one_sequence')")
+        assert client.simple(asked) == [[own]], "its own it is told"
+        client.simple("begin; insert into counted values (4)")
+        assert client.simple("select lastval()") == [[own]]
 
 
 def test_who_waits_too_long_is_told(pooled):

@@ -38,6 +38,7 @@ def main() -> int:
           f"{given.allow}", flush=True)
     with psycopg.connect(given.server, autocommit=True) as server:
         world = World(options, prepare(server, options.user))
+        ask_for_a_sequence(options)
         most = asyncio.run(run(world, server))
         after(world, server, size)
     report(world, most)
@@ -78,6 +79,16 @@ def prepare(server: psycopg.Connection, user: str) -> dict[str, str]:
     known = {name: server.execute("select coalesce(current_setting(%s, true), '')", (name,)).fetchone()[0]
              for name in SETTINGS}
     return known | {"application_name": ""}
+
+
+def ask_for_a_sequence(options: Options) -> None:
+    """The first who does is answered what the connection knows (docs/pooling.md), which no model can tell."""
+    with psycopg.connect(host="127.0.0.1", port=options.port, user=options.user, dbname=options.database,
+                         autocommit=True) as first:
+        try:
+            first.execute("select lastval()")
+        except psycopg.errors.ObjectNotInPrerequisiteState:
+            pass
 
 
 async def run(world: World, server: psycopg.Connection) -> int:
