@@ -30,22 +30,23 @@ bool is_slow(const std::string& idle) {
   return read.ec == std::errc() && (value == 0 || value > quick_enough);
 }
 
-judgement nobody_asks(const facts& known, std::vector<std::string> evidence) {
-  return {.is = verdict::finding,
-          .summary = "nobody asks whether an idle connection is still there, and something stands between",
-          .evidence = std::move(evidence),
-          .weight = severity::risk,
-          .sure = is_proxied(known) ? confidence::likely : confidence::hint,
-          .where = middle_of(known),
-          .explanation =
-              "Load balancers and NAT forget idle connections after 240 s (Azure), 350 s (AWS), 600 s "
-              "(Google Cloud) or 900 s (IPVS); a server with keepalive after two hours notices far too "
-              "late, and keeps ghosts until then.",
-          .fix =
-              "Server: tcp_keepalives_idle = 60, tcp_keepalives_interval = 10, tcp_keepalives_count = 3, "
-              "tcp_user_timeout = 30s. DSN: keepalives_idle=60 tcp_user_timeout=30000. On the hop: its own "
-              "keepalive on both sides (PgBouncer tcp_keepidle, HAProxy option clitcpka and srvtcpka).",
-          .pathologies = {"P09", "P10", "P11"}};
+judgement asks_late(const facts& known, std::vector<std::string> evidence) {
+  return {
+      .is = verdict::finding,
+      .summary = "the server asks late whether an idle client is still there, and something stands between",
+      .evidence = std::move(evidence),
+      .weight = severity::risk,
+      .sure = confidence::hint,
+      .where = middle_of(known),
+      .explanation =
+          "Load balancers and NAT forget idle connections after 240 s (Azure), 350 s (AWS), 600 s "
+          "(Google Cloud) or 900 s (IPVS); a server with keepalive after two hours notices far too "
+          "late, and keeps ghosts until then. Whether the hop asks by itself cannot be seen from here.",
+      .fix =
+          "Server: tcp_keepalives_idle = 60, tcp_keepalives_interval = 10, tcp_keepalives_count = 3, "
+          "tcp_user_timeout = 30s. DSN: keepalives_idle=60 tcp_user_timeout=30000. On the hop: its own "
+          "keepalive on both sides (PgBouncer tcp_keepidle, HAProxy option clitcpka and srvtcpka).",
+      .pathologies = {"P09", "P10", "P11"}};
 }
 
 runtime::task<judgements> run(examination* of) {
@@ -66,7 +67,7 @@ runtime::task<judgements> run(examination* of) {
         "this host: tcp_retries2 {} (15: a lost peer is noticed after about 15 minutes)", *retries));
   if (known.server_seen_as.empty()) evidence.emplace_back("the server's own leg is a unix socket");
   const bool slow = is_slow(idle) && !known.server_seen_as.empty();
-  if (slow && !known.between.empty()) co_return judgements{nobody_asks(known, std::move(evidence))};
+  if (slow && !known.between.empty()) co_return judgements{asks_late(known, std::move(evidence))};
   std::string summary = "the server asks idle clients often enough";
   if (slow)
     summary = "nothing between forgets idle connections, as far as can be seen; the server itself asks late";

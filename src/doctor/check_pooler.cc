@@ -22,7 +22,10 @@ runtime::task<outcome<std::string>> pid_of(session* one) {
   if (!seen) co_return std::unexpected(std::move(seen.error()));
   if (seen->error)
     co_return std::unexpected(failure{failure::kind::error, seen->error->message, seen->error});
-  co_return std::string(seen->at(0, 0));
+  std::string pid(seen->at(0, 0));
+  if (pid.empty())
+    co_return std::unexpected(failure{failure::kind::protocol, "the server does not tell its process"});
+  co_return pid;
 }
 
 /// One after the other: the first session's process, then a transaction of the second, meanwhile the first

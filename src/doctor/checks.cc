@@ -49,6 +49,7 @@ std::vector<const check*> checks_for(const settings& how) {
     if (is_wanted(how, each)) all.push_back(each);
   if (how.idle.count() > 0) all.push_back(&idle_check);
   if (how.watch.count() > 0) all.push_back(&watch_check);
+  if (!how.gateway_url.empty()) all.push_back(&gateway_check);
   return all;
 }
 

@@ -31,6 +31,7 @@ extern const check logins_check;
 extern const check clock_check;
 extern const check idle_check;
 extern const check watch_check;
+extern const check gateway_check;
 
 /// Of round-trips: TCP ends near this host, and the server is further away.
 bool is_answered_nearby(microseconds syn, std::optional<microseconds> ssl_trip, microseconds query_trip);

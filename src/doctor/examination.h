@@ -19,6 +19,7 @@ namespace trunkline::doctor {
 struct settings {
   std::chrono::seconds idle{0};        ///< the longest rung of the idle ladder; 0: it is not climbed
   std::chrono::seconds watch{0};       ///< how long the canary sings; 0: it does not
+  std::string gateway_url = {};        ///< of a trunkline's admin address; empty: it is not asked
   std::vector<std::string> only = {};  ///< checks by id, and those that they build on; empty: all
   std::size_t logins = 50;             ///< at once, at most; 1 to limits::doctor_logins
 };

@@ -1,6 +1,7 @@
 #include "doctor/failure.h"
 
 #include "base/limits.h"
+#include "client/one_line.h"
 #include "protocol/notice_fields.h"
 
 namespace trunkline::doctor {
@@ -8,7 +9,7 @@ namespace trunkline::doctor {
 said_error read_error(byte_span error_body) {
   const protocol::notice_fields fields(error_body);
   return {.code = fields.code(),
-          .message = std::string(fields.message().substr(0, limits::doctor_message_bytes)),
+          .message = client::one_line(fields.message(), limits::doctor_message_bytes),
           .has_place = fields.find('F') && fields.find('L') && fields.find('R'),
           .fatal = fields.is_fatal()};
 }

@@ -90,6 +90,14 @@ TEST(report, colours_only_where_they_are_wanted) {
   EXPECT_THAT(render_text(sample(), 80, true), HasSubstr("\x1b[31;1mbroken "));
 }
 
+TEST(report, no_terminal_obeys_what_a_server_says) {
+  report of = sample();
+  of.paths[0].checks[0].said[0].evidence.push_back("\x1b[2J\nall is well\xc2\x9b");
+  const std::string text = render_text(of, 80, false);
+  EXPECT_THAT(text, Not(HasSubstr("\x1b")));
+  EXPECT_THAT(text, Not(HasSubstr("\xc2\x9b")));
+}
+
 TEST(report, json_has_everything) {
   const auto made = nlohmann::json::parse(render_json(sample()));
   EXPECT_EQ(made["v"], 1);

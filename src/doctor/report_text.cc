@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "client/one_line.h"
 #include "doctor/findings.h"
 #include "doctor/path_drawing.h"
 #include "doctor/wrapped.h"
@@ -19,11 +20,12 @@ class writer {
 
   /// One paragraph; its head is coloured.
   void paragraph(colour how, std::string_view head, std::string_view text, std::size_t indent) {
-    std::string lines = wrapped(text, columns_, std::string(head), indent);
+    const std::string clean = client::one_line(text, text.size());
+    std::string lines = wrapped(clean, columns_, std::string(head), indent);
     made_ += painted(how, head) + lines.substr(head.size());
   }
   void line(std::string_view text, std::size_t indent = 0) {
-    made_ += wrapped(text, columns_, std::string(indent, ' '), indent);
+    made_ += wrapped(client::one_line(text, text.size()), columns_, std::string(indent, ' '), indent);
   }
   void raw(std::string_view text) { made_ += text; }
   std::string take() { return std::move(made_); }

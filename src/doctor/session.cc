@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "client/login_proof.h"
+#include "client/one_line.h"
 #include "protocol/message_reader.h"
 #include "protocol/query_messages.h"
 #include "protocol/row_messages.h"
@@ -157,7 +158,8 @@ bool session::takes_aside(const message& came) {
   if (came.type == 'N') return true;
   if (came.type == 'S') {
     if (const auto status = protocol::decode_parameter_status(came.body))
-      parameters_.insert_or_assign(std::string(status->name), std::string(status->value));
+      parameters_.insert_or_assign(client::one_line(status->name, limits::doctor_message_bytes),
+                                   client::one_line(status->value, limits::doctor_message_bytes));
     return true;
   }
   if (came.type == 'K') {

@@ -44,11 +44,11 @@ std::string wrapped(std::string_view text, std::size_t columns, std::string_view
       made += ' ';
       ++at;
     }
-    while (width_of(word) > room) {
+    while (width_of(word) > (columns > at ? columns - at : room)) {
       const std::size_t part = bytes_of(word, columns > at ? columns - at : room);
       made += word.substr(0, part);
       word.remove_prefix(part);
-      if (!word.empty()) break_line();
+      break_line();
     }
     made += word;
     at += width_of(word);

@@ -130,6 +130,8 @@ void add_doctor_command(CLI::App& app, doctor_options& options) {
   command->add_option("--idle", options.idle, "how long a silence is tried (370s): which timer forgets?");
   command->add_option("--watch", options.watch,
                       "how long a canary watches, through a rollout or failover (5m)");
+  command->add_option("--gateway", options.gateway,
+                      "http://host:9630 of a trunkline on the path: what has it seen in production?");
   command->add_option("--output", options.output, "text or json")->check(CLI::IsMember({"text", "json"}));
   command->add_option("--page", options.page, "writes an HTML page to this file too");
 }
@@ -142,6 +144,9 @@ int run_doctor(const doctor_options& options) {
   how.idle = *idle;
   how.watch = *watch;
   how.only = options.only;
+  how.gateway_url = options.gateway;
+  while (how.gateway_url.ends_with('/'))
+    how.gateway_url.pop_back();
   for (const auto& each : options.only)
     if (!doctor::is_check(each)) return refuse_usage("--only: there is no check \"" + each + "\"");
   std::vector<std::pair<std::string, std::string>> said{{"DSN", options.dsn}};

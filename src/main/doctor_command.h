@@ -20,7 +20,8 @@ struct doctor_options {
   std::string idle;
   std::string watch;
   std::string output = "text";
-  std::string page;  ///< a file for the HTML page
+  std::string gateway;  ///< the admin address of a trunkline on the path
+  std::string page;     ///< a file for the HTML page
 };
 
 /// Adds the command; `options` must outlive the parsing.

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/limits.h"
+#include "client/one_line.h"
 
 namespace trunkline::storm {
 namespace {
@@ -62,16 +63,7 @@ std::string_view name_of(answer_is which) {
 }
 
 std::string one_line(std::string_view text) {
-  std::string made(text.substr(0, limits::storm_message_bytes));
-  unsigned char before = 0;
-  for (char& each : made) {
-    const auto byte = static_cast<unsigned char>(each);
-    // In UTF-8, what begins with C2 goes up to 9F with the C1 controls.
-    const bool c1 = before == 0xc2 && byte >= 0x80 && byte <= 0x9f;
-    if (byte < ' ' || byte == 0x7f || c1) each = ' ';
-    before = byte;
-  }
-  return made;
+  return trunkline::client::one_line(text, limits::storm_message_bytes);
 }
 
 fault fault_of(const sqlstate& code, stage where) {

@@ -83,6 +83,10 @@ class MiddleBox:
                 with contextlib.suppress(OSError):
                     each.shutdown(socket.SHUT_RDWR)
 
+    def lead_to(self, port: int) -> None:
+        """New connections go there from now on; those that are open stay."""
+        self._ports = itertools.cycle([port])
+
     def _accept(self) -> None:
         while not self._closing:
             try:
