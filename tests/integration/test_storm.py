@@ -23,7 +23,7 @@ from harness.gateway import port_of, simple_config
 from harness.pooled import PgBouncer, pooled_config
 from harness.postgres import DATABASE, PASSWORD, USER
 from harness.roads import write_verifiers
-from harness.system import free_port, wait_until
+from harness.system import REPOSITORY, free_port, wait_until
 
 pytestmark = [pytest.mark.needs_gateway, pytest.mark.any_build]
 
@@ -73,6 +73,22 @@ def test_a_healthy_server_has_no_findings(storm, servers, authority):
         assert counts["cancels"] > 3 and counts["notifications"] > 3 and counts["disconnects"] > 3
         assert counts["rows"] > 1000 and path["notTested"] == [] and counts["findings"] == 0
         assert sum(point["answers"] for point in path["timeline"]) == counts["answers"]
+
+
+def test_the_json_has_the_keys_that_are_documented(storm, server):
+    report = storm(dsn_of(server.port), *SHORT, "--workloads", "query")
+    assert set(report) == {"v", "began", "verdict", "interrupted", "heldByMemory", "busyRatio", "notes", "settings", "paths"}
+    (path,) = report["paths"]
+    assert set(path) == {"name", "target", "server", "seconds", "counts", "notTested", "findings", "findingsOfFurtherKinds",
+                         "stages", "answers", "whole", "timeline"}
+    assert report["v"] == 1 and path["target"] == f"{USER}@127.0.0.1:{server.port}/{DATABASE}"
+    assert set(path["stages"]["query"]) == {"count", "min", "mean", "p50", "p90", "p99", "p999", "p9999", "max"}
+    assert set(path["timeline"][0]) == {"at", "clients", "answers", "logins", "findings", "p50", "p99", "max"}
+    assert set(path["whole"]) == {"logins", "rounds", "paced"}
+    documented = (REPOSITORY / "docs" / "storm.md").read_text(encoding="utf-8").split("## JSON")[1]
+    keys = set(report) | set(path) | set(path["stages"]["query"]) | set(path["timeline"][0])
+    assert {key for key in keys if f"`{key}`" not in documented and f".{key}`" not in documented
+            and f"[].{key}" not in documented and f"`{key}[]" not in documented} == set()
 
 
 def test_nothing_is_left_behind(storm, server):
