@@ -33,12 +33,29 @@ runtime::task<bool> send_cancel(client* who, connection* over) {
   co_return true;
 }
 
+/// A CancelRequest that comes before its statement has begun is lost by PostgreSQL's own rules: some rows
+/// before the sleep, more than a server keeps back, tell that it runs.
+constexpr std::uint32_t early_rows = 4;
+constexpr std::uint32_t early_padding = 4'000;
+
+exchange begin_to_sleep(const client& who, const row_check& early) {
+  exchange made;
+  protocol::append_query(made.request, fmt::format("{}; SELECT pg_catalog.pg_sleep({})", early.sql(),
+                                                   seconds_of(who.of().nap())));
+  made.reply.expect('T');
+  return made;
+}
+
 /// The time in which the CancelRequest takes effect is what counts; the statement itself only sleeps.
-runtime::task<bool> await_cancel(client* who) {
+runtime::task<bool> await_cancel(client* who, row_check early) {
   const auto began = std::chrono::steady_clock::now();
   exchange cancelled{.own_pace = true};
-  // RowDescription is sent before the statement begins to sleep.
-  cancelled.reply.expect('T').expect('E', "57014").expect('Z', "I");
+  const std::string tag = fmt::format("SELECT {}", early.count());
+  cancelled.reply.expect_rows('D', std::move(early))
+      .expect('C', tag)
+      .expect('T')
+      .expect('E', "57014")
+      .expect('Z', "I");
   auto answered = co_await session::ask(&who->main(), &cancelled);
   const auto took = std::chrono::duration_cast<microseconds>(std::chrono::steady_clock::now() - began);
   if (answered) {
@@ -92,13 +109,13 @@ exchange notification(client& who, std::string& payload) {
 
 /// The query behind it shows whether the CancelRequest hits a statement that it was not for.
 runtime::task<bool> cancel_round(client* who) {
-  std::vector<std::byte> sleep;
-  protocol::append_query(sleep, fmt::format("SELECT pg_catalog.pg_sleep({})", seconds_of(who->of().nap())));
-  who->main().line().channel().write(sleep);
-  if (!co_await client::rest(who, std::chrono::milliseconds(who->draw(20, 60)))) co_return false;
+  row_check early(who->next_asker(), early_rows, early_padding);
+  exchange sleep = begin_to_sleep(*who, early);
+  if (!co_await client::ask(who, &who->main(), &sleep)) co_return false;
+  if (!co_await client::rest(who, std::chrono::milliseconds(who->draw(0, 20)))) co_return false;
   connection over(who->of(), who->changed(), *who);
   if (!co_await send_cancel(who, &over)) co_return false;
-  if (!co_await await_cancel(who)) co_return false;
+  if (!co_await await_cancel(who, std::move(early))) co_return false;
   over.enter(stage::close, who->how().timeout);
   if (auto ended = co_await connection::await_end(&over); !ended) {
     who->found(std::move(ended.error()), over);

@@ -58,6 +58,10 @@ std::string asker::token() const {
 row_check::row_check(const asker& who, std::uint32_t count, std::uint32_t padding)
     : who_(who), token_(who.token()), count_(count), padding_(padding) {}
 
+bool row_check::recognises(std::string_view row) {
+  return read_row(row).has_value();
+}
+
 std::string row_check::sql() const {
   return fmt::format(
       "SELECT '{}:' || g || ':' || pg_catalog.repeat('x', {}) FROM pg_catalog.generate_series(1, {}) AS g",

@@ -31,6 +31,9 @@ class row_check {
   row_check() = default;
   row_check(const asker& who, std::uint32_t count, std::uint32_t padding);
 
+  /// Whether some storm has made this row.
+  static bool recognises(std::string_view row);
+
   /// SQL that gives these rows, without a parameter.
   std::string sql() const;
   /// SQL with $1 for the token and $2 for the count.

@@ -23,9 +23,9 @@ from harness.gateway import port_of, simple_config
 from harness.pooled import PgBouncer, pooled_config
 from harness.postgres import DATABASE, PASSWORD, USER
 from harness.roads import write_verifiers
-from harness.system import free_port, wait_until
+from harness.system import REPOSITORY, free_port, wait_until
 
-pytestmark = [pytest.mark.needs_gateway, pytest.mark.any_build]
+pytestmark = pytest.mark.needs_gateway
 
 WORKLOADS = {"login", "query", "prepared", "pipeline", "copy", "bulk", "cancel", "notify", "idle", "disconnect"}
 SHORT = ("--duration", "2s", "--clients", "10", "--idle", "1s", "--rate", "200", "--bulk", "256KiB")
@@ -75,6 +75,22 @@ def test_a_healthy_server_has_no_findings(storm, servers, authority):
         assert sum(point["answers"] for point in path["timeline"]) == counts["answers"]
 
 
+def test_the_json_has_the_keys_that_are_documented(storm, server):
+    report = storm(dsn_of(server.port), *SHORT, "--workloads", "query")
+    assert set(report) == {"v", "began", "verdict", "interrupted", "heldByMemory", "busyRatio", "notes", "settings", "paths"}
+    (path,) = report["paths"]
+    assert set(path) == {"name", "target", "server", "seconds", "counts", "notTested", "findings", "findingsOfFurtherKinds",
+                         "stages", "answers", "whole", "timeline"}
+    assert report["v"] == 1 and path["target"] == f"{USER}@127.0.0.1:{server.port}/{DATABASE}"
+    assert set(path["stages"]["query"]) == {"count", "min", "mean", "p50", "p90", "p99", "p999", "p9999", "max"}
+    assert set(path["timeline"][0]) == {"at", "clients", "answers", "logins", "findings", "p50", "p99", "max"}
+    assert set(path["whole"]) == {"logins", "rounds", "paced"}
+    documented = (REPOSITORY / "docs" / "storm.md").read_text(encoding="utf-8").split("## JSON")[1]
+    keys = set(report) | set(path) | set(path["stages"]["query"]) | set(path["timeline"][0])
+    assert {key for key in keys if f"`{key}`" not in documented and f".{key}`" not in documented
+            and f"[].{key}" not in documented and f"`{key}[]" not in documented} == set()
+
+
 def test_nothing_is_left_behind(storm, server):
     storm(dsn_of(server.port), *SHORT)
     assert server.query("select count(*) from pg_class where relname like 'trunkline%'") == [(0,)]
@@ -84,19 +100,20 @@ def test_nothing_is_left_behind(storm, server):
 def test_short_lived_clients_log_in_again_and_again(storm, server):
     report = storm(dsn_of(server.port), "--short-lived", "--clients", "20", "--duration", "2s", "--login-rate", "100")
     (path,) = report["paths"]
-    assert 100 < path["counts"]["logins"] <= 220  # the bound on logins holds
-    assert set(path["answers"]) == {"login"} and path["stages"]["close"]["count"] > 50
+    assert 20 < path["counts"]["logins"] <= 220  # the bound on logins holds
+    assert set(path["answers"]) == {"login"} and path["stages"]["close"]["count"] > 10
 
 
 @pytest.mark.parametrize("profile", ["ramp", "spike"])
 def test_profiles(storm, server, profile):
     report = storm(dsn_of(server.port), "--profile", profile, "--clients", "20", "--duration", "3s", "--workloads", "query")
     clients = [point["clients"] for point in report["paths"][0]["timeline"]]
-    assert max(clients) == 20 and clients[0] <= 4
+    assert max(clients) == 20 and clients[0] <= 10
     if profile == "spike":
-        assert clients[-3] == 2
+        assert 2 in clients[-6:]
 
 
+@pytest.mark.alone
 def test_two_paths_take_turns(storm, server):
     with FaultyRelay(server.port, relay.every(1, "T", relay.delay(0.03))) as slow:
         report = storm(dsn_of(server.port), "--compare", dsn_of(slow.port), "--duration", "2s", "--clients", "4",
@@ -129,6 +146,7 @@ SPOILED = {  # what it does, the fault, the stages in which that may be
 }
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("what", SPOILED)
 def test_what_a_relay_spoils_is_found(storm, server, what):
     spoil, fault, stages = SPOILED[what]
@@ -141,6 +159,7 @@ def test_what_a_relay_spoils_is_found(storm, server, what):
     assert finding["worst"][0]["message"] and finding["worst"][0]["localPort"] > 0
 
 
+@pytest.mark.alone
 def test_lost_cancels_are_found(storm, server):
     with FaultyRelay(server.port, cancels=False) as faulty:
         report = storm(dsn_of(faulty.port), "--workloads", "cancel", "--clients", "2", "--duration", "2s",
@@ -148,6 +167,7 @@ def test_lost_cancels_are_found(storm, server):
     assert faults(report) == {("lost_cancel", "query")}
 
 
+@pytest.mark.alone
 def test_lost_notifications_are_found(storm, server):
     with FaultyRelay(server.port, relay.every(2, "A", relay.drop)) as faulty:
         report = storm(dsn_of(faulty.port), "--workloads", "notify", "--clients", "2", "--duration", "2s",
