@@ -2,9 +2,10 @@
 // announces 3.9999 to keep the path honest.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "doctor/checks.h"
 #include "doctor/session.h"
-#include "protocol/session_start.h"
 
 namespace trunkline::doctor {
 namespace {
@@ -26,35 +27,31 @@ judgement wrong(std::string summary, std::string evidence, const facts& known) {
           .pathologies = {"P42"}};
 }
 
+/// The whole login: the negotiation may come anywhere before its end.
 runtime::task<judgements> run(examination* of) {
-  line wire(*of);
-  auto opened = co_await line::open(&wire);
-  if (!opened) co_return judgements{could_not_tell(opened.error().text)};
-  const std::vector<protocol::startup_parameter> parameters{
-      {"user", of->dsn->user}, {"database", of->dsn->database}, {unknown_option, "1"}};
-  std::vector<std::byte> packet;
-  protocol::append_startup_message(packet, far_future, parameters);
-  wire.write(packet);
-  auto came = co_await line::next(&wire);
-  if (!came)
-    co_return judgements{wrong("a newer protocol version ends the connection",
-                               "StartupMessage 3.9999: " + came.error().text, of->known)};
-  if (came->type == 'E')
-    co_return judgements{wrong("a newer protocol version is refused",
-                               "StartupMessage 3.9999: " + read_error(came->body).message, of->known)};
-  if (came->type != 'v')
+  session one(*of);
+  login_wishes wishes;
+  wishes.version = far_future;
+  wishes.parameters.emplace_back(unknown_option, "1");
+  auto opened = co_await session::open(&one, std::move(wishes));
+  const auto told = one.negotiated();
+  if (!told && !opened && opened.error().what == failure::kind::tls)
+    co_return judgements{could_not_tell(opened.error().text)};
+  // Who negotiates late has not come to it where no login comes to its end.
+  if (!told && !opened && of->known.login_failure)
+    co_return judgements{could_not_tell("no login: " + *of->known.login_failure)};
+  if (!told && !opened)
+    co_return judgements{wrong("a newer protocol version ends the login",
+                               "StartupMessage 3.9999: " + opened.error().text, of->known)};
+  if (!told)
     co_return judgements{wrong("a newer protocol version is accepted blindly",
                                "StartupMessage 3.9999 was answered without NegotiateProtocolVersion",
                                of->known)};
-  const auto told = protocol::decode_negotiate_protocol_version(came->body);
-  if (!told) co_return judgements{wrong("the negotiation is malformed", told.error().message, of->known)};
-  const bool names_option =
-      std::ranges::find(told->unknown_options, unknown_option) != told->unknown_options.end();
-  if (!names_option)
+  if (std::ranges::find(one.unknown_options(), unknown_option) == one.unknown_options().end())
     co_return judgements{wrong("an unknown option of the protocol is passed over in silence",
                                "NegotiateProtocolVersion does not name it", of->known)};
-  co_return judgements{fine(
-      fmt::format("protocol {}.{} at most, and it is negotiated", told->newest.major, told->newest.minor))};
+  co_return judgements{
+      fine(fmt::format("protocol {}.{} at most, and it is negotiated", told->major, told->minor))};
 }
 
 }  // namespace
