@@ -83,6 +83,7 @@ runtime::task<step<established>> console_login(login_context* context) {
   if (!context->places.listener)
     co_return std::unexpected(over_limit("on listener \"" + listener.name + "\""));
 
+  negotiate_version(*context);
   // Nobody learns from the exchange who may enter: it is the same with a fake verifier, and fails at its end.
   auto user = co_await find_in_file(context, context->facts->setup->console_users.get(), may_enter(*context));
   if (!user) co_return std::unexpected(std::move(user.error()));

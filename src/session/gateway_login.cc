@@ -178,7 +178,12 @@ runtime::task<step<cancel_registry::ticket>> gateway_login(login_context* contex
   context->time(telemetry::login_phase::auth) = proved_at - began;
   if (auto admitted = co_await admit(context); !admitted)
     co_return std::unexpected(std::move(admitted.error()));
-  auto secret = co_await secret_for_server(context, std::move(*proved));
+  step<pool::server_secret> secret;
+  if (has_own_role(*context)) {
+    secret = co_await context->shared->roles->role_for(context);
+  } else {
+    secret = secret_for_server(*context, std::move(*proved));
+  }
   if (!secret) co_return std::unexpected(std::move(secret.error()));
   for (;;) {
     const bool with_before = secret->is_before;

@@ -161,9 +161,16 @@ void append_version_negotiation(const login_context& context, std::vector<std::b
 
 }  // namespace
 
+void negotiate_version(login_context& context) {
+  if (std::exchange(context.version_told, true)) return;
+  std::vector<std::byte> out;
+  append_version_negotiation(context, out);
+  if (!out.empty()) context.client.write(out);
+}
+
 void append_authenticated(const login_context& context, std::vector<std::byte>& out) {
   out.insert(out.end(), context.owed.begin(), context.owed.end());
-  append_version_negotiation(context, out);
+  if (!context.version_told) append_version_negotiation(context, out);
   protocol::append_authentication_ok(out);
 }
 

@@ -91,6 +91,7 @@ struct login_context {
   std::shared_ptr<const deployment> newer;
   bool moved = false;  ///< there is one
   half_open_places half_open;
+  bool version_told = false;         ///< NegotiateProtocolVersion is sent, or not needed
   bool authentication_told = false;  ///< the client has its AuthenticationOk already
   /// AuthenticationSASLFinal, which goes out with what follows it: one packet and one wake-up fewer.
   std::vector<std::byte> owed;
@@ -152,8 +153,11 @@ pool::search_request search_request_of(const login_context& context);
 /// before.
 runtime::task<step<>> reach_server(login_context* context);
 
-/// Up to AuthenticationOk, what is owed included; NegotiateProtocolVersion as PostgreSQL, where the client
-/// asks for more than the gateway speaks.
+/// NegotiateProtocolVersion, where the client asks for more than the gateway speaks: first of all, as
+/// PostgreSQL sends it. For logins in which no server has a say.
+void negotiate_version(login_context& context);
+/// Up to AuthenticationOk, what is owed included; and NegotiateProtocolVersion, where that is still to be
+/// told.
 void append_authenticated(const login_context& context, std::vector<std::byte>& out);
 
 /// A password may go as cleartext: TLS, a leg that stays on this machine, or the operator says so.

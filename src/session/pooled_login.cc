@@ -227,6 +227,7 @@ bool is_pooled(const login_context& context) {
 
 runtime::task<step<cancel_registry::ticket>> pooled_login(login_context* context, established* made) {
   const auto began = context->loop->now();
+  negotiate_version(*context);
   auto proved = co_await prove_client(context);
   if (!proved) co_return std::unexpected(std::move(proved.error()));
   context->time(telemetry::login_phase::auth) = context->loop->now() - began;
@@ -240,7 +241,12 @@ runtime::task<step<cancel_registry::ticket>> pooled_login(login_context* context
     wanted->set(name, value);
   const std::string called = clean_application_name(application_name_of(*context));
 
-  auto secret = co_await secret_for_server(context, std::move(*proved));
+  step<pool::server_secret> secret;
+  if (has_own_role(*context)) {
+    secret = co_await context->shared->roles->role_for(context);
+  } else {
+    secret = secret_for_server(*context, std::move(*proved));
+  }
   if (!secret) co_return std::unexpected(std::move(secret.error()));
   context->facts->server_user = secret->user;
   auto pool = context->shared->pools->find_or_make(

@@ -15,17 +15,6 @@ config::principal_note note_of(const login_context& context) {
   return login ? login->note : config::principal_note::off;
 }
 
-}  // namespace
-
-namespace {
-
-/// A role of its own, as long as its grant.
-bool has_own_role(const login_context& context) {
-  const config::route& route = *context.facts->route;
-  return context.facts->grant != nullptr && !logs_in_as_itself(context) && route.login->ephemeral &&
-         context.shared->roles != nullptr;
-}
-
 login_end no_account(const login_context& context) {
   auto why =
       refused({.code = sqlstates::invalid_authorization,
@@ -36,25 +25,27 @@ login_end no_account(const login_context& context) {
 
 }  // namespace
 
+bool has_own_role(const login_context& context) {
+  return context.facts->grant != nullptr && context.shared->roles != nullptr && !logs_in_as_itself(context) &&
+         context.facts->route->login->ephemeral;
+}
+
 bool logs_in_as_itself(const login_context& context) {
   const config::route& route = *context.facts->route;
   return !route.login || route.auth.method == config::auth_method::server;
 }
 
-runtime::task<step<pool::server_secret>> secret_for_server(login_context* context,
-                                                           pool::server_secret proved) {
-  if (has_own_role(*context)) co_return co_await context->shared->roles->role_for(context);
-  const session_facts& facts = *context->facts;
-  if (!logs_in_as_itself(*context)) {
+step<pool::server_secret> secret_for_server(const login_context& context, pool::server_secret proved) {
+  const session_facts& facts = *context.facts;
+  if (!logs_in_as_itself(context)) {
     const config::server_user& account = facts.route->login->of(facts.principal());
-    if (account.user.empty()) co_return std::unexpected(no_account(*context));
-    co_return pool::server_secret{
-        .user = account.user,
-        .password = account.password,
-        .before = find_secret(facts.setup->secrets, facts.route->name, account.user)};
+    if (account.user.empty()) return std::unexpected(no_account(context));
+    return pool::server_secret{.user = account.user,
+                               .password = account.password,
+                               .before = find_secret(facts.setup->secrets, facts.route->name, account.user)};
   }
   if (!proved.password.empty()) proved.recovered.reset();
-  co_return proved;
+  return proved;
 }
 
 void note_refusal_of_server(const login_context& context, sqlstate code) {

@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/task.h"
 #include "session/login_context.h"
 
 namespace trunkline::session {
@@ -14,11 +13,13 @@ namespace trunkline::session {
 /// No: as whom the route's `credentials` say.
 bool logs_in_as_itself(const login_context& context);
 
-/// As whom the gateway logs in for a client that is let in: as the role of its grant, where the route has
-/// such; by its `credentials`; or with what the client has proved, a password that the file holds before the
-/// keys, since it fits whatever salt the server has.
-runtime::task<step<pool::server_secret>> secret_for_server(login_context* context,
-                                                           pool::server_secret proved);
+/// A grant has let it in, and the route has a role for each: `services::roles` tells as whom.
+bool has_own_role(const login_context& context);
+
+/// As whom the gateway logs in for a client that is let in, where it has no role of its own: by the route's
+/// `credentials`; or with what the client has proved, a password that the file holds before the keys, since
+/// it fits whatever salt the server has.
+step<pool::server_secret> secret_for_server(const login_context& context, pool::server_secret proved);
 
 /// A login with that secret came to nothing.
 void note_refusal_of_server(const login_context& context, sqlstate code);

@@ -12,6 +12,7 @@ import pytest
 
 from harness.fakeserver import FakeServer, authentication_ok, discard, read_startup
 from harness.gateway import port_of, settle, simple_config
+from harness.postgres import PASSWORD, USER
 from harness.system import wait_until
 from harness.wire import GSSENC_REQUEST, SSL_REQUEST, Closed, RawClient, Refused, message, startup, trusting
 
@@ -448,3 +449,16 @@ def test_read_startup_helper_is_right(server):
     ours.sendall(startup({"user": "u"}))
     _, packet = read_startup(theirs)
     assert packet == startup({"user": "u"}) and ours.recv(1) == b"N"
+
+
+@pytest.mark.parametrize("mode", ["session", "transaction"])
+def test_a_pool_negotiates_the_version_before_anything_else(pooled, mode):
+    """As PostgreSQL does; libpq 19 announces 3.9999 and an option that nobody knows."""
+    _gateway, port = pooled(mode, size=1)
+    with RawClient(port, timeout=10) as client:
+        client.send(startup({"user": USER, "database": "app", "_pq_.future": "1"}, (3, 9999)))
+        kind, body = client.read()
+        assert kind == "v" and body == struct.pack("!ii", (3 << 16) + 2, 1) + b"_pq_.future\0"
+        client.authenticate(USER, PASSWORD)
+        assert client.negotiated is None, "it is told once"
+        assert client.simple("select 1") == [["1"]]
