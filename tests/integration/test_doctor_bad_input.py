@@ -14,6 +14,9 @@ from harness.middle_box import MiddleBox
 from harness.system import free_port
 from harness.wire import message
 
+# Nothing here goes through a gateway.
+pytestmark = pytest.mark.any_build
+
 
 @pytest.fixture(scope="module")
 def doctor(pytestconfig) -> Doctor:

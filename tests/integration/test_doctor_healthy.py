@@ -19,6 +19,9 @@ from harness.doctor import Doctor, dsn
 from harness.postgres import PASSWORD
 from harness.system import wait_until
 
+# Nothing here goes through a gateway.
+pytestmark = pytest.mark.any_build
+
 
 @pytest.fixture(scope="module")
 def doctor(pytestconfig) -> Doctor:

@@ -15,6 +15,9 @@ from harness.middle_box import MiddleBox
 from harness.pooled import PgBouncer
 from harness.system import as_unprivileged, free_port, give_to_unprivileged, port_answers, wait_until
 
+# Nothing here goes through a gateway.
+pytestmark = pytest.mark.any_build
+
 
 @pytest.fixture(scope="module")
 def doctor(pytestconfig) -> Doctor:

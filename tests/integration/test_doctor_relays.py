@@ -14,6 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from harness.doctor import Doctor, dsn
 from harness.middle_box import Fault, MiddleBox
 
+# Nothing here goes through a gateway.
+pytestmark = pytest.mark.any_build
+
 
 @pytest.fixture(scope="module")
 def doctor(pytestconfig) -> Doctor:

@@ -13,6 +13,9 @@ from harness.fakeserver import FakeServer
 from harness.middle_box import Fault, MiddleBox
 from harness.wire import message
 
+# Nothing here goes through a gateway.
+pytestmark = pytest.mark.any_build
+
 
 @pytest.fixture(scope="module")
 def doctor(pytestconfig) -> Doctor:

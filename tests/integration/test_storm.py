@@ -26,7 +26,7 @@ from harness.postgres import DATABASE, PASSWORD, USER
 from harness.roads import write_verifiers
 from harness.system import REPOSITORY, free_port, wait_until
 
-pytestmark = pytest.mark.needs_gateway
+pytestmark = [pytest.mark.needs_gateway, pytest.mark.any_build]
 
 WORKLOADS = {"login", "query", "prepared", "pipeline", "copy", "bulk", "cancel", "notify", "idle", "disconnect"}
 SHORT = ("--duration", "2s", "--clients", "10", "--idle", "1s", "--rate", "200", "--bulk", "256KiB")
