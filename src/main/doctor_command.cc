@@ -1,8 +1,6 @@
 #include "main/doctor_command.h"
 
 #include <fmt/format.h>
-#include <signal.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,21 +22,11 @@
 #include "doctor/runner.h"
 #include "main/control.h"
 #include "main/options.h"
+#include "main/terminal.h"
 
 namespace trunkline::main {
 
 namespace {
-
-constexpr std::size_t usual_columns = 80;
-constexpr std::size_t least_columns = 40;
-
-/// Of the terminal behind the stream; nothing where there is none.
-std::optional<std::size_t> columns_of(int stream) {
-  winsize size{};
-  if (::isatty(stream) == 0) return std::nullopt;
-  if (::ioctl(stream, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return usual_columns;
-  return size.ws_col;
-}
 
 int refuse_usage(const std::string& why) {
   fmt::print(stderr, "trunkline doctor: {}\n", why);
@@ -48,11 +36,7 @@ int refuse_usage(const std::string& why) {
 /// Shows how far it is; looks for signals, which are blocked, once in each tick.
 class companion {
  public:
-  companion() {
-    ::sigemptyset(&signals_);
-    for (const int each : {SIGINT, SIGTERM, SIGHUP})
-      ::sigaddset(&signals_, each);
-  }
+  companion() = default;
   ~companion() {
     if (shown_) fmt::print(stderr, "\r\x1b[K");
   }
@@ -61,8 +45,7 @@ class companion {
 
   /// False: somebody wants it to end.
   bool look(const doctor::progress& now) {
-    const timespec no_time{};
-    if (::sigtimedwait(&signals_, nullptr, &no_time) > 0) return false;
+    if (signals_.look()) return false;
     if (const auto columns = columns_of(STDERR_FILENO)) show(now, *columns);
     return true;
   }
@@ -77,7 +60,7 @@ class companion {
     shown_ = true;
   }
 
-  sigset_t signals_{};
+  const end_signals signals_;
   bool shown_ = false;
 };
 

@@ -1,8 +1,6 @@
 #include "main/storm_command.h"
 
 #include <fmt/format.h>
-#include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -22,6 +20,7 @@
 #include "config/values.h"
 #include "main/control.h"
 #include "main/options.h"
+#include "main/terminal.h"
 #include "storm/chart_page.h"
 #include "storm/progress_line.h"
 #include "storm/report_json.h"
@@ -34,18 +33,8 @@ namespace {
 using namespace std::chrono_literals;
 using storm::settings;
 
-constexpr std::size_t usual_columns = 80;
-constexpr std::size_t least_columns = 40;
 /// A terminal is told at once; whoever reads a log wants few lines.
 constexpr std::chrono::milliseconds log_interval = 10s;
-
-/// Of the terminal behind the stream; nothing where there is none.
-std::optional<std::size_t> columns_of(int stream) {
-  winsize size{};
-  if (::isatty(stream) == 0) return std::nullopt;
-  if (::ioctl(stream, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return usual_columns;
-  return size.ws_col;
-}
 
 /// What was typed as what a storm is to be; remembers the first thing that is wrong.
 class settings_reader {
@@ -113,18 +102,13 @@ class settings_reader {
 /// Signals are blocked and looked for here, once in each tick. The first one finishes, the second one ends.
 class spectator {
  public:
-  spectator() {
-    ::sigemptyset(&signals_);
-    for (const int each : {SIGINT, SIGTERM, SIGHUP})
-      ::sigaddset(&signals_, each);
-  }
+  spectator() = default;
   ~spectator() { clear_line(); }
   spectator(const spectator&) = delete;
   spectator& operator=(const spectator&) = delete;
 
   storm::wish look(const storm::progress& now) {
-    const timespec no_time{};
-    if (::sigtimedwait(&signals_, nullptr, &no_time) > 0) ++signals_seen_;
+    if (signals_.look()) ++signals_seen_;
     show(now);
     if (signals_seen_ == 0) return storm::wish::go_on;
     return signals_seen_ == 1 ? storm::wish::finish : storm::wish::end;
@@ -146,7 +130,7 @@ class spectator {
     if (shown_) fmt::print(stderr, "\r\x1b[K");
   }
 
-  sigset_t signals_{};
+  const end_signals signals_;
   int signals_seen_ = 0;
   bool shown_ = false;
   double next_line_ = 0;
