@@ -15,14 +15,14 @@
 namespace trunkline::storm {
 namespace {
 
-constexpr double width = 960;
-constexpr double left = 70;
-constexpr double right = 20;
+constexpr double page_width = 960;
+constexpr double margin_left = 70;
+constexpr double margin_right = 20;
 constexpr double latency_top = 50;
 constexpr double latency_height = 280;
 constexpr double load_top = 370;
 constexpr double load_height = 90;
-constexpr double height = 510;
+constexpr double page_height = 510;
 
 struct path_colours {
   std::string_view p50, p99, largest;
@@ -38,7 +38,9 @@ struct scales {
   double most_answers = 1;  // a second
   double most_clients = 1;
 
-  double x(double seconds) const { return left + seconds / last_second * (width - left - right); }
+  double x(double seconds) const {
+    return margin_left + seconds / last_second * (page_width - margin_left - margin_right);
+  }
   double y(std::chrono::microseconds value) const {
     const double decade = std::log10(static_cast<double>(std::max<std::int64_t>(value.count(), 1)));
     const double part = (decade - least_decade) / (last_decade - least_decade);
@@ -74,13 +76,13 @@ class drawing {
   std::string draw() {
     add("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" font-family=\"sans-serif\" "
         "font-size=\"12\">\n",
-        width, height);
-    add("<rect width=\"{}\" height=\"{}\" fill=\"#ffffff\"/>\n", width, height);
-    text(left, 22, "start", "Latency of answers over time", 15);
+        page_width, page_height);
+    add("<rect width=\"{}\" height=\"{}\" fill=\"#ffffff\"/>\n", page_width, page_height);
+    text(margin_left, 22, "start", "Latency of answers over time", 15);
     draw_grid();
     for (std::size_t i = 0; i < of_.paths.size() && i < colours.size(); ++i)
       draw_path(*of_.paths[i], colours[i], i);
-    text(left, height - 8, "start", "seconds since the load began");
+    text(margin_left, page_height - 8, "start", "seconds since the load began");
     out_ += "</svg>\n";
     return std::move(out_);
   }
@@ -102,20 +104,20 @@ class drawing {
   void draw_grid() {
     for (double decade = to_.least_decade; decade <= to_.last_decade; ++decade) {
       const std::chrono::microseconds value(std::llround(std::pow(10, decade)));
-      line(left, to_.y(value), width - right, to_.y(value), "#dddddd");
+      line(margin_left, to_.y(value), page_width - margin_right, to_.y(value), "#dddddd");
       const std::string words = value.count() < 1'000       ? fmt::format("{} us", value.count())
                                 : value.count() < 1'000'000 ? fmt::format("{} ms", value.count() / 1'000)
                                                             : fmt::format("{} s", value.count() / 1'000'000);
-      text(left - 8, to_.y(value) + 4, "end", words);
+      text(margin_left - 8, to_.y(value) + 4, "end", words);
     }
     for (int part = 0; part <= 6; ++part) {
       const double seconds = to_.last_second * part / 6;
       line(to_.x(seconds), latency_top, to_.x(seconds), load_top + load_height, "#eeeeee");
       text(to_.x(seconds), load_top + load_height + 18, "middle", fmt::format("{:.3g}", seconds));
     }
-    line(left, load_top + load_height, width - right, load_top + load_height, "#dddddd");
-    text(left - 8, load_top + 10, "end", short_count(to_.most_answers) + "/s");
-    text(left, load_top - 8, "start",
+    line(margin_left, load_top + load_height, page_width - margin_right, load_top + load_height, "#dddddd");
+    text(margin_left - 8, load_top + 10, "end", short_count(to_.most_answers) + "/s");
+    text(margin_left, load_top - 8, "start",
          fmt::format("answers a second (line), clients (area, up to {:.0f}), findings (red)",
                      to_.most_clients));
   }
@@ -145,11 +147,11 @@ class drawing {
         add("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4\" fill=\"#d62728\"><title>{}{} findings up to {:.1f} "
             "s</title></circle>\n",
             to_.x(point.seconds), latency_top - 6, name, point.findings, point.seconds);
-    draw_legend(name, colour, width - right - 290 + 0.0, 18 + 16.0 * static_cast<double>(index));
+    draw_legend(name, colour, page_width - margin_right - 290 + 0.0, 18 + 16.0 * static_cast<double>(index));
   }
 
   void draw_clients(const timeline& points, const path_colours& colour) {
-    add("<polygon fill=\"{}\" fill-opacity=\"0.25\" points=\"{:.1f},{:.1f} ", colour.largest, left,
+    add("<polygon fill=\"{}\" fill-opacity=\"0.25\" points=\"{:.1f},{:.1f} ", colour.largest, margin_left,
         load_top + load_height);
     double last = 0;
     for (const auto& point : points.points()) {
