@@ -8,9 +8,9 @@
 
 namespace trunkline {
 
-/// Overwrites `size` bytes in a way that the compiler may not leave out.
+/// Overwrites `size` bytes in a way that the compiler may not leave out; of nothing, `memory` may be null.
 inline void wipe(void* memory, std::size_t size) {
-  explicit_bzero(memory, size);
+  if (size > 0) explicit_bzero(memory, size);
 }
 
 template <class T>
