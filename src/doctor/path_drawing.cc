@@ -4,11 +4,13 @@
 
 #include <algorithm>
 
-#include "doctor/escaped.h"
+#include "client/markup.h"
 #include "doctor/figures.h"
 
 namespace trunkline::doctor {
 namespace {
+
+using trunkline::client::escaped;
 
 struct stop {
   std::string name;

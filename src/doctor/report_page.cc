@@ -5,13 +5,15 @@
 
 #include <algorithm>
 
-#include "doctor/escaped.h"
+#include "client/markup.h"
 #include "doctor/figures.h"
 #include "doctor/findings.h"
 #include "doctor/path_drawing.h"
 
 namespace trunkline::doctor {
 namespace {
+
+using trunkline::client::escaped;
 
 constexpr std::string_view style = R"(
 :root{color-scheme:light dark;--ink:#1d2430;--paper:#fff;--line:#c9d0da;--soft:#5d6878;--broken:#b3261e;--risk:#9a6700;--slow:#1261a0;--ok:#1a7f37}

@@ -9,11 +9,14 @@
 #include <string_view>
 
 #include "base/seconds.h"
+#include "client/markup.h"
 #include "storm/chart_page.h"
 #include "storm/figures.h"
 
 namespace trunkline::storm {
 namespace {
+
+using trunkline::client::escaped;
 
 constexpr double page_width = 960;
 constexpr double margin_left = 70;
@@ -180,26 +183,6 @@ class drawing {
 
 std::string render_svg(const report& of) {
   return drawing(of).draw();
-}
-
-std::string escaped(std::string_view text) {
-  std::string made;
-  for (const char each : text) {
-    if (each == '&') {
-      made += "&amp;";
-    } else if (each == '<') {
-      made += "&lt;";
-    } else if (each == '>') {
-      made += "&gt;";
-    } else if (each == '"') {
-      made += "&quot;";
-    } else if (each == '\'') {
-      made += "&#39;";
-    } else {
-      made += static_cast<unsigned char>(each) < ' ' ? ' ' : each;
-    }
-  }
-  return made;
 }
 
 }  // namespace trunkline::storm

@@ -6,10 +6,13 @@
 #include <iterator>
 
 #include "base/seconds.h"
+#include "client/markup.h"
 #include "storm/figures.h"
 
 namespace trunkline::storm {
 namespace {
+
+using trunkline::client::escaped;
 
 constexpr std::string_view style =
     "body{font:15px/1.45 sans-serif;max-width:980px;margin:2em auto;padding:0 1em;color:#222;background:#fff}"

@@ -12,7 +12,5 @@ namespace trunkline::storm {
 std::string render_svg(const report& of);
 /// One HTML document, without scripts, styles or pictures from elsewhere.
 std::string render_html(const report& of);
-/// Text that stands in either, with &, <, > and quotes as entities, and nothing that is not printable.
-std::string escaped(std::string_view text);
 
 }  // namespace trunkline::storm

@@ -1,10 +1,9 @@
-#include "doctor/escaped.h"
+#include "client/markup.h"
 
-namespace trunkline::doctor {
+namespace trunkline::client {
 
 std::string escaped(std::string_view text) {
   std::string made;
-  made.reserve(text.size());
   for (const char each : text) {
     if (each == '&') {
       made += "&amp;";
@@ -14,11 +13,13 @@ std::string escaped(std::string_view text) {
       made += "&gt;";
     } else if (each == '"') {
       made += "&quot;";
+    } else if (each == '\'') {
+      made += "&#39;";
     } else {
-      made += each;
+      made += static_cast<unsigned char>(each) < ' ' ? ' ' : each;
     }
   }
   return made;
 }
 
-}  // namespace trunkline::doctor
+}  // namespace trunkline::client
