@@ -433,6 +433,8 @@ inline constexpr std::size_t roles = 1'000;
 inline constexpr std::size_t role_prefix_bytes = 16;
 /// One conversation with a server about a role; a session waits no longer for its own.
 inline constexpr std::chrono::milliseconds role_errand = 10s;
+/// What a server may say to one of its statements.
+inline constexpr std::size_t role_answer_bytes = 1024 * 1024;
 /// From the end of a grant, at which its sessions end, until what is left of them at the server is ended.
 inline constexpr std::chrono::milliseconds role_grace = 2s;
 /// So long the server may take to end those; then, and after every failure, it is tried again after a time

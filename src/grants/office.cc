@@ -159,11 +159,11 @@ void office::look(wall_time now) {
   const auto fresh = desk_.refresh();
   if (!worked(fresh)) return;
   for (const record& each : *fresh) {
+    if (const auto concerned = sessions_.find(each.id); concerned != sessions_.end()) {
+      for (const auto& who : concerned->second)
+        who->set({.of = each});
+    }
     if (grant_over_ && each.is_grant() && !is_live(each.now)) grant_over_(each);
-    const auto concerned = sessions_.find(each.id);
-    if (concerned == sessions_.end()) continue;
-    for (const auto& who : concerned->second)
-      who->set({.of = each});
   }
   open_.store(desk_.open_requests(), std::memory_order_relaxed);
   active_.store(desk_.active_grants(), std::memory_order_relaxed);

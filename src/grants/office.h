@@ -35,7 +35,8 @@ class office {
     std::function<void(const change&)> tell;  ///< on the office's thread, each change that is made here
     telemetry::logger& log;
     std::function<wall_time()> clock = wall_now;
-    /// On the office's thread, each grant that has ended, whoever ended it. May be empty.
+    /// On the office's thread, each grant that has ended, whoever ended it, when its sessions know. May be
+    /// empty.
     std::function<void(const record&)> grant_over = {};
   };
   struct figures {

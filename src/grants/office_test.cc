@@ -51,11 +51,16 @@ class offices : public testing::Test {
     return std::make_unique<office>(office::parts{.kept = std::move(*sqlite_store::open(file_.path())),
                                                   .gateway = std::move(name),
                                                   .tell = [this](const change& what) { note(what); },
-                                                  .log = log_});
+                                                  .log = log_,
+                                                  .grant_over = [this](const record& of) { over(of); }});
   }
   void note(const change& what) {
     std::lock_guard lock(mutex_);
     told_.push_back(what.what);
+  }
+  void over(const record& of) {
+    std::lock_guard lock(mutex_);
+    over_.emplace_back(of.id, watched_ == nullptr || !is(*watched_, state::active));
   }
   std::size_t times_told(change::kind what) {
     std::lock_guard lock(mutex_);
@@ -69,7 +74,37 @@ class offices : public testing::Test {
   telemetry::logger log_{telemetry::log_format::text, telemetry::log_level::error};
   std::mutex mutex_;
   std::vector<change::kind> told_;
+  stay* watched_ = nullptr;
+  std::vector<std::pair<std::int64_t, bool>> over_;  // which grant, and whether the watched session knew
 };
+
+TEST_F(offices, whoever_ended_a_grant_its_gateways_are_told_when_its_sessions_know) {
+  const auto here = open("a");
+  const auto there = open("b");
+  const auto waits = here->ask(of_alice(), {});
+  ASSERT_TRUE(comes([&] { return is(*waits, state::open); }));
+  const auto id = waits->now().of->id;
+  ASSERT_TRUE(approve(*there, id));
+  ASSERT_TRUE(comes([&] { return is(*waits, state::active); }));
+  {
+    std::lock_guard lock(mutex_);
+    EXPECT_TRUE(over_.empty());
+    watched_ = waits.get();
+  }
+  ASSERT_TRUE(here->call<record>([id](desk& of, wall_time now) {
+    return of.revoke(id, {.principal = "x", .administrator = true}, "", now);
+  }));
+  const auto both = [&] {
+    std::lock_guard lock(mutex_);
+    return over_.size() == 2;
+  };
+  EXPECT_TRUE(comes(both));
+  std::lock_guard lock(mutex_);
+  EXPECT_EQ(over_.front().first, id);
+  // The other gateway may look before this one does; here the session knows before anybody is told.
+  EXPECT_TRUE(std::any_of(over_.begin(), over_.end(), [](const auto& each) { return each.second; }));
+  watched_ = nullptr;
+}
 
 TEST_F(offices, who_waits_hears_of_what_another_gateway_decides) {
   const auto here = open("a");

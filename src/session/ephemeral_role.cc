@@ -127,8 +127,8 @@ std::string orphans_statement(std::string_view prefix) {
       "d.objoid = r.oid AND d.classoid = 'pg_catalog.pg_authid'::pg_catalog.regclass WHERE "
       "pg_catalog.starts_with(r.rolname::pg_catalog.text, {}) AND pg_catalog.starts_with(d.description, {}) "
       "AND "
-      "r.rolvaliduntil < pg_catalog.now() - pg_catalog.make_interval(secs => {})",
-      quote_literal(prefix), quote_literal(comment_begins), limits::role_orphan_age.count());
+      "r.rolvaliduntil < pg_catalog.now() - pg_catalog.make_interval(secs => {}) LIMIT {}",
+      quote_literal(prefix), quote_literal(comment_begins), limits::role_orphan_age.count(), limits::roles);
 }
 
 std::optional<orphan> orphan_of(std::string_view comment) {

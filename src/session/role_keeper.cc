@@ -93,8 +93,11 @@ runtime::task<step<pool::server_secret>> role_keeper::role_for(login_context* co
   const runtime::deadline late(*context->loop, context->changed, limits::role_errand);
   for (;;) {
     if (auto answer = asked->take()) {
-      if (*answer) co_return std::move(**answer);
-      co_return std::unexpected(no_role(answer->error()));
+      if (!*answer) co_return std::unexpected(no_role(answer->error()));
+      if (facts.grant->at().now().of->now == grants::state::active) co_return std::move(**answer);
+      // It ended before the keeper knew of the role: who ends roles came too early for this one.
+      grant_over(granted->id);
+      co_return std::unexpected(no_role({.message = "the grant is over"}));
     }
     if (context->client.ended()) co_return std::unexpected(client_ended(context->client));
     if (late.passed()) co_return std::unexpected(no_role({.message = "it is not there in time"}));

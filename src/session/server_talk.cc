@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/limits.h"
 #include "protocol/query_messages.h"
 #include "protocol/startup_message.h"
 
@@ -96,8 +97,14 @@ runtime::task<std::expected<void, pool::login_failure>> server_talk::log_in(serv
 
 runtime::task<server_talk::outcome<server_talk::rows>> server_talk::take_answer(server_talk* self) {
   side_errand errand(side_errand::purpose::inspection);
+  std::size_t bytes = 0;
   for (bool over = false; !over;) {
     const auto size = self->server_.unread().size();
+    bytes += size;
+    if (bytes > limits::role_answer_bytes) {
+      self->server_.abort();
+      co_return std::unexpected(error{.source = error_source::server, .message = "the server says too much"});
+    }
     over = errand.take(self->server_.unread());
     self->server_.consume(size);
     if (over) break;
