@@ -42,7 +42,21 @@ effects_cache::entry& effects_cache::place(const text_key& key) {
   return entries_[chosen];
 }
 
+/// Its entry may have been given to another text meanwhile.
+effects_cache::entry* effects_cache::find_repeated(std::string_view text, lexical_rules rules) {
+  const repeated_texts::found* known = repeated_.find(text, rules);
+  if (known == nullptr) return nullptr;
+  entry& kept = entries_[known->entry];
+  if (!kept.used || kept.key != known->key) return nullptr;
+  kept.recent = true;
+  return &kept;
+}
+
 const effects& effects_cache::look(std::string_view text, lexical_rules rules) {
+  if (const entry* same = find_repeated(text, rules); same != nullptr) {
+    ++hits_;
+    return same->facts;
+  }
   normal_form form;
   if (text.size() <= limits::sql_text_bytes) form = normaliser_.shape_of(text, rules);
   if (text.size() > limits::sql_text_bytes || form.uncertain) {
@@ -57,6 +71,8 @@ const effects& effects_cache::look(std::string_view text, lexical_rules rules) {
   }
   if (found != nullptr) {
     ++hits_;
+    repeated_.keep(text, rules,
+                   {.key = found->key, .entry = static_cast<std::size_t>(found - entries_.data())});
     return found->facts;
   }
   ++misses_;

@@ -58,16 +58,19 @@ class sip_hash {
   std::uint64_t v3_;
 };
 
-/// Up to 8 bytes at `from`, the rest zero. `end`: of what may be read.
-std::uint64_t load(const char* from, std::size_t size, const char* end) {
+std::uint64_t load_last(const char* from, std::size_t size) {
   std::uint64_t word = 0;
-  if (end - from >= 8) {
-    std::memcpy(&word, from, 8);
-    return size >= 8 ? word : word & ((std::uint64_t{1} << size * 8) - 1);
-  }
   for (std::size_t i = 0; i < std::min<std::size_t>(size, 8); ++i)
     word |= static_cast<std::uint64_t>(static_cast<unsigned char>(from[i])) << i * 8;
   return word;
+}
+
+/// Up to 8 bytes at `from`, the rest zero. `end`: of what may be read.
+inline std::uint64_t load(const char* from, std::size_t size, const char* end) {
+  std::uint64_t word = 0;
+  if (end - from < 8) return load_last(from, size);
+  std::memcpy(&word, from, 8);
+  return size >= 8 ? word : word & ((std::uint64_t{1} << size * 8) - 1);
 }
 
 /// ASCII letters in lower case, eight at once.

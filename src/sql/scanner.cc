@@ -68,7 +68,14 @@ void scanner::skip_block_comment() {
   doubtful_ = doubtful_ || depth > 0;
 }
 
-void scanner::skip_blanks() {
+/// Between most tokens there is one space or none.
+inline void scanner::skip_blanks() {
+  if (!is(at(at_), space | comment_sign)) return;
+  if (at(at_) != ' ' || is(at(at_ + 1), space | comment_sign)) return skip_more_blanks();
+  ++at_;
+}
+
+void scanner::skip_more_blanks() {
   for (;;) {
     while (is(at(at_), space))
       ++at_;

@@ -47,6 +47,7 @@ class scanner {
     return index < text_.size() ? static_cast<unsigned char>(text_[index]) : 0;
   }
   void skip_blanks();
+  void skip_more_blanks();
   void skip_block_comment();
   void word(token& out);
   void number(token& out);

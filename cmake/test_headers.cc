@@ -1,0 +1,1 @@
+// Only for the precompiled headers of the tests (room.cmake).
