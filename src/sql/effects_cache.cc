@@ -45,11 +45,19 @@ effects_cache::entry& effects_cache::place(const text_key& key) {
 /// Its entry may have been given to another text meanwhile.
 effects_cache::entry* effects_cache::find_repeated(std::string_view text, lexical_rules rules) {
   const repeated_texts::found* known = repeated_.find(text, rules);
+  if (known == nullptr) known = alike_.find(text, rules);
   if (known == nullptr) return nullptr;
   entry& kept = entries_[known->entry];
   if (!kept.used || kept.key != known->key) return nullptr;
   kept.recent = true;
   return &kept;
+}
+
+void effects_cache::keep(std::string_view text, lexical_rules rules, const entry& found, bool by_shape) {
+  const repeated_texts::found what{.key = found.key,
+                                   .entry = static_cast<std::size_t>(&found - entries_.data())};
+  repeated_.keep(text, rules, what);
+  if (by_shape) alike_.keep(text, rules, what);
 }
 
 const effects& effects_cache::look(std::string_view text, lexical_rules rules) {
@@ -71,8 +79,7 @@ const effects& effects_cache::look(std::string_view text, lexical_rules rules) {
   }
   if (found != nullptr) {
     ++hits_;
-    repeated_.keep(text, rules,
-                   {.key = found->key, .entry = static_cast<std::size_t>(found - entries_.data())});
+    keep(text, rules, *found, found->key == form.key);
     return found->facts;
   }
   ++misses_;

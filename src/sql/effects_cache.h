@@ -17,6 +17,7 @@
 #include "base/limits.h"
 #include "sql/effects.h"
 #include "sql/normal_form.h"
+#include "sql/repeated_shapes.h"
 #include "sql/repeated_texts.h"
 
 namespace trunkline::sql {
@@ -47,12 +48,14 @@ class effects_cache {
   };
 
   entry* find_repeated(std::string_view text, lexical_rules rules);
+  void keep(std::string_view text, lexical_rules rules, const entry& found, bool by_shape);
   std::size_t group_of(const text_key& key) const;
   entry* find(const text_key& key);
   entry& place(const text_key& key);
 
   normaliser normaliser_;
   repeated_texts repeated_;
+  repeated_shapes alike_;
   effects unknown_;
   std::vector<std::uint64_t> tags_;  // of each entry half of its key: a group's are one cache line
   std::vector<entry> entries_;

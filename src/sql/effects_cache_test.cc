@@ -149,5 +149,45 @@ RC_GTEST_PROP(EffectsCache, SaysWhatTheGrammarSays, ()) {
     RC_ASSERT(cache.look(text) == find_effects(text));
 }
 
+rc::Gen<std::vector<std::string>> statements_alike() {
+  return rc::gen::mapcat(
+      rc::gen::element<std::string>(
+          "select a, b, c from t where a = ? and b = ?", "select a, b, c from t where a = ?",
+          "select a, b, c from t where a in (?,?,?,?,?,?,?,?,?,?)", "insert into some_table values (?, ?)",
+          "insert into some_table values (?, ?); select ?", "update some_table set a = ?::float(?), b = ?x",
+          "select a, b, c from t where a = ?.? or b = -?e1", "select a, b, c from t where e = e? and x = $?",
+          "select a, b, c from t where a = ?'x'", "select a, b, c from t where a = ?\n'x' limit ?",
+          "select a, b, c, set_config(?, ?, false) from t", "select a, b, c from t where a = ? /* ? */"),
+      [](const std::string& pattern) {
+        return rc::gen::container<std::vector<std::string>>(6, filled(pattern));
+      });
+}
+
+RC_GTEST_PROP(EffectsCache, TextsThatDifferInConstantsAreWhatTheGrammarSays, (bool conforming)) {
+  static effects_cache cache(secret, 64);
+  const lexical_rules rules{.standard_conforming_strings = conforming};
+  for (const std::string& text : *statements_alike())
+    RC_ASSERT(cache.look(text, rules) == find_effects(text, rules));
+}
+
+TEST(EffectsCache, ConstantsThatAreCutOtherwiseAreOtherTexts) {
+  const std::string before = "select set_x, b from t where a = ";
+  // Each stands where an integer or a string stood three times before.
+  for (const char* kept : {"1", "'x'"}) {
+    for (const char* other :
+         {"2147483648", "1.5", "1e5", "1a", "'a''b'", "'a' 'b'", "'a'\n'b'", "'\\'", "E'\\000'", "''",
+          "'\xc3\xa4'", "", "$1", "1; set x = 1", "'x'; set y = ';'", "'; set z = 1; select '"}) {
+      effects_cache cache(secret);
+      for (int i = 0; i < 3; ++i)
+        cache.look(before + kept + " limit 5");
+      const std::string text = before + other + " limit 7";
+      for (const bool conforming : {true, false}) {
+        const lexical_rules rules{.standard_conforming_strings = conforming};
+        EXPECT_EQ(cache.look(text, rules), find_effects(text, rules)) << text;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace trunkline::sql
