@@ -118,6 +118,58 @@ TEST_P(EpollLoop, ManySendsOfOneTurnArriveWhole) {
   EXPECT_EQ(loop.buffers().lent(), 0u);
 }
 
+/// What takes long, and the first of them lets a byte arrive elsewhere.
+struct long_job {
+  long_job(epoll_loop& loop, std::function<void()> work)
+      : what(std::move(work)), turn(loop, [](void* self) { static_cast<long_job*>(self)->what(); }, this) {}
+  std::function<void()> what;
+  deferred turn;
+};
+
+TEST_P(EpollLoop, LongWorkLeavesSocketsTheirTurns) {
+  line other(loop);
+  std::size_t done = 0;
+  std::size_t done_before_it_was_read = 0;
+  std::vector<std::unique_ptr<long_job>> jobs;
+  for (int i = 0; i < 20; ++i)
+    jobs.push_back(std::make_unique<long_job>(loop, [&] {
+      if (done++ == 0) {
+        EXPECT_EQ(::send(other.peer.get(), "x", 1, 0), 1);
+      }
+      for (const auto until = std::chrono::steady_clock::now() + 5ms;
+           std::chrono::steady_clock::now() < until;) {
+      }
+      if (other.handler.text.empty()) done_before_it_was_read = done;
+    }));
+  run(
+      [&] {
+        other.stream->resume_receiving();
+        for (const auto& each : jobs)
+          each->turn.schedule_long();
+      },
+      [&] { return done == jobs.size(); });
+  EXPECT_EQ(other.handler.text, "x");
+  EXPECT_EQ(done_before_it_was_read, 1U);
+}
+
+TEST_P(EpollLoop, LongWorkThatIsScheduledAgainOrCancelledEndsNothing) {
+  std::size_t done = 0;
+  long_job cancelled(loop, [&] { ADD_FAILURE(); });
+  long_job* again = nullptr;
+  long_job first(loop, [&] {
+    cancelled.turn.cancel();
+    if (++done < 1000) again->turn.schedule_long();
+  });
+  again = &first;
+  run(
+      [&] {
+        first.turn.schedule_long();
+        cancelled.turn.schedule_long();
+      },
+      [&] { return done == 1000; });
+  EXPECT_GT(loop.busy(), 0ms);
+}
+
 TEST_P(EpollLoop, KeepsTheOrderOfOneStream) {
   line a(loop);
   line b(loop);

@@ -6,10 +6,22 @@
 #include "base/limits.h"
 
 namespace trunkline::runtime {
+namespace {
+
+/// What takes long has so much of each turn. One piece of it is done in any case.
+constexpr std::chrono::milliseconds long_share{1};
+
+}  // namespace
 
 void deferred::schedule() {
-  if (scheduled()) return;
-  deferred& ring = loop_->queue_;
+  if (!scheduled()) link(loop_->queue_);
+}
+
+void deferred::schedule_long() {
+  if (!scheduled()) link(loop_->long_queue_);
+}
+
+void deferred::link(deferred& ring) {
   previous_ = ring.previous_;
   next_ = &ring;
   previous_->next_ = this;
@@ -38,7 +50,8 @@ void turn_hook::cancel() {
 }
 
 loop::loop() {
-  queue_.previous_ = queue_.next_ = &queue_;
+  for (deferred* ring : {&queue_, &long_queue_})
+    ring->previous_ = ring->next_ = ring;
   read_clock();
 }
 
@@ -51,7 +64,8 @@ void loop::read_clock() {
 }
 
 bool loop::has_immediate_work() const {
-  return queue_.next_ != &queue_ || !graveyard_.empty() || has_posted_.load(std::memory_order_acquire);
+  return queue_.next_ != &queue_ || long_queue_.next_ != &long_queue_ || !graveyard_.empty() ||
+         has_posted_.load(std::memory_order_acquire);
 }
 
 void loop::turn() {
@@ -70,6 +84,7 @@ void loop::turn() {
   if (queue_.next_ != &queue_) run_deferred();
   end_turn();
   run_hooks();
+  if (long_queue_.next_ != &long_queue_) run_long();
   if (!graveyard_.empty()) bury();
 }
 
@@ -134,6 +149,23 @@ void loop::run_deferred() {
     first->unlink();
     first->call_(first->context_);  // may destroy `first`
   }
+}
+
+/// Behind the hooks: what they measure is over by then.
+void loop::run_long() {
+  deferred marker;
+  marker.link(long_queue_);
+  for (bool in_time = true; in_time && long_queue_.next_ != &marker;) {
+    deferred* first = long_queue_.next_;
+    first->unlink();
+    first->call_(first->context_);  // may destroy `first`
+    in_time = clock() < turn_over_ + long_share;
+  }
+  marker.unlink();
+  end_turn();
+  const time_point over = clock();
+  busy_ += over - turn_over_;
+  turn_over_ = over;
 }
 
 void loop::bury() {

@@ -39,12 +39,17 @@ class deferred {
   }
   /// Idempotent while it waits.
   void schedule();
+  /// The same for what takes long, such as a step of a TLS handshake: it waits until the turn has done all
+  /// else, and with others of its kind gets a bounded share of each turn, so that sockets that are ready
+  /// never wait behind all of them.
+  void schedule_long();
   void cancel();
   bool scheduled() const { return previous_ != nullptr; }
 
  private:
   friend class loop;
   deferred() = default;
+  void link(deferred& ring);
   void unlink();
 
   loop* loop_ = nullptr;
@@ -160,12 +165,14 @@ class loop {
 
   void run_posted();
   void run_deferred();
+  void run_long();
   void run_hooks();
 
   timer_queue timers_;
   buffer_pool buffers_;
   time_point now_;
   deferred queue_;                 // the ring's fixed point
+  deferred long_queue_;            // that of what takes long
   std::vector<turn_hook*> hooks_;  // null where one was cancelled
   duration busy_{0};
   time_point last_look_{};

@@ -31,7 +31,16 @@ void tls_stream::start(std::vector<buffer> already_received) {
   behind_ = std::move(already_received);
   drop_taken();
   lower_->resume_receiving();
-  later_.schedule();
+  schedule();
+}
+
+/// A handshake's arithmetic takes its turn with that of others.
+void tls_stream::schedule() {
+  if (engine_.established()) {
+    later_.schedule();
+  } else {
+    later_.schedule_long();
+  }
 }
 
 void tls_stream::on_received(buffer data) {
@@ -40,7 +49,9 @@ void tls_stream::on_received(buffer data) {
   } else {
     behind_.push_back(std::move(data));
   }
-  process();
+  if (engine_.established()) return process();
+  lower_->pause_receiving();
+  schedule();
 }
 
 void tls_stream::process() {
@@ -49,7 +60,8 @@ void tls_stream::process() {
   while (!closed_ && !end_told_ && (engine_.established() ? decrypt() : handshake())) {
   }
   processing_ = false;
-  if (!closed_ && !end_told_ && receiving_ && cipher_.empty()) lower_->resume_receiving();
+  const bool wants_more = receiving_ || !engine_.established();
+  if (!closed_ && !end_told_ && wants_more && cipher_.empty()) lower_->resume_receiving();
   if (!closed_ && lower_ended_ && !end_told_ && (cipher_.empty() || !engine_.established())) tell_end();
 }
 
@@ -166,8 +178,8 @@ void tls_stream::resume_receiving() {
   if (closed_) return;
   receiving_ = true;
   // What has come already is decrypted first; more would have no place beside it.
-  if (cipher_.empty() || !engine_.established()) lower_->resume_receiving();
-  if (!cipher_.empty() || engine_.has_plaintext() || lower_ended_) later_.schedule();
+  if (cipher_.empty()) lower_->resume_receiving();
+  if (!cipher_.empty() || engine_.has_plaintext() || lower_ended_) schedule();
 }
 
 void tls_stream::pause_receiving() {
@@ -193,7 +205,8 @@ void tls_stream::on_end(stream_end end) {
   lower_ended_ = true;
   lower_end_ = end;
   if (end.what != stream_end::kind::fin) return tell_end();
-  process();
+  if (engine_.established()) return process();
+  schedule();
 }
 
 namespace {

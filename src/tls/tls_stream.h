@@ -43,6 +43,7 @@ class tls_stream final : public runtime::byte_stream, private runtime::stream_ha
   void on_end(runtime::stream_end end) override;
 
   static void process_later(void* self) { static_cast<tls_stream*>(self)->process(); }
+  void schedule();
   void process();
   bool handshake();
   void drop_taken();
