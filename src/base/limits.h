@@ -568,9 +568,17 @@ inline constexpr std::chrono::milliseconds storm_retry = 100ms;
 inline constexpr std::chrono::milliseconds storm_retry_most = 2s;
 /// Notifications of one session that nobody has looked at.
 inline constexpr std::size_t storm_notifications = 64;
-/// Two paths take turns: so many for each, none of them shorter than this.
-inline constexpr std::size_t storm_turns = 5;
-inline constexpr std::chrono::milliseconds storm_turn_least = 2s;
+/// Two paths take turns of this length, or shorter ones where that would be fewer than so many.
+inline constexpr std::chrono::milliseconds storm_turn = 1s;
+inline constexpr int storm_turns_least = 4;
+/// Behind its turn a path has so long to finish what it began.
+inline constexpr std::chrono::milliseconds storm_turn_rest = 500ms;
+/// What statements of open transactions take at a path is known from so many of them,
+inline constexpr std::size_t storm_usual_samples = 20;
+/// and forgotten after one to two times this.
+inline constexpr std::chrono::seconds storm_usual_window = 5s;
+/// A storm that is late itself by more than this says so.
+inline constexpr std::chrono::milliseconds storm_lag = 10ms;
 /// What one wait stands for where a client could not keep its pace.
 inline constexpr std::size_t storm_paced_records = 10'000;
 /// Behind Ctrl-C, connections have so long to say goodbye.

@@ -141,10 +141,10 @@ int refuse_usage(const std::string& why) {
   return exit_usage;
 }
 
-/// A client has one connection, or two; some more are for libraries and the report.
-std::optional<std::string> lack_of_files(const settings& how) {
+/// A client has one connection, or two, to each path; some more are for libraries and the report.
+std::optional<std::string> lack_of_files(const settings& how, std::size_t paths) {
   rlimit limit{};
-  const std::size_t wanted = 2 * how.clients + 64;
+  const std::size_t wanted = 2 * how.clients * paths + 64;
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return std::nullopt;
   return fmt::format("{} clients may need {} open files, and this process may have {} (ulimit -n)",
                      how.clients, wanted, limit.rlim_cur);
@@ -174,7 +174,7 @@ int tell(const storm_options& options, const storm::report& of) {
 void add_load_options(CLI::App& to, storm_options& options) {
   to.add_option("--clients", options.clients, "how many at most (50)")
       ->check(CLI::Range(std::size_t{1}, limits::storm_clients));
-  to.add_option("--duration", options.duration, "of the load on each path (30s)");
+  to.add_option("--duration", options.duration, "of the load, on two paths together (30s)");
   to.add_option("--profile", options.profile, "steady, ramp or spike")
       ->check(CLI::IsMember({"steady", "ramp", "spike"}));
   to.add_flag("--short-lived", options.short_lived, "each round of a client has a connection of its own");
@@ -211,7 +211,7 @@ void add_storm_command(CLI::App& app, storm_options& options) {
           "DSN", options.dsn,
           "as for psql: a connection string or a postgresql:// URL; passwords from PGPASSWORD or a passfile")
       ->required();
-  command->add_option("--compare", options.compare, "a second DSN: both paths are under load in turns");
+  command->add_option("--compare", options.compare, "a second DSN: the paths are under load in short turns");
   add_load_options(*command, options);
   add_answer_options(*command, options);
   command->add_option("--output", options.output, "text or json")->check(CLI::IsMember({"text", "json"}));
@@ -230,7 +230,7 @@ int run_storm(const storm_options& options) {
     targets.push_back(std::move(*read));
   }
   prepare_process(signal_habit::own);
-  if (const auto lack = lack_of_files(*how)) return refuse_usage(*lack);
+  if (const auto lack = lack_of_files(*how, targets.size())) return refuse_usage(*lack);
   std::optional<spectator> watch(std::in_place);
   auto seen =
       storm::run(*how, std::move(targets), [&](const storm::progress& now) { return watch->look(now); });

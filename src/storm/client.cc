@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "runtime/deadline.h"
 #include "storm/rounds.h"
 
 namespace trunkline::storm {
@@ -41,7 +42,7 @@ void client::answered(stage in, microseconds took) {
 void client::stage_took(stage which, microseconds took, bool own_pace) {
   if (rehearses_) return;
   if (!own_pace) path_->said->stage_took(which, took);
-  if (own_pace || took <= how().late) return;
+  if (own_pace || took - own_delay() <= how().late) return;
   path_->said->found(
       {.what = {.what = fault::late, .where = which, .code = {}, .message = "it came, but late"},
        .during = kind_,
@@ -50,6 +51,12 @@ void client::stage_took(stage which, microseconds took, bool own_pace) {
        .client = number_,
        .session = session_number_,
        .local_port = main_.line().local_port()});
+}
+
+/// What is read now may have come when the loop last looked, and had to wait for this process since then.
+microseconds client::own_delay() const {
+  const runtime::loop& loop = *path_->where;
+  return since(loop.was_late() ? loop.last_look() : loop.now());
 }
 
 void client::found(problem what, const connection& at) {
@@ -75,9 +82,16 @@ runtime::task<bool> client::rest(client* self, runtime::duration time) {
   co_return !self->stopping();
 }
 
+runtime::task<bool> client::doze(client* self, runtime::duration time) {
+  runtime::deadline over(*self->path_->where, self->changed_, time);
+  while (time > runtime::duration(0) && !over.passed() && self->goes_on())
+    co_await self->changed_.wait();
+  co_return self->goes_on();
+}
+
 runtime::task<bool> client::open(client* self, session* which) {
   const auto turn = self->rules_->gate.reserve(self->path_->where->now());
-  if (!co_await rest(self, turn - self->path_->where->now())) co_return false;
+  if (!co_await doze(self, turn - self->path_->where->now())) co_return false;
   const auto began = clock::now();
   if (which == &self->main_) {
     ++self->session_number_;
@@ -93,7 +107,7 @@ runtime::task<bool> client::open(client* self, session* which) {
   which->drop();
   const auto delay = limits::storm_retry * (1U << std::min(self->failures_++, 10U));
   const auto bounded = std::min<std::chrono::milliseconds>(delay, limits::storm_retry_most);
-  if (!self->rehearses_) (void)co_await rest(self, bounded / 2 + bounded * self->draw(0, 100) / 200);
+  if (!self->rehearses_) (void)co_await doze(self, bounded / 2 + bounded * self->draw(0, 100) / 200);
   co_return false;
 }
 
@@ -129,18 +143,28 @@ runtime::duration client::pace() const {
   return std::chrono::duration_cast<runtime::duration>(std::chrono::duration<double>(seconds));
 }
 
+microseconds client::path_time() const {
+  return since(rules_->began);
+}
+
+void client::plan_first() {
+  const auto first = std::min<runtime::duration>(pace(), std::chrono::seconds(1));
+  const auto most = std::chrono::duration_cast<microseconds>(first).count();
+  planned_ = path_time() + microseconds(draw(0, static_cast<std::uint64_t>(most)));
+}
+
 /// A client that is behind does not catch up: it would only ask faster than anybody wanted.
-runtime::time_point client::next_turn() {
-  const auto now = clock::now();
-  const auto step = pace();
-  if (planned_ == runtime::time_point{}) {
-    const auto first =
-        std::chrono::duration_cast<microseconds>(std::min<runtime::duration>(step, std::chrono::seconds(1)));
-    planned_ = now + microseconds(draw(0, static_cast<std::uint64_t>(first.count())));
-  } else {
-    planned_ = std::max(planned_ + step, now);
-  }
-  return planned_;
+void client::plan_next() {
+  planned_ = std::max(*planned_ + std::chrono::duration_cast<microseconds>(pace()), path_time());
+}
+
+/// A round that begins late although its client had nothing else to do is late because of this process.
+runtime::task<void> client::await_due(client* self) {
+  if (!self->planned_) self->plan_first();
+  const auto ahead = *self->planned_ - self->path_time();
+  if (ahead <= microseconds(0)) co_return;
+  const bool there = co_await doze(self, ahead);
+  if (there && self->wanted()) self->path_->said->lag.record(self->path_time() - *self->planned_);
 }
 
 runtime::task<void> client::round(client* self) {
@@ -168,13 +192,19 @@ runtime::task<void> client::live(client* self) {
   while (!self->stopping()) {
     if (!self->wanted()) {
       co_await leave_all(self);
-      self->planned_ = {};
-      if (!self->wanted() && !self->stopping()) co_await self->changed_.wait();
+      self->planned_.reset();
+    }
+    if (!self->may_begin()) {
+      if (!self->stopping()) co_await self->changed_.wait();
       continue;
     }
-    const auto turn = self->next_turn();
-    if (!co_await rest(self, turn - clock::now())) break;
-    if (self->wanted()) co_await round(self);
+    co_await await_due(self);
+    if (!self->may_begin()) continue;
+    {
+      const round_mark mark(*self->rules_);
+      co_await round(self);
+    }
+    self->plan_next();
   }
   co_await leave_all(self);
 }

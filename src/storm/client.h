@@ -18,10 +18,27 @@ struct crowd_rules {
   explicit crowd_rules(double logins_per_second) : gate(logins_per_second) {}
 
   login_gate gate;
-  runtime::time_point began{};  ///< of the path's run as a whole, without the time in which it stood still
-  std::size_t wanted = 0;       ///< clients with a smaller number are to be there
-  bool stopping = false;        ///< finish what you do
+  runtime::time_point began{};         ///< of the path's run; moved on by what it stood still
+  std::size_t wanted = 0;              ///< clients with a smaller number are to be there
+  bool in_turn = true;                 ///< rounds may begin
+  std::size_t under_way = 0;           ///< rounds
+  runtime::signal* changed = nullptr;  ///< raised when there is none any more
+  bool stopping = false;               ///< finish what you do
   bool short_lived = false;
+};
+
+/// Counts a round while it lives.
+class round_mark {
+ public:
+  explicit round_mark(crowd_rules& rules) : rules_(rules) { ++rules_.under_way; }
+  round_mark(const round_mark&) = delete;
+  round_mark& operator=(const round_mark&) = delete;
+  ~round_mark() {
+    if (--rules_.under_way == 0 && !rules_.in_turn) rules_.changed->raise();
+  }
+
+ private:
+  crowd_rules& rules_;
 };
 
 class client final : public stage_witness {
@@ -43,6 +60,8 @@ class client final : public stage_witness {
   static runtime::task<bool> leave(client* self, session* which);
   /// False: the crowd stops.
   static runtime::task<bool> rest(client* self, runtime::duration time);
+  /// Does nothing; also no longer than the path's turn. False: it was over sooner.
+  static runtime::task<bool> doze(client* self, runtime::duration time);
   void found(problem what, const connection& at);
   /// For a step that its round has timed itself.
   void answered(stage in, microseconds took);
@@ -68,12 +87,18 @@ class client final : public stage_witness {
 
  private:
   void stage_took(stage which, microseconds took, bool own_pace) override;
+  microseconds own_delay() const;
+  static runtime::task<void> await_due(client* self);
   static runtime::task<void> round(client* self);
   static runtime::task<void> leave_all(client* self);
+  bool goes_on() const { return rules_->in_turn && !stopping(); }
+  bool may_begin() const { return goes_on() && wanted(); }
   bool wanted() const { return number_ < rules_->wanted; }
   bool leaves_after_each() const { return rules_->short_lived || kind_ == workload::login; }
   runtime::duration pace() const;
-  runtime::time_point next_turn();
+  microseconds path_time() const;
+  void plan_first();
+  void plan_next();
 
   path* path_;
   crowd_rules* rules_;
@@ -86,8 +111,8 @@ class client final : public stage_witness {
   std::uint32_t session_number_ = 0;
   std::uint64_t request_number_ = 0;
   std::uint64_t rounds_ = 0;
-  std::uint32_t failures_ = 0;  // in a row
-  runtime::time_point planned_{};
+  std::uint32_t failures_ = 0;           // in a row
+  std::optional<microseconds> planned_;  // the next round, in the path's time
   bool prepared_ = false;
   bool rehearses_ = false;
   std::optional<problem> first_problem_;

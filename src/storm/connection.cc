@@ -43,19 +43,36 @@ std::string describe(stream_end end) {
 }  // namespace
 
 connection::connection(path& of, runtime::signal& changed, stage_witness& witness)
-    : path_(&of), changed_(&changed), witness_(&witness), deadline_(*of.where, changed) {}
+    : path_(&of),
+      changed_(&changed),
+      witness_(&witness),
+      timer_(of.where->timers(), &connection::timer_fired, this) {}
+
+void connection::timer_fired(void* self) {
+  auto& mine = *static_cast<connection*>(self);
+  if (mine.due_ == nobody_waits) return;
+  if (mine.due_ > mine.path_->where->now()) return mine.wait_until(mine.due_);
+  mine.changed_->raise();
+}
+
+void connection::wait_until(runtime::time_point due) {
+  due_ = due;
+  if (!timer_.armed() || timer_.deadline() > due) timer_.arm(due);
+}
 
 void connection::enter(stage which, runtime::duration patience) {
   stage_ = which;
   began_ = clock::now();
   patience_ = patience;
   seen_bytes_ = channel_ ? channel_->bytes_received() : 0;
-  deadline_.arm(patience);
+  wait_until(path_->where->now() + patience);
 }
 
-void connection::leave_stage(bool own_pace) {
-  deadline_.disarm();
-  witness_->stage_took(stage_, elapsed(), own_pace);
+void connection::leave_stage(bool own_pace, microseconds lease) {
+  due_ = nobody_waits;
+  const microseconds all = elapsed();
+  if (lease > microseconds(0)) witness_->stage_took(stage::lease, lease, own_pace);
+  witness_->stage_took(stage_, all - lease, own_pace);
 }
 
 microseconds connection::elapsed() const {
@@ -63,10 +80,11 @@ microseconds connection::elapsed() const {
 }
 
 bool connection::is_late() {
-  if (!deadline_.passed()) return false;
+  const auto now = path_->where->now();
+  if (now < due_) return false;
   if (!channel_ || channel_->bytes_received() == seen_bytes_) return true;
   seen_bytes_ = channel_->bytes_received();
-  deadline_.arm(patience_);
+  wait_until(now + patience_);
   return false;
 }
 
@@ -83,7 +101,8 @@ problem connection::silence(const std::string& waiting_for) const {
 }
 
 void connection::drop() {
-  deadline_.disarm();
+  due_ = nobody_waits;
+  timer_.disarm();
   if (channel_ != nullptr) path_->said->bytes_received += channel_->bytes_received();
   channel_.reset();
   tls_ = nullptr;

@@ -12,7 +12,6 @@
 #include "net/channel.h"
 #include "net/socket_address.h"
 #include "protocol/frame.h"
-#include "runtime/deadline.h"
 #include "runtime/task.h"
 #include "storm/path.h"
 #include "tls/tls_stream.h"
@@ -62,8 +61,8 @@ class connection {
   // The clock of stages.
   /// The stage begins now, with so much patience for each wait.
   void enter(stage which, runtime::duration patience);
-  /// It went well.
-  void leave_stage(bool own_pace = false);
+  /// It went well. So much of it was a wait for a pooled connection.
+  void leave_stage(bool own_pace = false, microseconds lease = microseconds(0));
   /// So much of it was this process's own work.
   void forgive(runtime::duration own) { began_ += own; }
   microseconds elapsed() const;
@@ -79,6 +78,11 @@ class connection {
 
  private:
   using addresses = std::vector<net::socket_address>;
+  static constexpr runtime::time_point nobody_waits = runtime::time_point::max();
+
+  /// A stage is short, and its patience long: the timer of an earlier one is left to fire, and looks then.
+  static void timer_fired(void* self);
+  void wait_until(runtime::time_point due);
 
   static runtime::task<outcome<addresses>> look_up(connection* self, server_address server);
   static runtime::task<outcome<>> reach_address(connection* self, reached_place place);
@@ -98,8 +102,9 @@ class connection {
   stage stage_ = stage::dns;
   runtime::time_point began_{};
   runtime::duration patience_{};
-  runtime::deadline deadline_;
-  std::uint64_t seen_bytes_ = 0;  // when the deadline was armed
+  runtime::timer timer_;
+  runtime::time_point due_ = nobody_waits;
+  std::uint64_t seen_bytes_ = 0;  // when `due_` was set
 };
 
 }  // namespace trunkline::storm

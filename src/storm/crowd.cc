@@ -31,36 +31,50 @@ std::uint64_t resident_bytes() {
   return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
-crowd::crowd(path& of, const workload_mix& mix, std::chrono::milliseconds duration)
+crowd::crowd(path& of, const workload_mix& mix, std::chrono::milliseconds duration, runtime::signal& changed)
     : path_(&of),
       mix_(mix),
       duration_(duration),
       rules_(of.how->login_rate),
-      changed_(*of.where),
+      changed_(&changed),
       timer_(of.where->timers(), &crowd::ticked, this) {
   rules_.short_lived = of.how->short_lived;
+  rules_.changed = &changed;
+  rules_.in_turn = false;
+  rules_.began = clock::now();
+  still_since_ = rules_.began;
 }
 
 crowd::~crowd() = default;
 
 microseconds crowd::elapsed() const {
-  return std::chrono::duration_cast<microseconds>(clock::now() - began_);
+  return std::chrono::duration_cast<microseconds>(still_since_.value_or(clock::now()) - rules_.began);
 }
 
-runtime::task<void> crowd::run(crowd* self) {
-  self->began_ = clock::now();
-  self->rules_.began = self->began_ - self->path_->said->length;
-  self->tick();
-  while (!self->rules_.stopping || self->living_ > 0)
-    co_await self->changed_.wait();
-  self->settle();
+void crowd::take_turn() {
+  const auto now = clock::now();
+  if (still_since_) rules_.began += now - *still_since_;
+  still_since_.reset();
+  rules_.gate.forget();
+  rules_.in_turn = true;
+  wake_all();
+  tick();
+}
+
+void crowd::end_turn() {
+  rules_.in_turn = false;
+  wake_all();
+}
+
+void crowd::stand_still() {
+  timer_.disarm();
+  still_since_ = clock::now();
 }
 
 void crowd::settle() {
-  if (std::exchange(settled_, true)) return;
   timer_.disarm();
-  path_->said->length += elapsed();
-  path_->said->over_time.tick(path_->said->length, 0, true);
+  path_->said->length = elapsed();
+  path_->said->over_time.tick(elapsed(), 0, true);
 }
 
 void crowd::ticked(void* self) {
@@ -69,13 +83,12 @@ void crowd::ticked(void* self) {
 
 void crowd::tick() {
   timer_.arm(path_->where->now() + limits::storm_tick);
-  tally& said = *path_->said;
-  said.over_time.tick(said.length + elapsed(), living_ == 0 ? 0 : rules_.wanted);
-  if (rules_.stopping) return;
-  if (elapsed() >= duration_) return stop();
+  path_->said->over_time.tick(elapsed(), living_ == 0 ? 0 : rules_.wanted);
+  if (rules_.stopping || !rules_.in_turn) return;
   const std::size_t count = clients_at(path_->how->shape, path_->how->clients, elapsed(), duration_);
-  held_by_memory_ = count > rules_.wanted && resident_bytes() > path_->how->memory_bytes;
-  want(held_by_memory_ ? rules_.wanted : count);
+  const bool held = count > rules_.wanted && resident_bytes() > path_->how->memory_bytes;
+  held_by_memory_ = held_by_memory_ || held;
+  want(held ? rules_.wanted : count);
 }
 
 void crowd::want(std::size_t count) {
@@ -102,14 +115,18 @@ void crowd::add_client() {
 void crowd::one_left(void* of) {
   crowd* self = static_cast<member*>(of)->of;
   --self->living_;
-  self->changed_.raise();
+  self->changed_->raise();
+}
+
+void crowd::wake_all() {
+  for (const auto& each : members_)
+    each->who->wake();
 }
 
 void crowd::stop() {
   rules_.stopping = true;
-  for (const auto& each : members_)
-    each->who->wake();
-  changed_.raise();
+  wake_all();
+  changed_->raise();
 }
 
 }  // namespace trunkline::storm

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "base/limits.h"
 #include "base/seconds.h"
 
 namespace trunkline::storm {
@@ -18,6 +21,7 @@ std::vector<figure> figures_of(const tally& said) {
   add("whole", "logins", said.logins);
   add("whole", "rounds", said.rounds);
   add("whole", "paced", said.paced_rounds);
+  add("whole", "lag", said.lag);
   return made;
 }
 
@@ -59,6 +63,28 @@ std::string times_of(const finding_group& of) {
   return fmt::format("{} time{} ({})", of.count, of.count == 1 ? "" : "s", list);
 }
 
+namespace {
+
+void note_lag(std::vector<std::string>& notes, const path_report& of) {
+  const hdr_histogram& lag = of.said.lag;
+  if (lag.at(0.99) <= limits::storm_lag) return;
+  notes.push_back(fmt::format(
+      "Path {}: storm itself was late, by up to {} in 99 of 100 rounds and {} at most: it, or its "
+      "machine, had too much to do, and that much of the latencies is not the path's.",
+      of.label, short_duration(lag.at(0.99)), short_duration(lag.largest())));
+}
+
+void note_comparison(std::vector<std::string>& notes, const path_report& of) {
+  const bool known = std::ranges::any_of(of.said.usual, &usual_wait::was_known);
+  if (known || of.said.compared == 0) return;
+  notes.push_back(fmt::format(
+      "Path {}: hardly any statement was seen inside a transaction, so that the wait for a pooled "
+      "connection is a part of query where there is one.",
+      of.label));
+}
+
+}  // namespace
+
 std::vector<std::string> notes_of(const report& of) {
   std::vector<std::string> notes;
   if (of.interrupted) notes.emplace_back("The run was interrupted: this is what was seen until then.");
@@ -67,8 +93,12 @@ std::vector<std::string> notes_of(const report& of) {
   if (of.busy > 0.85)
     notes.push_back(
         fmt::format("This process itself was busy for {:.0f} % of the time: "
-                    "a part of the latencies is its own. Ask for a smaller --rate.",
+                    "a part of the latencies is its own. Ask for a smaller --rate or --login-rate.",
                     of.busy * 100));
+  for (const auto& each : of.paths) {
+    note_lag(notes, *each);
+    note_comparison(notes, *each);
+  }
   for (const auto& each : of.paths)
     if (!each->failure && !each->said.facts.takes_statement_timeout)
       notes.push_back(

@@ -21,6 +21,8 @@ namespace trunkline::storm {
 
 class reply_check {
  public:
+  reply_check() { expected_.reserve(4); }
+
   /// One message of that type. `detail`: of 'C' the tag, of 'E' the SQLSTATE, of 'Z' the status; empty:
   /// whatever it is.
   reply_check& expect(char type, std::string detail = {});

@@ -19,7 +19,7 @@ exchange command(const std::string& sql, std::vector<std::string> tags, char sta
 }
 
 exchange rows_query(const row_check& rows, char status) {
-  exchange made;
+  exchange made{.wait = status == 'T' ? pool_wait::none : pool_wait::possible};
   protocol::append_query(made.request, rows.sql());
   made.reply.expect('T')
       .expect_rows('D', rows)

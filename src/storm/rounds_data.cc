@@ -64,6 +64,7 @@ runtime::task<bool> bulk_round(client* who) {
   constexpr std::uint64_t padding = limits::storm_row_padding;
   const auto count = static_cast<std::uint32_t>(std::max<std::uint64_t>(who->how().bulk_bytes / padding, 1));
   exchange rows = rows_query(row_check(who->next_asker(), count, padding), 'T');
+  rows.wait = pool_wait::unknown;
   rows.read_bytes_per_second = who->how().read_bytes_per_second;
   if (!co_await client::ask(who, over, &rows)) co_return false;
   exchange commit = command("COMMIT", {"COMMIT"}, 'I');

@@ -43,7 +43,8 @@ runtime::task<bool> prepare(client* who) {
 }
 
 runtime::task<bool> execute(client* who, char status) {
-  exchange run;
+  exchange run{.wait = status == 'T' ? pool_wait::none : pool_wait::possible,
+               .kind = protocol_kind::extended};
   append_execution(run, statement_name, row_check(who->next_asker(), who->how().rows, padding_of(*who)));
   append_sync(run, status);
   co_return co_await client::ask(who, &who->main(), &run);
@@ -92,7 +93,7 @@ runtime::task<bool> prepared_round(client* who) {
 
 /// Errors are rare among them: each is a line in the server's log.
 runtime::task<bool> pipeline_round(client* who) {
-  exchange all;
+  exchange all{.wait = pool_wait::possible, .kind = protocol_kind::extended};
   append_batch(all, *who);
   append_batch(all, *who);
   if (who->rounds() % 10 == 1) append_failing_batch(all);

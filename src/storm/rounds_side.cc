@@ -149,7 +149,7 @@ runtime::task<bool> idle_round(client* who) {
   exchange before = rows_query(row_check(who->next_asker(), who->how().rows, usual_padding), 'I');
   if (!co_await client::ask(who, &who->main(), &before)) co_return false;
   const auto most = static_cast<std::uint64_t>(who->how().idle.count());
-  (void)co_await client::rest(who, std::chrono::milliseconds(who->draw(most / 2, most)));
+  (void)co_await client::doze(who, std::chrono::milliseconds(who->draw(most / 2, most)));
   exchange after = rows_query(row_check(who->next_asker(), who->how().rows, usual_padding), 'I');
   co_return co_await client::ask(who, &who->main(), &after);
 }

@@ -8,6 +8,7 @@
 #include "protocol/message_reader.h"
 #include "protocol/query_messages.h"
 #include "protocol/session_start.h"
+#include "runtime/deadline.h"
 #include "storm/login.h"
 
 namespace trunkline::storm {
@@ -70,6 +71,27 @@ bool session::takes_aside(const protocol::frame& message) {
   return true;
 }
 
+/// What a statement had to wait for a pooled connection is told by what others take that have one.
+void session::leave_first_stage(const exchange& what) {
+  tally& said = *connection_.of().said;
+  usual_wait& usual = said.usual[static_cast<std::size_t>(what.kind)];
+  const microseconds took = connection_.elapsed();
+  microseconds waited{0};
+  if (what.wait == pool_wait::none) usual.inside(took, said.over_time.elapsed());
+  if (what.wait == pool_wait::possible) {
+    waited = usual.beyond(took);
+    ++said.compared;
+  }
+  connection_.leave_stage(what.own_pace, waited);
+}
+
+/// An error that ends a stage before any answer belongs to that stage, or to where there was no room.
+stage session::stage_of(const problem& wrong, const exchange& what) {
+  if (wrong.where >= stage::transfer) return wrong.where;
+  if (wrong.what == fault::no_capacity && what.wait == pool_wait::possible) return stage::lease;
+  return what.begins_in;
+}
+
 outcome<bool> session::take_messages(exchange& what, bool& first) {
   net::channel& channel = connection_.channel();
   for (;;) {
@@ -87,7 +109,7 @@ outcome<bool> session::take_messages(exchange& what, bool& first) {
     channel.consume(message->size);
     if (!step) return step;
     if (std::exchange(first, false)) {
-      connection_.leave_stage(what.own_pace);
+      leave_first_stage(what);
       connection_.enter(stage::transfer, connection_.of().how->timeout);
     }
     if (*step) return step;
@@ -103,9 +125,8 @@ runtime::task<outcome<>> session::ask(session* self, exchange* what) {
     const std::size_t before = line.channel().unread().size();
     auto step = self->take_messages(*what, first);
     if (!step) {
-      // An error that ends a stage before any answer belongs to that stage.
       problem wrong = std::move(step.error());
-      if (wrong.where < stage::transfer) wrong.where = what->begins_in;
+      wrong.where = stage_of(wrong, *what);
       co_return std::unexpected(std::move(wrong));
     }
     if (*step) break;

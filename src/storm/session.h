@@ -12,11 +12,20 @@
 
 namespace trunkline::storm {
 
+/// Whether a pooler has to find a server connection for it, where that can be told from outside.
+enum class pool_wait : std::uint8_t {
+  unknown,   ///< no statement like it is measured in an open transaction
+  possible,  ///< outside of a transaction: the first byte of its answer is compared
+  none,      ///< inside: with that of these
+};
+
 /// One request and what must come of it. Lives in the frame of whoever asks.
 struct exchange {
   std::vector<std::byte> request = {};
   reply_check reply = {};
-  stage begins_in = stage::query;           ///< `lease` for a BEGIN
+  stage begins_in = stage::query;  ///< `lease` for a BEGIN
+  pool_wait wait = pool_wait::unknown;
+  protocol_kind kind = protocol_kind::simple;
   bool own_pace = false;                    ///< its duration says nothing
   std::uint64_t read_bytes_per_second = 0;  ///< 0: as fast as it comes
 };
@@ -55,6 +64,9 @@ class session {
  private:
   static runtime::task<outcome<>> await_ready(session* self);
   static runtime::task<void> read_slowly(session* self, std::size_t bytes, std::uint64_t per_second);
+  /// Its first byte is there.
+  void leave_first_stage(const exchange& what);
+  static stage stage_of(const problem& wrong, const exchange& what);
   /// True: the exchange is complete.
   outcome<bool> take_messages(exchange& what, bool& first);
   /// ParameterStatus, NoticeResponse, NotificationResponse.

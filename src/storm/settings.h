@@ -13,7 +13,7 @@ namespace trunkline::storm {
 
 struct settings {
   std::size_t clients = 50;                    ///< 1 to limits::storm_clients
-  std::chrono::milliseconds duration{30'000};  ///< of each path
+  std::chrono::milliseconds duration{30'000};  ///< of the load, of all paths together
   profile shape = profile::steady;
   workload_mix mix = workload_mix::usual();
   bool short_lived = false;  ///< each round of a client has a connection of its own

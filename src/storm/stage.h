@@ -9,12 +9,13 @@
 namespace trunkline::storm {
 
 enum class stage : std::uint8_t {
-  dns,       ///< the look-up of a host's name
-  connect,   ///< TCP, up to whoever answers first on the path
-  ssl,       ///< SSLRequest and the TLS handshake
-  auth,      ///< from StartupMessage to AuthenticationOk, without what the keys cost this process
-  lease,     ///< from AuthenticationOk to ReadyForQuery, and a BEGIN: where a pooler gets a server connection
-  query,     ///< from a request to the first byte of its answer
+  dns,      ///< the look-up of a host's name
+  connect,  ///< TCP, up to whoever answers first on the path
+  ssl,      ///< SSLRequest and the TLS handshake
+  auth,     ///< from StartupMessage to AuthenticationOk, without what the keys cost this process
+  lease,    ///< from AuthenticationOk to ReadyForQuery, a BEGIN, and what a single statement takes beyond the
+            ///< usual: where a pooler gets a server connection
+  query,    ///< from a request to the first byte of its answer, without that
   transfer,  ///< from there to its ReadyForQuery
   close,     ///< from Terminate to the end of the connection
 };

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/seconds.h"
 #include "client/build_tls.h"
+#include "runtime/deadline.h"
 #include "runtime/epoll_loop.h"
 #include "runtime/random.h"
 #include "storm/crowd.h"
@@ -20,8 +21,12 @@ using clock = std::chrono::steady_clock;
 /// Of two paths, each has the load for so long before it is the other's turn.
 std::chrono::milliseconds turn_of(const settings& how, std::size_t paths) {
   if (paths < 2) return how.duration;
-  const auto part = how.duration / static_cast<int>(limits::storm_turns);
-  return std::max<std::chrono::milliseconds>(part, limits::storm_turn_least);
+  return std::min<std::chrono::milliseconds>(limits::storm_turn, how.duration / limits::storm_turns_least);
+}
+
+/// Each wait is given up within the longest patience; a transfer that goes on behind it is not waited for.
+std::chrono::milliseconds time_to_leave(const settings& how, const path& of) {
+  return std::max(how.timeout, of.login_patience()) + limits::storm_farewell;
 }
 
 class weather {
@@ -32,7 +37,9 @@ class weather {
         secret_(runtime::random_bytes<32>()),
         work_(limits::storm_threads, limits::storm_jobs),
         keys_(secret_, limits::key_cache_entries),
-        timer_(loop_.timers(), &weather::ticked, this) {}
+        timer_(loop_.timers(), &weather::ticked, this),
+        pulse_(loop_.timers(), &weather::pulsed, this),
+        changed_(loop_) {}
   /// Jobs report to the loop, which is the younger one.
   ~weather() { work_.stop(); }
   weather(const weather&) = delete;
@@ -60,21 +67,35 @@ class weather {
   void run() {
     began_ = clock::now();
     timer_.arm(clock::now());
+    pulse_.arm(clock::now());
     story_ = story(this);
     loop_.post([this] { story_.start(&weather::over, this); });
     loop_.run();
     timer_.disarm();
+    pulse_.disarm();
     into_.busy = seconds_of(loop_.busy()) / std::max(seconds_of(clock::now() - began_), 0.001);
-    if (crowd_ != nullptr) crowd_->settle();
+    for (const auto& each : crowds_) {
+      each->settle();
+      into_.held_by_memory = into_.held_by_memory || each->held_by_memory();
+    }
     story_ = {};
-    crowd_.reset();
+    crowds_.clear();
   }
 
  private:
   static runtime::task<void> story(weather* self);
+  static runtime::task<bool> look_at_paths(weather* self);
+  static runtime::task<void> take_turns(weather* self);
+  static runtime::task<void> await_departure(weather* self);
   static void over(void* self) { static_cast<weather*>(self)->loop_.stop(); }
   static void ticked(void* self) { static_cast<weather*>(self)->tick(); }
+  static void pulsed(void* self) { static_cast<weather*>(self)->pulse(); }
   void tick();
+  /// A loop that never waits for long can tell whether it was late.
+  void pulse() { pulse_.arm(loop_.now() + limits::loop_pulse / 2); }
+  std::size_t whose_turn() const;
+  void begin_turn(std::size_t whose);
+  bool all_empty() const;
   progress look();
 
   report& into_;
@@ -86,8 +107,10 @@ class weather {
   std::vector<std::unique_ptr<path>> paths_;
   std::vector<workload_mix> mixes_;
   runtime::timer timer_;
+  runtime::timer pulse_;
+  runtime::signal changed_;
   runtime::task<void> story_;
-  std::unique_ptr<crowd> crowd_;
+  std::vector<std::unique_ptr<crowd>> crowds_;  // one for each path, once all are looked at
   std::size_t current_ = 0;
   runtime::time_point began_{};
   runtime::time_point looked_{};
@@ -96,42 +119,89 @@ class weather {
   runtime::time_point finish_by_{};
 };
 
-/// One path after the other is probed; then they take turns until each has had its time.
+/// One path after the other is looked at; then they take turns until the time is over, and all leave.
 runtime::task<void> weather::story(weather* self) {
+  if (!co_await look_at_paths(self)) co_return;
+  const auto share = self->into_.how.duration / self->paths_.size();
+  for (std::size_t i = 0; i < self->paths_.size(); ++i)
+    self->crowds_.push_back(
+        std::make_unique<crowd>(*self->paths_[i], self->mixes_[i], share, self->changed_));
+  co_await take_turns(self);
+  co_await await_departure(self);
+}
+
+runtime::task<bool> weather::look_at_paths(weather* self) {
   auto& reports = self->into_.paths;
   for (std::size_t i = 0; i < reports.size(); ++i) {
     self->current_ = i;
     auto there = co_await probe(self->paths_[i].get(), &self->mixes_[i]);
     if (!there) reports[i]->failure = std::move(there.error());
-    if (reports[i]->failure) co_return;
+    if (reports[i]->failure) co_return false;
   }
-  const auto turn = turn_of(self->into_.how, reports.size());
-  auto left = self->into_.how.duration;
-  while (left.count() > 0 && !self->finishing_) {
-    for (std::size_t i = 0; i < reports.size() && !self->finishing_; ++i) {
-      self->current_ = i;
-      self->answers_seen_ = reports[i]->said.answer_count();
-      self->crowd_ = std::make_unique<crowd>(*self->paths_[i], self->mixes_[i], std::min(turn, left));
-      co_await crowd::run(self->crowd_.get());
-      self->into_.held_by_memory = self->into_.held_by_memory || self->crowd_->held_by_memory();
-    }
-    left -= std::min(turn, left);
+  co_return true;
+}
+
+/// Until the end of the run. In the last turn all that is under way goes on, into the farewell.
+runtime::task<void> weather::take_turns(weather* self) {
+  const auto turn = turn_of(self->into_.how, self->crowds_.size());
+  const auto end = clock::now() + self->into_.how.duration;
+  runtime::deadline over(self->loop_, self->changed_);
+  for (;;) {
+    const auto turn_end = std::min(end, clock::now() + turn);
+    const std::size_t whose = self->whose_turn();
+    crowd* now = self->crowds_[whose].get();
+    self->begin_turn(whose);
+    over.arm(turn_end - self->loop_.now());
+    while (!over.passed() && !self->finishing_)
+      co_await self->changed_.wait();
+    if (self->finishing_ || clock::now() >= end) co_return;
+    now->end_turn();
+    over.arm(limits::storm_turn_rest);
+    while (!now->at_rest() && !over.passed() && !self->finishing_)
+      co_await self->changed_.wait();
+    now->stand_still();
   }
+}
+
+runtime::task<void> weather::await_departure(weather* self) {
+  auto most = limits::storm_farewell;
+  for (std::size_t i = 0; i < self->crowds_.size(); ++i) {
+    most = std::max(most, time_to_leave(self->into_.how, *self->paths_[i]));
+    self->crowds_[i]->stop();
+  }
+  runtime::deadline over(self->loop_, self->changed_, most);
+  while (!self->all_empty() && !over.passed())
+    co_await self->changed_.wait();
+}
+
+/// Whoever had least of the time.
+std::size_t weather::whose_turn() const {
+  const auto least = std::ranges::min_element(crowds_, {}, [](const auto& each) { return each->elapsed(); });
+  return static_cast<std::size_t>(least - crowds_.begin());
+}
+
+void weather::begin_turn(std::size_t whose) {
+  current_ = whose;
+  answers_seen_ = into_.paths[whose]->said.answer_count();
+  crowds_[whose]->take_turn();
+}
+
+bool weather::all_empty() const {
+  return std::ranges::all_of(crowds_, [](const auto& each) { return each->empty(); });
 }
 
 progress weather::look() {
   progress made;
   const path_report& now = *into_.paths[current_];
   if (into_.paths.size() > 1) made.label = now.label;
-  made.probing = crowd_ == nullptr;
-  made.total = seconds_of(into_.how.duration) * static_cast<double>(into_.paths.size());
-  for (const auto& each : into_.paths) {
-    made.elapsed += seconds_of(each->said.length);
+  made.probing = crowds_.empty();
+  made.total = seconds_of(into_.how.duration);
+  for (const auto& each : into_.paths)
     made.findings += each->said.findings.total();
-  }
-  if (crowd_ != nullptr && !crowd_->settled()) made.elapsed += seconds_of(crowd_->elapsed());
+  for (const auto& each : crowds_)
+    made.elapsed += seconds_of(each->elapsed());
   made.elapsed = std::min(made.elapsed, made.total);
-  made.clients = crowd_ == nullptr ? 1 : crowd_->wanted();
+  made.clients = crowds_.empty() ? 1 : crowds_[current_]->wanted();
   made.most_clients = into_.how.clients;
   const std::uint64_t answers = now.said.answer_count();
   const double span = seconds_of(clock::now() - looked_);
@@ -151,9 +221,9 @@ void weather::tick() {
     finishing_ = true;
     finish_by_ = clock::now() + limits::storm_farewell;
     into_.interrupted = true;
-    if (crowd_ != nullptr) crowd_->stop();
+    changed_.raise();
   }
-  if (wanted == wish::end || crowd_ == nullptr || clock::now() >= finish_by_) loop_.stop();
+  if (wanted == wish::end || crowds_.empty() || clock::now() >= finish_by_) loop_.stop();
 }
 
 }  // namespace
@@ -175,7 +245,7 @@ result<report> run(const settings& how, std::vector<conninfo> dsns, const watche
   made.began = std::chrono::system_clock::now();
   for (std::size_t i = 0; i < dsns.size(); ++i)
     made.paths.push_back(std::make_unique<path_report>(std::string(1, static_cast<char>('A' + i)),
-                                                       std::move(dsns[i]), how.duration));
+                                                       std::move(dsns[i]), how.duration / dsns.size()));
   try {
     weather storm(made, watch);
     if (auto ready = storm.prepare(); !ready) return fail(std::move(ready.error()));

@@ -14,6 +14,7 @@
 #include "storm/hdr_histogram.h"
 #include "storm/stage.h"
 #include "storm/timeline.h"
+#include "storm/usual_wait.h"
 #include "storm/workload.h"
 
 namespace trunkline::storm {
@@ -31,6 +32,9 @@ struct path_facts {
   bool takes_statement_timeout = false;  ///< as a parameter of the start-up
   bool has_cancel_key = false;
 };
+
+/// Statements that are like each other up to the first byte of an answer.
+enum class protocol_kind : std::uint8_t { simple, extended };
 
 struct tally {
   explicit tally(std::chrono::milliseconds duration) : over_time(duration) {}
@@ -65,6 +69,9 @@ struct tally {
   hdr_histogram logins;
   hdr_histogram rounds;
   hdr_histogram paced_rounds;
+  hdr_histogram lag;  ///< of rounds, behind the moment for which this process had planned them
+  std::array<usual_wait, 2> usual{};  ///< by protocol_kind
+  std::uint64_t compared = 0;         ///< statements that might have waited for a pooled connection
   finding_book findings;
   std::vector<untested> not_tested;
   timeline over_time;

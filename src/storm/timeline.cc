@@ -11,6 +11,7 @@ timeline::timeline(std::chrono::milliseconds total)
     : step_(std::max<std::chrono::microseconds>(total / (limits::storm_points / 2), limits::storm_tick)) {}
 
 void timeline::tick(std::chrono::microseconds elapsed, std::size_t clients, bool at_end) {
+  elapsed_ = elapsed;
   const bool anything = now_.count() + logins_ + findings_ > 0;
   if (elapsed - began_ < step_ && !(at_end && anything)) return;
   if (points_.size() >= limits::storm_points) return;

@@ -32,12 +32,15 @@ class timeline {
   /// A point is made where it is time for one, or at the end where anything is left.
   void tick(std::chrono::microseconds elapsed, std::size_t clients, bool at_end = false);
   const std::vector<timeline_point>& points() const { return points_; }
+  /// Of the last look.
+  std::chrono::microseconds elapsed() const { return elapsed_; }
   /// Of the point that is being made.
   const hdr_histogram& current() const { return now_; }
 
  private:
   std::chrono::microseconds step_;
   std::chrono::microseconds began_{0};
+  std::chrono::microseconds elapsed_{0};
   hdr_histogram now_;
   std::uint64_t logins_ = 0;
   std::uint64_t findings_ = 0;
