@@ -36,13 +36,13 @@ std::uint64_t client::draw(std::uint64_t least, std::uint64_t most) {
 
 void client::answered(stage in, microseconds took) {
   if (!rehearses_) path_->said->answered(kind_, took);
-  stage_took(in, took, false);
+  stage_took(in, took, runtime::duration(0), false);
 }
 
-void client::stage_took(stage which, microseconds took, bool own_pace) {
+void client::stage_took(stage which, microseconds took, runtime::duration stalled, bool own_pace) {
   if (rehearses_) return;
   if (!own_pace) path_->said->stage_took(which, took);
-  if (own_pace || took - own_delay() <= how().late) return;
+  if (own_pace || took - stalled <= how().late) return;
   path_->said->found(
       {.what = {.what = fault::late, .where = which, .code = {}, .message = "it came, but late"},
        .during = kind_,
@@ -51,12 +51,6 @@ void client::stage_took(stage which, microseconds took, bool own_pace) {
        .client = number_,
        .session = session_number_,
        .local_port = main_.line().local_port()});
-}
-
-/// What is read now may have come when the loop last looked, and had to wait for this process since then.
-microseconds client::own_delay() const {
-  const runtime::loop& loop = *path_->where;
-  return since(loop.was_late() ? loop.last_look() : loop.now());
 }
 
 void client::found(problem what, const connection& at) {
@@ -161,8 +155,8 @@ void client::plan_next() {
 /// A round that begins late although its client had nothing else to do is late because of this process.
 runtime::task<void> client::await_due(client* self) {
   if (!self->planned_) self->plan_first();
-  const auto ahead = *self->planned_ - self->path_time();
-  if (ahead <= microseconds(0)) co_return;
+  const auto ahead = self->rules_->began + *self->planned_ - self->path_->where->now();
+  if (ahead <= runtime::duration(0)) co_return;
   const bool there = co_await doze(self, ahead);
   if (there && self->wanted()) self->path_->said->lag.record(self->path_time() - *self->planned_);
 }

@@ -86,8 +86,7 @@ class client final : public stage_witness {
   runtime::signal& changed() { return changed_; }
 
  private:
-  void stage_took(stage which, microseconds took, bool own_pace) override;
-  microseconds own_delay() const;
+  void stage_took(stage which, microseconds took, runtime::duration stalled, bool own_pace) override;
   static runtime::task<void> await_due(client* self);
   static runtime::task<void> round(client* self);
   static runtime::task<void> leave_all(client* self);

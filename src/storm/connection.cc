@@ -63,6 +63,7 @@ void connection::wait_until(runtime::time_point due) {
 void connection::enter(stage which, runtime::duration patience) {
   stage_ = which;
   began_ = clock::now();
+  stalls_before_ = path_->stalls->so_far();
   patience_ = patience;
   seen_bytes_ = channel_ ? channel_->bytes_received() : 0;
   wait_until(path_->where->now() + patience);
@@ -71,8 +72,9 @@ void connection::enter(stage which, runtime::duration patience) {
 void connection::leave_stage(bool own_pace, microseconds lease) {
   due_ = nobody_waits;
   const microseconds all = elapsed();
-  if (lease > microseconds(0)) witness_->stage_took(stage::lease, lease, own_pace);
-  witness_->stage_took(stage_, all - lease, own_pace);
+  const auto stalled = path_->stalls->so_far() - stalls_before_;
+  if (lease > microseconds(0)) witness_->stage_took(stage::lease, lease, stalled, own_pace);
+  witness_->stage_took(stage_, all - lease, stalled, own_pace);
 }
 
 microseconds connection::elapsed() const {

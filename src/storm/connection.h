@@ -18,11 +18,11 @@
 
 namespace trunkline::storm {
 
-/// Told when a stage is over that went well. `own_pace`: the client itself took its time, so that nothing
-/// follows from it.
+/// Told when a stage is over that went well. In `stalled` of its time this process kept it waiting.
+/// `own_pace`: the client itself took its time, so that nothing follows from it.
 class stage_witness {
  public:
-  virtual void stage_took(stage which, microseconds took, bool own_pace) = 0;
+  virtual void stage_took(stage which, microseconds took, runtime::duration stalled, bool own_pace) = 0;
 
  protected:
   ~stage_witness() = default;
@@ -101,6 +101,7 @@ class connection {
 
   stage stage_ = stage::dns;
   runtime::time_point began_{};
+  runtime::duration stalls_before_{};
   runtime::duration patience_{};
   runtime::timer timer_;
   runtime::time_point due_ = nobody_waits;

@@ -13,6 +13,7 @@
 #include "runtime/work_pool.h"
 #include "storm/fault.h"
 #include "storm/settings.h"
+#include "storm/stall_watch.h"
 #include "storm/tally.h"
 #include "tls/client_context.h"
 
@@ -30,6 +31,7 @@ struct path {
   runtime::loop* where = nullptr;
   runtime::work_pool* work = nullptr;  ///< for look-ups and PBKDF2
   auth::key_cache* keys = nullptr;
+  const stall_watch* stalls = nullptr;
   const settings* how = nullptr;
   const conninfo* dsn = nullptr;
   std::shared_ptr<const tls::client_context> tls = nullptr;  ///< null where sslmode is disable

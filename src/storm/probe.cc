@@ -13,7 +13,7 @@ namespace {
 
 /// What a probe waits with; it has no client.
 struct silent_witness final : stage_witness {
-  void stage_took(stage, microseconds, bool) override {}
+  void stage_took(stage, microseconds, runtime::duration, bool) override {}
 };
 
 /// It is not the path's fault, and will be the same every time: no rights, a read-only server, a feature that

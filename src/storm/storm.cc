@@ -38,7 +38,7 @@ class weather {
         work_(limits::storm_threads, limits::storm_jobs),
         keys_(secret_, limits::key_cache_entries),
         timer_(loop_.timers(), &weather::ticked, this),
-        pulse_(loop_.timers(), &weather::pulsed, this),
+        stalls_(loop_),
         changed_(loop_) {}
   /// Jobs report to the loop, which is the younger one.
   ~weather() { work_.stop(); }
@@ -53,6 +53,7 @@ class weather {
       paths_.push_back(std::make_unique<path>(path{.where = &loop_,
                                                    .work = &work_,
                                                    .keys = &keys_,
+                                                   .stalls = &stalls_,
                                                    .how = &into_.how,
                                                    .dsn = &each->dsn,
                                                    .tls = std::move(*tls),
@@ -67,12 +68,12 @@ class weather {
   void run() {
     began_ = clock::now();
     timer_.arm(clock::now());
-    pulse_.arm(clock::now());
+    stalls_.start();
     story_ = story(this);
     loop_.post([this] { story_.start(&weather::over, this); });
     loop_.run();
     timer_.disarm();
-    pulse_.disarm();
+    stalls_.stop();
     into_.busy = seconds_of(loop_.busy()) / std::max(seconds_of(clock::now() - began_), 0.001);
     for (const auto& each : crowds_) {
       each->settle();
@@ -89,10 +90,7 @@ class weather {
   static runtime::task<void> await_departure(weather* self);
   static void over(void* self) { static_cast<weather*>(self)->loop_.stop(); }
   static void ticked(void* self) { static_cast<weather*>(self)->tick(); }
-  static void pulsed(void* self) { static_cast<weather*>(self)->pulse(); }
   void tick();
-  /// A loop that never waits for long can tell whether it was late.
-  void pulse() { pulse_.arm(loop_.now() + limits::loop_pulse / 2); }
   std::size_t whose_turn() const;
   void begin_turn(std::size_t whose);
   bool all_empty() const;
@@ -107,7 +105,7 @@ class weather {
   std::vector<std::unique_ptr<path>> paths_;
   std::vector<workload_mix> mixes_;
   runtime::timer timer_;
-  runtime::timer pulse_;
+  stall_watch stalls_;
   runtime::signal changed_;
   runtime::task<void> story_;
   std::vector<std::unique_ptr<crowd>> crowds_;  // one for each path, once all are looked at
@@ -146,7 +144,7 @@ runtime::task<void> weather::take_turns(weather* self) {
   const auto turn = turn_of(self->into_.how, self->crowds_.size());
   const auto end = clock::now() + self->into_.how.duration;
   runtime::deadline over(self->loop_, self->changed_);
-  for (;;) {
+  while (clock::now() < end && !self->finishing_) {
     const auto turn_end = std::min(end, clock::now() + turn);
     const std::size_t whose = self->whose_turn();
     crowd* now = self->crowds_[whose].get();
@@ -156,7 +154,7 @@ runtime::task<void> weather::take_turns(weather* self) {
       co_await self->changed_.wait();
     if (self->finishing_ || clock::now() >= end) co_return;
     now->end_turn();
-    over.arm(limits::storm_turn_rest);
+    over.arm(std::min<runtime::duration>(limits::storm_turn_rest, end - self->loop_.now()));
     while (!now->at_rest() && !over.passed() && !self->finishing_)
       co_await self->changed_.wait();
     now->stand_still();
