@@ -68,6 +68,9 @@ function(trunkline_test_headers target)
       <algorithm> <chrono> <filesystem> <fstream> <functional> <map> <memory> <optional> <string> <thread> <vector>)
   endif()
   target_precompile_headers(${target} REUSE_FROM trunkline_test_headers)
+  # What GCC 12 wrongly says of std::string (the bugs named below) it keeps to itself for a system's header, but not for
+  # one out of such a file.
+  target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds$<SEMICOLON>-Wno-stringop-overflow>)
 endfunction()
 
 function(trunkline_warnings target)
