@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "doctor/checks.h"
 #include "doctor/figures.h"
+#include "doctor/icmp.h"
 #include "doctor/line.h"
 #include "doctor/look_up.h"
 #include "doctor/together.h"
@@ -21,19 +22,25 @@ struct attempt {
   net::socket_address address;  ///< empty: there is none
   microseconds took{0};
   std::optional<failure> wrong = {};
+  std::optional<icmp_refusal> refusal = {};
 
   std::string text() const {
     const std::string place = address.family() == 0 ? server.text() : address.text();
-    return place + ": " + (wrong ? wrong->text : "accepted in " + text_of(took));
+    if (!wrong) return place + ": accepted in " + text_of(took);
+    if (refusal) return fmt::format("{}: refused by {} (ICMP: {})", place, refusal->from, refusal->what);
+    return place + ": " + wrong->text;
   }
 };
 
 runtime::task<void> try_one(examination* of, attempt* one) {
   line wire(*of);
+  wire.keep_icmp();
   const auto began = std::chrono::steady_clock::now();
   auto connected = co_await line::connect_to(&wire, one->address);
   one->took = since(began);
-  if (!connected) one->wrong = std::move(connected.error());
+  if (connected) co_return;
+  one->wrong = std::move(connected.error());
+  if (wire.socket() >= 0) one->refusal = read_icmp(wire.socket());
 }
 
 runtime::task<void> find_addresses(examination* of, client::server_address server,
@@ -61,6 +68,20 @@ runtime::task<void> find_addresses(examination* of, client::server_address serve
     into->push_back({.server = server, .address = each});
 }
 
+/// Who refused says so himself.
+void blame(judgement& made, const attempt& refused) {
+  made.where = refused.refusal->from;
+  if (refused.address.host_text() == made.where) made.where += " (the host itself)";
+  made.explanation =
+      "An ICMP message came back instead of a connection (" + refused.refusal->what +
+      "). A firewall or NetworkPolicy that rejects says \"prohibited\" or \"port unreachable\"; a router "
+      "says \"host\" or \"network unreachable\" where the address is gone or it knows no way there.";
+  made.fix =
+      "There: the rule that rejects this port, or the route to the address. Allow egress from this pod and "
+      "ingress to the server's pods.";
+  made.pathologies = {"P24"};
+}
+
 judgement nobody(const std::vector<attempt>& all, std::vector<std::string> evidence) {
   const auto only = [&](failure::kind which) {
     return std::ranges::all_of(all, [=](const attempt& each) { return each.wrong->what == which; });
@@ -70,7 +91,11 @@ judgement nobody(const std::vector<attempt>& all, std::vector<std::string> evide
                  .evidence = std::move(evidence),
                  .weight = severity::broken,
                  .where = "between this host and " + all.front().server.text()};
-  if (only(failure::kind::no_address)) {
+  const auto refused =
+      std::ranges::find_if(all, [](const attempt& each) { return each.refusal.has_value(); });
+  if (refused != all.end()) {
+    blame(made, *refused);
+  } else if (only(failure::kind::no_address)) {
     made.summary = "the host's name has no address";
     made.where = "name resolution on this host";
     made.explanation = "The resolver says that there is nothing by this name, or did not answer.";
@@ -86,6 +111,10 @@ judgement nobody(const std::vector<attempt>& all, std::vector<std::string> evide
         "targetPort. Where it is so only in a pod's first seconds: a native sidecar (initContainer with "
         "restartPolicy: Always), or holdApplicationUntilProxyStarts.";
     made.pathologies = {"P15"};
+  } else if (only(failure::kind::unreachable)) {
+    made.where = "this host, or its own network";
+    made.explanation = "This host has no route to the address, or nobody there answers to it (ARP).";
+    made.fix = "ip route get ADDRESS; the pod's network, and IPv6 where only IPv4 is routed.";
   } else if (only(failure::kind::timed_out)) {
     made.explanation =
         "The SYN was neither answered nor refused: a NetworkPolicy, a security group or a firewall "

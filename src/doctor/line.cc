@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "doctor/icmp.h"
 #include "net/socket.h"
 #include "protocol/frame.h"
 #include "protocol/startup_message.h"
@@ -67,6 +68,7 @@ runtime::task<outcome<>> line::connect_to(line* self, net::socket_address where)
   auto socket = net::make_socket(where);
   if (!socket) co_return std::unexpected(failure{failure::kind::unreachable, socket.error().message});
   net::apply_options(socket->get(), {});
+  if (self->keeps_icmp_) doctor::keep_icmp(socket->get());
   self->channel_ = std::make_unique<net::channel>(*self->of_->where, self->changed_);
   self->channel_->attach(self->of_->where->connect(socket->release(), where.get(), where.length()), false);
   co_return co_await await_connected(self, "the connection");

@@ -52,6 +52,9 @@ class line {
   void close();
   void reset();
 
+  /// The next connection's ICMP errors are kept for icmp.h.
+  void keep_icmp() { keeps_icmp_ = true; }
+
   /// How long each later step may take.
   void set_patience(runtime::duration patience) { patience_ = patience; }
   runtime::duration patience() const { return patience_; }
@@ -69,6 +72,7 @@ class line {
   std::unique_ptr<net::channel> channel_;
   const tls::tls_stream* tls_ = nullptr;
   runtime::duration patience_;
+  bool keeps_icmp_ = false;
 };
 
 /// Waits.
