@@ -50,6 +50,7 @@ std::vector<const check*> checks_for(const settings& how) {
   if (how.idle.count() > 0) all.push_back(&idle_check);
   if (how.watch.count() > 0) all.push_back(&watch_check);
   if (!how.gateway_url.empty()) all.push_back(&gateway_check);
+  all.push_back(&still_there_check);
   return all;
 }
 

@@ -32,6 +32,10 @@ extern const check clock_check;
 extern const check idle_check;
 extern const check watch_check;
 extern const check gateway_check;
+extern const check still_there_check;
+
+/// Of still-there: what a check said, unless the path has died meanwhile, which is noted in the facts.
+runtime::task<judgements> unless_dead(examination* of, const check* which, judgements said);
 
 /// Of round-trips: TCP ends near this host, and the server is further away.
 bool is_answered_nearby(microseconds syn, std::optional<microseconds> ssl_trip, microseconds query_trip);

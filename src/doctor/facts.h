@@ -39,6 +39,7 @@ struct facts {
   std::optional<tls_facts> tls;  ///< as the DSN's sslmode got it
   std::string login_method;
   std::optional<std::string> login_failure;  ///< why nobody could log in
+  std::string died;                          ///< in which check, and how: no later one is tried
 
   // Of the first session.
   std::map<std::string, std::string> parameters;  ///< ParameterStatus

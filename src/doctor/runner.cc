@@ -10,6 +10,7 @@
 
 #include "base/limits.h"
 #include "client/build_tls.h"
+#include "doctor/checks.h"
 #include "doctor/comparison.h"
 #include "runtime/epoll_loop.h"
 #include "runtime/random.h"
@@ -30,6 +31,7 @@ std::optional<std::string> lacks(const check& which, const examination& of) {
   if (which.needs >= need::address && of.target.family() == 0) return "nobody accepted a connection";
   if (which.needs >= need::login && of.known.login_failure) return "no login: " + *of.known.login_failure;
   if (which.needs >= need::login && of.known.server_version.empty()) return "no login was tried";
+  if (which.needs >= need::login && !of.known.died.empty()) return "the path died before";
   return std::nullopt;
 }
 
@@ -104,7 +106,8 @@ class surgery {
 
   static runtime::task<judgements> ask(examination* of, const check* which) {
     if (auto why = lacks(*which, *of)) co_return judgements{could_not_tell(std::move(*why))};
-    co_return co_await which->run(of);
+    judgements said = co_await which->run(of);
+    co_return co_await unless_dead(of, which, std::move(said));
   }
 
   /// Each check that did not come to its end says so.

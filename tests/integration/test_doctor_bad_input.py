@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from harness.doctor import Doctor, dsn
+from harness.doctor import Diagnosis, Doctor, dsn
 from harness.fakeserver import FakeServer
-from harness.middle_box import MiddleBox
+from harness.middle_box import SSL_REQUEST, MiddleBox
 from harness.system import free_port
 from harness.wire import message
 
@@ -123,11 +123,12 @@ def test_a_path_that_dies_meanwhile(doctor, server):
     with relay:
         process = doctor.start(dsn(relay.port), "--output", "json")
         time.sleep(4)
-    out, _ = process.communicate(timeout=120)
-    report = json.loads(out)
-    verdicts = [each["verdict"] for each in report["paths"][0]["checks"]]
-    assert verdicts[0] == "ok" and verdicts[-1] in ("unknown", "finding")
-    assert process.returncode == 1 or "unknown" in verdicts
+    out, errors = process.communicate(timeout=120)
+    diagnosis = Diagnosis(process.returncode, json.loads(out), errors)
+    assert diagnosis.verdict("login") == "ok" and {"logins", "clock"} <= untested(diagnosis)
+    assert diagnosis.finding_ids() - {"keepalive"} == {"still-there"} and diagnosis.code == 1
+    found = diagnosis.finding("still-there")
+    assert found["where"] == f"between this host and the server behind 127.0.0.1:{relay.port}"
 
 
 def test_an_ancient_server(doctor):
@@ -144,6 +145,19 @@ def test_an_ancient_server(doctor):
         diagnosis = doctor.examine(dsn(port, sslmode="disable"), timeout=180)
     assert diagnosis.facts()["serverVersion"].startswith("15")
     assert {"server", "role"} <= untested(diagnosis)
+
+
+def test_a_server_of_the_protocol_before(doctor):
+    """PostgreSQL 7.3 and older: no message has a length."""
+    def serve(connection, _server):
+        while connection.recv(4096)[4:8] == SSL_REQUEST[4:8]:
+            connection.sendall(b"N")
+        connection.sendall(b"EFATAL:  unsupported frontend protocol\n\0")
+
+    with FakeServer(serve, login=False) as server:
+        diagnosis = doctor.examine(dsn(server.port), timeout=180)
+    assert "no message of PostgreSQL's protocol" in diagnosis.finding("login")["summary"]
+    assert diagnosis.verdict("ssl-request") == "ok" and "cancel" in untested(diagnosis)
 
 
 def test_a_cap_told_by_the_server(doctor, server):
