@@ -17,6 +17,33 @@ std::optional<std::uint32_t> number(std::string_view text) {
   return value;
 }
 
+/// Nobody said no.
+void explain_silence(judgement& made, const failure& why, const facts& known) {
+  if (why.text.starts_with("the login was begun") && why.what == failure::kind::timed_out) {
+    made.where = "behind whoever listens at " + known.address;
+    made.sure = confidence::likely;
+    made.explanation =
+        "Somebody asked for the password, took it, and no session follows: a pooler waits for a server that "
+        "it "
+        "cannot reach (PgBouncer: query_wait_timeout, 120 s), or the server stands still.";
+    made.fix = "Look at the pooler's servers (SHOW SERVERS, its log). PgBouncer: query_wait_timeout = 15.";
+    made.pathologies = {"P31"};
+  } else if (why.text.starts_with("the TLS handshake") && why.what == failure::kind::timed_out) {
+    made.sure = confidence::hint;
+    made.explanation =
+        "SSLRequest is answered, and the handshake does not come to its end. The certificates are the first "
+        "large message of a connection: a path whose MTU is smaller than its ends believe loses it.";
+    made.fix =
+        "Where the check sizes fails with sslmode=disable: the CNI's MTU, iptables TCPMSS "
+        "--clamp-mss-to-pmtu, "
+        "net.ipv4.tcp_mtu_probing = 1.";
+    made.pathologies = {"P49"};
+  } else if (why.text.find("SCRAM-SHA-256-PLUS") != why.text.npos) {
+    made.explanation = "This side ends the login, as libpq does; the check scram says who is at fault.";
+    made.pathologies = {"P40"};
+  }
+}
+
 judgement refused(const failure& why, const facts& known) {
   judgement made{.is = verdict::finding,
                  .summary = "nobody can log in: " + why.text,
@@ -28,13 +55,18 @@ judgement refused(const failure& why, const facts& known) {
     made.evidence.push_back(
         "the error names no file and line, as PostgreSQL's own do: a proxy or pooler said it");
   }
-  if (why.has_code("28000")) {
+  if (why.has_code("28000") && why.text.find("pg_hba.conf") != why.text.npos) {
     made.explanation =
         "No rule lets this client in. Behind a load balancer or a node's masquerade the server sees "
         "another address than the pod's, and other lines of pg_hba.conf apply.";
     made.fix =
         "pg_hba.conf: match by user and TLS (hostssl), not by address; or externalTrafficPolicy: Local.";
     made.pathologies = {"P35"};
+  } else if (why.has_code("28000")) {
+    made.explanation =
+        "The server knows this client, and lets it in neither by this way to log in nor as this user.";
+    made.fix =
+        "What the rule in pg_hba.conf asks for (a client certificate: sslcert and sslkey), or another user.";
   } else if (why.has_code("53300")) {
     made.explanation = "All connection slots are taken, by clients or by ghosts of clients.";
     made.fix =
@@ -54,6 +86,8 @@ judgement refused(const failure& why, const facts& known) {
   } else if (why.has_code("3D000")) {
     made.explanation = "The server that answered has no such database. It may be another one than was meant.";
     made.pathologies = {"P14"};
+  } else if (!why.said) {
+    explain_silence(made, why, known);
   }
   return made;
 }

@@ -68,6 +68,13 @@ judgement no_answer(const first_answer& what, const facts& known, bool proxy_hea
     made.explanation = "A TLS alert came: this hop expects a ClientHello first.";
     made.fix = "sslnegotiation=direct in the DSN (libpq 17), or a listener that passes TCP through.";
     made.pathologies = {"P38"};
+  } else if (what.byte == 'E') {
+    made.explanation =
+        "An error of PostgreSQL's protocol came. A hop that speaks TLS with the server by itself passes "
+        "SSLRequest on inside of it, where it is refused; so does a server older than TLS in its protocol.";
+    made.fix =
+        "sslmode=disable in the DSN, as far as this hop is this host's own; or a DSN that leads past it.";
+    made.pathologies = {"P40"};
   } else if (what.byte) {
     made.explanation = "What answers is not PostgreSQL, or a server older than TLS in its protocol.";
     made.pathologies = {"P13"};

@@ -29,6 +29,12 @@ failure failed(const message& error_response) {
   return {.what = failure::kind::error, .text = std::move(text), .said = std::move(said)};
 }
 
+/// Behind the first answer to the login.
+failure broken_off(failure why) {
+  why.text = "the login was begun, and then " + why.text;
+  return why;
+}
+
 std::vector<std::optional<std::string>> texts_of(const protocol::data_row& row) {
   std::vector<std::optional<std::string>> made;
   for (const auto& value : row)
@@ -117,6 +123,7 @@ runtime::task<outcome<>> session::authenticate(session* self, login_wishes wishe
   bool first = true;
   for (;;) {
     auto came = co_await line::next(&self->line_);
+    if (!came && !first) co_return std::unexpected(broken_off(std::move(came.error())));
     if (!came) co_return std::unexpected(std::move(came.error()));
     if (std::exchange(first, false)) {
       self->times_.first = since(began);
@@ -146,7 +153,7 @@ runtime::task<outcome<>> session::authenticate(session* self, login_wishes wishe
 runtime::task<outcome<>> session::await_ready(session* self) {
   for (;;) {
     auto came = co_await line::next(&self->line_);
-    if (!came) co_return std::unexpected(std::move(came.error()));
+    if (!came) co_return std::unexpected(broken_off(std::move(came.error())));
     if (came->type == 'Z') co_return outcome<>();
     if (came->type == 'E') co_return std::unexpected(failed(*came));
     if (!self->takes_aside(*came))

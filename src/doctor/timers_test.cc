@@ -24,6 +24,23 @@ TEST(timers, what_lies_between_two_silences_is_suspect) {
   EXPECT_THAT(suspects(20s, 40s), IsEmpty());
 }
 
+TEST(timers, each_names_its_fault) {
+  const auto fault_at = [](std::chrono::seconds when) {
+    const auto found = suspects(when - 5s, when + 5s);
+    return found.size() == 1 ? std::string(found.front()->pathology) : "";
+  };
+  EXPECT_EQ(fault_at(120s), "P31");
+  EXPECT_EQ(fault_at(240s), "P02");
+  EXPECT_EQ(fault_at(300s), "P08");
+  EXPECT_EQ(fault_at(350s), "P01");
+  EXPECT_EQ(fault_at(600s), "P03");
+  EXPECT_EQ(fault_at(900s), "P05");
+  EXPECT_EQ(fault_at(1200s), "P03");
+  EXPECT_EQ(fault_at(1800s), "P02");
+  EXPECT_EQ(fault_at(3600s), "P07");
+  EXPECT_EQ(fault_at(8000s), "P06");
+}
+
 TEST(timers, a_timer_that_was_survived_is_none) {
   EXPECT_THAT(suspects(350s, 380s), IsEmpty());
 }
