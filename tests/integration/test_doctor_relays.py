@@ -71,9 +71,11 @@ def test_a_tls_listener_that_does_not_know_ssl_request(doctor, server, relay_tls
 
 
 def test_direct_tls_without_alpn(doctor, server, relay_tls):
-    diagnosis = examine(doctor, server, Fault(terminate=relay_tls), "tls", sslmode="require", sslnegotiation="direct")
-    assert diagnosis.verdict("tls") in ("finding", "unknown")
-    assert "ALPN" in str(diagnosis.check("tls")) or "ALPN" in str(diagnosis.report["findings"])
+    """The relay's certificate and TLS are as good as the server's own, which names the protocol."""
+    found = examine(doctor, server, Fault(direct_tls=relay_tls), "tls").finding("tls")
+    assert found["pathologies"] == ["P39"] and found["where"].startswith("whoever ends TLS at 127.0.0.1:")
+    assert 'announce the ALPN protocol "postgresql"' in found["fix"]
+    assert examine(doctor, server, Fault(), "tls").verdict("tls") == "ok"
 
 
 def test_a_listener_that_expects_the_proxy_protocol(doctor, server):
@@ -164,6 +166,34 @@ def test_a_session_that_the_relay_keeps(doctor, server):
     assert examine(doctor, server, Fault(), "abandoned").verdict("abandoned") == "ok"
 
 
+@pytest.fixture
+def looker(server):
+    """Its server processes look every 200 ms whether their client is still there."""
+    with server.admin() as admin:
+        admin.execute("create role looker login password 'x';"
+                      "alter role looker set client_connection_check_interval = '200ms'")
+    yield "looker"
+    with server.admin() as admin:
+        admin.execute("drop role looker")
+
+
+def test_a_statement_that_runs_on_behind_a_relay(doctor, server, looker):
+    """The server would look, and sees a relay that is still there."""
+    with MiddleBox(server.port, Fault(keep_busy=True)) as relay:
+        found = doctor.examine(dsn(relay.port, user=looker), "--only", "abandoned", password="x").finding("abandoned")
+    assert found["pathologies"] == ["P12"] and found["severity"] == "risk"
+    assert found["where"].startswith("between this host and the server behind 127.0.0.1:")
+    with MiddleBox(server.port) as relay:
+        diagnosis = doctor.examine(dsn(relay.port, user=looker), "--only", "abandoned", password="x")
+    assert diagnosis.check("abandoned")["judgements"][0]["summary"] == "a session ends with its client"
+
+
+def test_a_statement_that_runs_on_by_default_is_told(doctor, server):
+    (said,) = doctor.examine(dsn(server.port), "--only", "abandoned").check("abandoned")["judgements"]
+    assert said["verdict"] == "ok" and "client_connection_check_interval = 0" in said["summary"]
+    assert said["evidence"][1] == "a session within a statement, reset: still there"
+
+
 def test_large_messages_that_get_lost(doctor, server):
     found = examine(doctor, server, Fault(swallow=8000), "sizes", sslmode="disable").finding("sizes")
     assert found["pathologies"] == ["P49"] and "8900 bytes and more" in found["summary"]
@@ -175,6 +205,16 @@ def test_small_writes_that_wait(doctor, server):
     found = examine(doctor, server, Fault(coalesce=True), "small-writes").finding("small-writes")
     assert found["pathologies"] == ["P50"] and found["severity"] == "slow"
     assert examine(doctor, server, Fault(), "small-writes").verdict("small-writes") == "ok"
+
+
+@pytest.mark.alone
+def test_logins_that_wait_for_one_another(doctor, server):
+    """As before a process that authenticates, or forks, for everybody."""
+    found = examine(doctor, server, Fault(one_at_a_time=0.06), "logins").finding("logins")
+    assert found["pathologies"] == ["P26", "P20"] and found["severity"] == "slow" and found["confidence"] == "hint"
+    assert found["where"].startswith("between this host and the server behind 127.0.0.1:")
+    assert any(each.startswith("connect: ") for each in found["evidence"])
+    assert examine(doctor, server, Fault(), "logins").verdict("logins") == "ok"
 
 
 def test_a_cap_on_connections(doctor, server):

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 GSSENC_REQUEST = struct.pack("!ii", 8, 80877104)
 CANCEL_CODE = struct.pack("!i", 80877102)
+CLIENT_HELLO = b"\x16"  # of a TLS record
 DELAYED_ACK = 0.04
 
 
@@ -25,6 +26,7 @@ class Fault:
     gssenc_answer: bytes | None = None       # the same for GSSENCRequest
     terminate: ssl.SSLContext | None = None  # expects a ClientHello as first bytes; the server's leg is plaintext
     end_tls: ssl.SSLContext | None = None    # answers SSLRequest itself; the server's leg is plaintext
+    direct_tls: ssl.SSLContext | None = None  # ends TLS where a ClientHello comes first; passes SSLRequest on
     sniff: float = 0.0                       # seconds that a client which is silent at first has to wait
     delay: float = 0.0                       # seconds before anything is passed on
     slow_start: float = 0.0                  # seconds before the first bytes are passed on
@@ -35,7 +37,9 @@ class Fault:
     expect_proxy: bool = False               # closes where no PROXY header comes first
     idle_cut: float = 0.0                    # seconds without bytes after which ...
     idle_how: str = "fin"                    # ... "fin", "rst" or "silence" follows
-    keep_server: bool = False                # the server's leg stays open when the client is gone
+    keep_server: bool = False                # the server's leg stays open when the client is gone ...
+    keep_busy: bool = False                  # ... or only until the server has said something more
+    one_at_a_time: float = 0.0               # seconds that each new connection is worked on, while the others wait
     most: int = 0                            # connections at once; one more is closed without a word
 
 
@@ -45,7 +49,8 @@ class Pair:
     server: socket.socket
     last: float = field(default_factory=time.monotonic)
     silent: bool = False
-    dead: bool = False  # both ends are reset
+    dead: bool = False   # both ends are reset
+    asked: bool = False  # the server has something to answer
 
 
 def _reset(sock: socket.socket) -> None:
@@ -65,6 +70,7 @@ class MiddleBox:
         self._listener = socket.create_server((near, 0), backlog=512)
         self.port = self._listener.getsockname()[1]
         self._lock = threading.Lock()
+        self._only_one = threading.Lock()
         self._open: set[socket.socket] = set()
         self._closing = False
         self._clients = 0
@@ -131,6 +137,8 @@ class MiddleBox:
         if self.fault.idle_cut:
             threading.Thread(target=self._watch_idle, args=(pair,), daemon=True).start()
         self._pump(pair, client, server, True)
+        if self.fault.keep_busy and pair.asked:
+            select.select([server], [], [])
         if not self.fault.keep_server:
             with contextlib.suppress(OSError):
                 server.shutdown(socket.SHUT_RDWR)
@@ -149,6 +157,11 @@ class MiddleBox:
             except TimeoutError:
                 time.sleep(fault.sniff)
             client.settimeout(None)
+        if fault.one_at_a_time:
+            with self._only_one:
+                time.sleep(fault.one_at_a_time)
+        if fault.direct_tls and client.recv(1, socket.MSG_PEEK) == CLIENT_HELLO:
+            return fault.direct_tls.wrap_socket(client, server_side=True), b""
         if fault.terminate:
             return fault.terminate.wrap_socket(client, server_side=True), b""
         if fault.expect_proxy:
@@ -206,6 +219,7 @@ class MiddleBox:
                     # The small segment before this one is not acknowledged yet.
                     time.sleep(max(0.0, held_until - time.monotonic()))
                     held_until = time.monotonic() + DELAYED_ACK
+                pair.asked = from_client
                 sink.sendall(data)
         except OSError:
             pass
@@ -214,7 +228,7 @@ class MiddleBox:
         if pair.silent or pair.dead:
             return
         with contextlib.suppress(OSError):
-            if from_client and fault.keep_server:
+            if from_client and (fault.keep_server or fault.keep_busy and pair.asked):
                 return
             sink.shutdown(socket.SHUT_WR)
 
