@@ -16,6 +16,7 @@ void append_error_response(byte_buffer& out, const error& why) {
   append_field(writer, 'C', why.code.view());
   append_field(writer, 'M', why.message.empty() ? std::string_view{"connection ended"} : why.message);
   append_field(writer, 'H', why.hint);
+  append_field(writer, 'R', speaker);
   writer.u8(0);
 }
 

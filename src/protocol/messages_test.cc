@@ -84,12 +84,12 @@ TEST(NoticeFields, TruncationYieldsWholeFieldsOnly) {
   }
 }
 
-TEST(ErrorResponse, CarriesTheFiveFields) {
+TEST(ErrorResponse, CarriesItsFields) {
   const byte_buffer message = error_response({error_source::gateway, error_reaction::close,
                                               sqlstates::cannot_connect_now, "not accepting", "try later"});
   EXPECT_EQ(message[0], std::byte{'E'});
   EXPECT_EQ(load_u32(message.data() + 1), message.size() - 1);
-  EXPECT_EQ(as_text(body_of(message)), "SFATAL\0VFATAL\0C57P03\0Mnot accepting\0Htry later\0\0"sv);
+  EXPECT_EQ(as_text(body_of(message)), "SFATAL\0VFATAL\0C57P03\0Mnot accepting\0Htry later\0Rtrunkline\0\0"sv);
 }
 
 TEST(ErrorResponse, LeavesOutAnEmptyHintButNeverTheMessage) {
