@@ -8,6 +8,7 @@
 #include "admin/health.h"
 #include "admin/json.h"
 #include "admin/metrics_page.h"
+#include "admin/path_page.h"
 
 namespace trunkline::admin {
 namespace {
@@ -22,7 +23,7 @@ http_response index_page() {
        {"metrics", "/metrics"},
        {"api",
         {"/api/v1/sessions", "/api/v1/sessions/ID", "/api/v1/upstreams", "/api/v1/pools", "/api/v1/prepared",
-         "/api/v1/exchanges", "/api/v1/audit", "/api/v1/access", "/api/v1/config"}}});
+         "/api/v1/exchanges", "/api/v1/path", "/api/v1/audit", "/api/v1/access", "/api/v1/config"}}});
 }
 
 }  // namespace
@@ -34,7 +35,7 @@ lane admin_site::lane_of(const http_request& request) const {
   if (request.path == "/healthz" || request.path == "/readyz") return lane::here;
   const bool asks_workers = request.path.starts_with("/api/v1/sessions") ||
                             request.path.starts_with("/api/v1/exchanges") ||
-                            request.path.starts_with("/api/v1/prepared");
+                            request.path.starts_with("/api/v1/prepared") || request.path == "/api/v1/path";
   // For the store, and for the issuer of a token.
   const bool waits = request.path.starts_with("/api/v1/access") || request.path == "/api/v1/whoami";
   return asks_workers || waits ? lane::patient : lane::brief;
@@ -73,6 +74,7 @@ http_response admin_site::api(const http_request& request, std::string_view page
   if (page == "pools") return pools_page(seen_, request);
   if (page == "prepared") return prepared_page(seen_, request, statements_);
   if (page == "exchanges") return exchanges_page(seen_, request, statements_);
+  if (page == "path") return path_page(seen_, request);
   if (page == "audit") return audit_page(seen_);
   if (page == "access" || page == "whoami" || page.starts_with("access/"))
     return access_page(seen_, access_, request, page);

@@ -109,6 +109,20 @@ TEST_F(AdminSite, NamesOfStrangersStayInsideTheJson) {
   EXPECT_EQ(got["user"], std::string("a\"\xef\xbf\xbd\0<script>", 14));
 }
 
+TEST_F(AdminSite, ASessionIsFoundByItsNameAndSaysWhatItsLegsCost) {
+  add_session(1, "alice", "idle");
+  add_session(2, "alice", "idle");
+  seen_.session_list.back().application_name = "trunkline doctor 3f";
+  seen_.session_list.back().server_leg = session::leg_view{.rtt_seconds = 0.002, .retransmits = 3};
+  const auto got = get_json("/api/v1/sessions?applicationName=trunkline%20doctor%203f");
+  EXPECT_EQ(got["matching"], 1);
+  const auto legs = got["sessions"][0]["legs"];
+  EXPECT_EQ(legs["client"], nullptr);
+  EXPECT_EQ(legs["server"]["retransmits"], 3);
+  EXPECT_DOUBLE_EQ(legs["server"]["rttSeconds"].get<double>(), 0.002);
+  EXPECT_EQ(get("/api/v1/path?limit=1").status, 400);
+}
+
 TEST_F(AdminSite, APooledSessionSaysWhatItHas) {
   add_session(1, "anna", "idle");
   add_session(2, "anna", "idle");

@@ -35,6 +35,11 @@ json pooled_json(const std::optional<session::pooled_view>& of) {
           {"asleep", of->asleep}};
 }
 
+json leg_json(const std::optional<session::leg_view>& of) {
+  if (!of) return nullptr;
+  return {{"rttSeconds", of->rtt_seconds}, {"retransmits", of->retransmits}};
+}
+
 json session_json(const session::session_view& of) {
   return {{"id", of.id},
           {"state", of.state},
@@ -62,6 +67,7 @@ json session_json(const session::session_view& of) {
           {"bytesIn", of.bytes_in},
           {"bytesOut", of.bytes_out},
           {"exchanges", of.exchanges},
+          {"legs", {{"client", leg_json(of.client_leg)}, {"server", leg_json(of.server_leg)}}},
           {"pooled", pooled_json(of.pooled)}};
 }
 
@@ -109,7 +115,7 @@ http_response no_configuration() {
 }  // namespace
 
 http_response sessions_page(session::observer& seen, const http_request& request) {
-  query asked(request, {"route", "user", "database", "state", "limit"});
+  query asked(request, {"route", "user", "database", "state", "applicationName", "limit"});
   const std::size_t most = asked.count("limit", shown_by_default, limits::admin_sessions);
   if (asked.refusal()) return *asked.refusal();
   auto view = seen.sessions();
@@ -119,7 +125,7 @@ http_response sessions_page(session::observer& seen, const http_request& request
   };
   std::erase_if(view.sessions, [&](const session::session_view& each) {
     return differs("route", each.route) || differs("user", each.user) || differs("database", each.database) ||
-           differs("state", each.state);
+           differs("state", each.state) || differs("applicationName", each.application_name);
   });
   std::sort(view.sessions.begin(), view.sessions.end(),
             [](const auto& a, const auto& b) { return a.id < b.id; });

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "base/seconds.h"
 #include "net/socket.h"
 
 namespace trunkline::session {
@@ -144,7 +145,7 @@ void exchange_observer::learn_name(byte_span piece, bool last) {
 void exchange_observer::client_chunk_walked(std::size_t bytes) {
   metrics_.bytes_received[static_cast<std::size_t>(side::client)].add(bytes);
   if (flight_ == nullptr) return;
-  flight_->timer.request_bytes(chunk_arrived_, bytes, rtt_);
+  flight_->timer.request_bytes(chunk_arrived_, bytes, server_rtt());
   hook_.schedule();
 }
 
@@ -213,7 +214,7 @@ void exchange_observer::tap_answer(char type, std::uint64_t request, byte_span b
 }
 
 void exchange_observer::ready_for_query(std::uint64_t request, char status) {
-  if (flight_ != nullptr) flight_->timer.ready(request, status, rtt_);
+  if (flight_ != nullptr) flight_->timer.ready(request, status, server_rtt());
 }
 
 // ---- both ----
@@ -255,8 +256,15 @@ void exchange_observer::look_at_path(runtime::duration interval) {
     metrics_.tcp_rtt[index].record(facts->rtt);
     metrics_.tcp_retransmits[index].add(facts->retransmits -
                                         std::exchange(retransmits_[index], facts->retransmits));
-    if (which == side::server) rtt_ = facts->rtt;
+    rtts_us_[index] = static_cast<std::uint32_t>(facts->rtt.count());
   }
+}
+
+std::optional<leg_view> exchange_observer::leg(side which) const {
+  const auto index = static_cast<std::size_t>(which);
+  if (rtts_us_[index] == 0) return std::nullopt;
+  return leg_view{.rtt_seconds = seconds_of(std::chrono::microseconds(rtts_us_[index])),
+                  .retransmits = retransmits_[index]};
 }
 
 void exchange_observer::turn_over(time_point now) {
@@ -318,7 +326,7 @@ void exchange_observer::ended(std::optional<sqlstate> code, char status) {
   hook_.cancel();
   if (flight_ == nullptr) return;
   const time_point now = loop_.now();
-  flight_->timer.cut_off(now, code.value_or(sqlstate()), status, rtt_);
+  flight_->timer.cut_off(now, code.value_or(sqlstate()), status, server_rtt());
   flight_->timer.delivered(now, [this](const auto& facts) { exchange_over(facts); });
   rest();
 }

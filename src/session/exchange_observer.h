@@ -10,6 +10,7 @@
 #include "runtime/byte_stream.h"
 #include "session/facts.h"
 #include "session/observation.h"
+#include "session/observer.h"
 
 namespace trunkline::session {
 
@@ -65,6 +66,8 @@ class exchange_observer {
   std::optional<runtime::time_point> exchange_began() const;
   /// The slowest exchange of the session, where one was slow at all.
   const telemetry::exchange_facts* slowest() const { return slowest_.get(); }
+  /// A leg as TCP saw it when it was last asked; nothing of a unix socket.
+  std::optional<leg_view> leg(telemetry::side which) const;
 
  private:
   using time_point = runtime::time_point;
@@ -75,6 +78,9 @@ class exchange_observer {
   void learn_name(byte_span piece, bool last);
   void stall(bool client);
   void look_at_path(runtime::duration interval);
+  std::chrono::nanoseconds server_rtt() const {
+    return std::chrono::microseconds(rtts_us_[static_cast<std::size_t>(telemetry::side::server)]);
+  }
   void turn_over(time_point now);
   void exchange_over(const telemetry::exchange_facts& facts);
   void remember(const telemetry::exchange_facts& facts);
@@ -98,7 +104,7 @@ class exchange_observer {
   time_point previous_over_{};  // T5 of the last exchange
   time_point path_looked_at_{};
   time_point taken_again_{};  // the turn in which a socket took what it had not taken before
-  std::chrono::nanoseconds rtt_{0};
+  std::uint32_t rtts_us_[telemetry::side_count]{};  // 0: not known
   std::uint32_t retransmits_[telemetry::side_count]{};
   bool open_ = false;         // in a transaction, behind the last exchange
   bool head_wanted_ = false;  // of the client's message in hand

@@ -61,6 +61,12 @@ struct pooled_view {
   std::optional<server_view> server = {};  ///< the connection that it has now
 };
 
+/// One connection as TCP sees it.
+struct leg_view {
+  double rtt_seconds = 0;
+  std::uint32_t retransmits = 0;  ///< segments, over the connection's life
+};
+
 /// One session as it is now.
 struct session_view {
   std::uint64_t id = 0;
@@ -90,6 +96,8 @@ struct session_view {
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
   std::uint64_t exchanges = 0;
+  std::optional<leg_view> client_leg;  ///< nothing: a unix socket, or not known
+  std::optional<leg_view> server_leg;
   std::optional<pooled_view> pooled;  ///< nothing: its server connection is its own
   bool outlives_server = false;       ///< pooled, and on no connection that is to end
 };

@@ -418,6 +418,8 @@ session_view session::view() const {
   const exchange_observer* observer = relay_->observer();
   if (observer == nullptr) return seen;
   seen.exchanges = observer->exchanges();
+  seen.client_leg = observer->leg(telemetry::side::client);
+  seen.server_leg = observer->leg(telemetry::side::server);
   if (const auto began = observer->exchange_began()) {
     seen.exchange_seconds = seconds_of(host_.where().now() - *began);
     seen.state = "active";
