@@ -52,6 +52,12 @@ TEST(conninfo, reads_urls) {
   EXPECT_EQ(socket->servers.at(0).text(), "unix:/run/postgresql/.s.PGSQL.5432");
 }
 
+TEST(conninfo, a_host_without_a_name_in_a_url_is_this_one) {
+  const auto made = read("postgresql://u@,b:6432/d");
+  ASSERT_TRUE(made.has_value()) << made.error();
+  EXPECT_EQ(made->text(), "u@localhost:5432,b:6432/d");
+}
+
 TEST(conninfo, takes_what_is_missing_from_the_environment) {
   const auto made =
       read("port=1", {{"PGHOST", "h"}, {"PGUSER", "u"}, {"PGPASSWORD", "p"}, {"PGSSLMODE", "disable"}});

@@ -128,6 +128,7 @@ class url_reader {
     std::string hosts;
     std::string ports;
     bool any_port = false;
+    bool first = true;  // an empty name is one too
     while (!list.empty()) {
       std::string_view each = take_before(list, ',');
       std::string_view host = each.substr(0, each.find(':'));
@@ -141,7 +142,8 @@ class url_reader {
       }
       if (each.starts_with(':')) each.remove_prefix(1);
       any_port = any_port || !each.empty();
-      hosts += (hosts.empty() ? "" : ",") + std::string(host);
+      hosts += (first ? "" : ",") + std::string(host);
+      first = false;
       ports += std::string(each) + (list.empty() ? "" : ",");
     }
     put("host", hosts);

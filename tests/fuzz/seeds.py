@@ -206,6 +206,12 @@ SEEDS = {
     "command_fuzz": [
         b"show clients; SHOW SERVERS;", b"set application_name to 'x'; begin; commit", b"select version()", b"show slow -- all\n;", b"show \"x",
     ],
+    "conninfo_fuzz": [
+        b"host=db.example.org,10.0.0.7 hostaddr=10.0.0.1,10.0.0.7 port=6432,5432 user=app dbname='my db' password='it\\'s' sslmode=verify-full "
+        b"sslrootcert=system connect_timeout=3",
+        b"postgresql://app:pa%20ss@[::1]:6432,db:5432/app?sslmode=require&sslnegotiation=direct&options=-c%20x%3Dy",
+        b"postgres:///app?host=/run/postgresql&passfile=p", b"host=/run user = u\0localhost:*:u:u:p:w\\:\n#x\n*:*:*:*:\\\\\r\n",
+    ],
     "console_machine_fuzz": [
         message("Q", b"select; begin; commit\0") + message("X"), PARSE.replace(b" $1", b"    ") + BIND + DESCRIBE + EXECUTE + SYNC,
         message("P", b"\0select;\0\0\0") + message("B", b"\0\0\0\1\0\1\0\0\0\1\0\1") + message("E", b"\0\0\0\0\1") + message("H")
