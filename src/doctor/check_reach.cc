@@ -61,7 +61,9 @@ runtime::task<void> find_addresses(examination* of, client::server_address serve
   }
   auto found = co_await look_up(of, server.reached_at, server.port, 2 * limits::doctor_patience);
   if (!found) {
-    into->push_back({.server = server, .address = {}, .wrong = std::move(found.error())});
+    // Late or refused: there is no address.
+    failure none{failure::kind::no_address, std::move(found.error().text)};
+    into->push_back({.server = server, .address = {}, .wrong = std::move(none)});
     co_return;
   }
   for (const auto& each : found->addresses)

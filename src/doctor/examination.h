@@ -26,7 +26,7 @@ struct settings {
 
 struct examination {
   runtime::loop* where = nullptr;
-  runtime::work_pool* work = nullptr;  ///< for look-ups and PBKDF2
+  runtime::work_pool* work = nullptr;  ///< for PBKDF2
   auth::key_cache* keys = nullptr;
   const settings* how = nullptr;
   const client::conninfo* dsn = nullptr;

@@ -4,6 +4,7 @@
 
 #include "doctor/line.h"
 #include "net/resolve.h"
+#include "runtime/apart.h"
 #include "runtime/deadline.h"
 
 namespace trunkline::doctor {
@@ -22,12 +23,13 @@ runtime::task<outcome<found_addresses>> look_up(examination* of, std::string hos
     answer found;
     std::chrono::steady_clock::time_point at;
   };
-  runtime::job<timed> work(*of->where, *of->work, changed);
+  runtime::apart<timed> work(*of->where, changed);
   const bool accepted = work.start([host = std::move(host), port] {
     auto found = net::resolve(host, port);
     return timed{std::move(found), std::chrono::steady_clock::now()};
   });
-  if (!accepted) co_return std::unexpected(failure{failure::kind::no_address, "too many look-ups wait"});
+  if (!accepted)
+    co_return std::unexpected(failure{failure::kind::no_address, "this host has no thread for a look-up"});
   while (!work.done() && !late.passed())
     co_await changed.wait();
   if (!work.done())

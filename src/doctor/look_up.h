@@ -16,7 +16,8 @@ struct found_addresses {
   microseconds took{0};
 };
 
-/// A failure: no_address, or timed_out after `patience`.
+/// A failure: no_address, or timed_out after `patience`; whoever waits no longer leaves a look-up that hangs
+/// to itself.
 runtime::task<outcome<found_addresses>> look_up(examination* of, std::string host, std::uint16_t port,
                                                 runtime::duration patience);
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <optional>
 #include <utility>
@@ -150,7 +151,10 @@ int run_doctor(const doctor_options& options) {
   auto seen = doctor::examine(how, targets, [&](const doctor::progress& now) { return beside->look(now); });
   beside.reset();
   if (!seen) return refuse_usage(seen.error().message);
-  return tell(options, *seen);
+  const int code = tell(options, *seen);
+  // What hangs was left to itself (runtime/apart.h): its threads must not meet what an exit takes down.
+  if (seen->interrupted) std::quick_exit(code);
+  return code;
 }
 
 }  // namespace trunkline::main
