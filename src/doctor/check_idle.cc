@@ -183,6 +183,9 @@ runtime::task<judgements> run(examination* of) {
   for (rung& each : all)
     climbers.add(climb(of, &each));
   co_await together::all(&climbers);
+  for (const rung& each : all)
+    of->known.measured.silences.push_back(
+        {each.length, kind_names[static_cast<std::size_t>(each.what)], each.at, each.survived});
   const edge idle = edge_of(all, kind::idle);
   const edge kept = edge_of(all, kind::keepalive);
   const edge busy = edge_of(all, kind::busy);

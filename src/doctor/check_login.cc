@@ -179,6 +179,7 @@ runtime::task<judgements> run(examination* of) {
   }
   if (!opened) {
     of->known.login_failure = opened.error().text;
+    of->known.trunkline = opened.error().said && opened.error().said->by_trunkline;
     co_return judgements{refused(opened.error(), of->known)};
   }
   note_session(*of, one);

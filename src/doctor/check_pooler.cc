@@ -103,6 +103,10 @@ runtime::task<judgements> run(examination* of) {
   auto turns = co_await take_turns(&first, &second, &seen);
   if (!turns) co_return judgements{could_not_tell(turns.error().text)};
   const auto refusal = co_await provoke(of);
+  if (refusal && refusal->by_trunkline) known.trunkline = true;
+  if (known.trunkline && of->how->gateway_url.empty())
+    known.hints.emplace_back(
+        "a trunkline is on this path; --gateway http://HOST:9630 (its admin address) adds what it has seen");
   if (refusal && !refusal->has_place) known.between.emplace_back("errors");
   known.mode = mode_of(seen, known);
   if (known.mode == pooling::transaction || known.mode == pooling::statement)

@@ -59,6 +59,7 @@ runtime::task<judgements> run(examination* of) {
     trips.push_back(since(began));
   }
   known.query_trip = least(trips);
+  known.measured.queries = trips;
   if (of->target.is_unix())
     co_return judgements{
         fine("a unix socket: no network lies between", {"SELECT 1: " + text_of(least(trips)) + " at least"})};

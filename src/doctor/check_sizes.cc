@@ -25,6 +25,8 @@ struct rung {
   std::size_t bytes = 0;
   bool down = false;  ///< it came
   bool up = false;    ///< it went
+  microseconds down_took{0};
+  microseconds up_took{0};
   std::string wrong = {};
 };
 
@@ -37,13 +39,17 @@ runtime::task<void> climb(examination* of, std::size_t bytes, rung* into) {
     co_return;
   }
   one.wire().set_patience(patience);
+  auto began = std::chrono::steady_clock::now();
   auto down = co_await session::query(&one, fmt::format("select repeat('x', {})", bytes));
+  into->down_took = since(began);
   into->down = down && down->at(0, 0).size() == bytes;
   if (!down) {
     into->wrong = down.error().text;
     co_return;
   }
+  began = std::chrono::steady_clock::now();
   auto up = co_await session::query(&one, fmt::format("select length('{}')", std::string(bytes, 'x')));
+  into->up_took = since(began);
   into->up = up && up->at(0, 0) == std::to_string(bytes);
   if (!up) into->wrong = up.error().text;
 }
@@ -106,7 +112,10 @@ runtime::task<judgements> run(examination* of) {
   // One after the other, and no further than the first that fails: each failure takes its patience.
   for (std::size_t i = 0; i < ladder.size(); ++i) {
     co_await climb(of, ladder[i], &rungs[i]);
-    if (rungs[i].down && rungs[i].up) continue;
+    if (rungs[i].down && rungs[i].up) {
+      of->known.measured.sizes.push_back({ladder[i], rungs[i].down_took, rungs[i].up_took});
+      continue;
+    }
     const std::string which = rungs[i].down ? "to the server" : "from the server";
     evidence.push_back(fmt::format("{} bytes {}: {}", ladder[i], which,
                                    rungs[i].wrong.empty() ? "another value came" : rungs[i].wrong));

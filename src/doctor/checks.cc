@@ -27,6 +27,8 @@ constexpr std::array quick{
     &role_check,
     &sizes_check,
     &small_writes_check,
+    &throttling_check,
+    &slow_start_check,
     &copy_check,
     &replication_check,
     &logins_check,
@@ -45,11 +47,13 @@ bool is_wanted(const settings& how, const check* which) {
 
 std::vector<const check*> checks_for(const settings& how) {
   std::vector<const check*> all;
-  for (const check* each : quick)
+  for (const check* each : quick) {
     if (is_wanted(how, each)) all.push_back(each);
+    // What it knows of the path makes later checks more certain.
+    if (each == &pooler_check && !how.gateway_url.empty()) all.push_back(&gateway_check);
+  }
   if (how.idle.count() > 0) all.push_back(&idle_check);
   if (how.watch.count() > 0) all.push_back(&watch_check);
-  if (!how.gateway_url.empty()) all.push_back(&gateway_check);
   all.push_back(&still_there_check);
   return all;
 }

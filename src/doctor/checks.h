@@ -25,6 +25,8 @@ extern const check abandoned_check;
 extern const check role_check;
 extern const check sizes_check;
 extern const check small_writes_check;
+extern const check throttling_check;
+extern const check slow_start_check;
 extern const check copy_check;
 extern const check replication_check;
 extern const check logins_check;
@@ -36,6 +38,11 @@ extern const check still_there_check;
 
 /// Of still-there: what a check said, unless the path has died meanwhile, which is noted in the facts.
 runtime::task<judgements> unless_dead(examination* of, const check* which, judgements said);
+
+/// Of slow-start: each result after a pause took two round trips more than any without one, but for the worst
+/// of these.
+bool is_window_lost(const std::vector<microseconds>& behind, const std::vector<microseconds>& after,
+                    microseconds trip);
 
 /// Of round-trips: TCP ends near this host, and the server is further away.
 bool is_answered_nearby(microseconds syn, std::optional<microseconds> ssl_trip, microseconds query_trip);

@@ -17,6 +17,7 @@ std::string_view name_of(pooling which) {
 }
 
 std::string middle_of(const facts& known) {
+  if (known.trunkline || known.gateway) return "the trunkline at " + known.address;
   if (known.mode == pooling::transaction || known.mode == pooling::statement)
     return "the pooler at " + known.address;
   if (is_proxied(known)) return "the proxy at " + known.address;

@@ -30,6 +30,65 @@ struct tls_facts {
   std::string alpn;
 };
 
+/// How long each stage of a login took.
+struct login_times {
+  microseconds connect{0};  ///< TCP
+  microseconds tls{0};      ///< SSLRequest and the handshake
+  microseconds first{0};    ///< from StartupMessage to the first answer
+  microseconds auth{0};     ///< from there to AuthenticationOk, without this process's own work
+  microseconds ready{0};    ///< from there to ReadyForQuery
+};
+
+/// Logins that were made at once.
+struct login_crowd {
+  std::size_t size = 0;
+  login_times median;
+};
+
+/// One message of the sizes ladder, or one silence of the idle ladder.
+struct sized_trip {
+  std::size_t bytes = 0;
+  microseconds down{0};
+  microseconds up{0};
+};
+struct silence_tried {
+  std::chrono::seconds length{0};
+  std::string_view kind;
+  microseconds lived{0};
+  bool survived = false;
+};
+
+/// A round trip and when it began, from the first one on.
+struct timed_trip {
+  microseconds at{0};
+  microseconds took{0};
+};
+
+/// What was measured, for the drawings.
+struct series {
+  std::vector<login_crowd> logins;
+  std::vector<microseconds> queries;
+  std::vector<sized_trip> sizes;
+  std::vector<silence_tried> silences;
+  std::vector<timed_trip> steady;  ///< many queries after each other
+};
+
+/// Our own session as a trunkline on the path sees it.
+struct gateway_session {
+  std::string route;
+  std::string upstream;
+  std::string client;                       ///< whose address it sees
+  std::string client_is;                    ///< of this socket
+  std::string tls;                          ///< of the client's leg; empty: plaintext
+  std::string local;                        ///< its own address towards the server
+  std::string seen_as;                      ///< whom the server sees; empty: not known
+  std::string endpoint;                     ///< the server's address
+  std::string server_tls;                   ///< of the server's leg; empty: plaintext
+  std::string pooling;                      ///< empty: the server connection is the session's own
+  std::optional<microseconds> client_trip;  ///< as TCP measures it
+  std::optional<microseconds> server_trip;
+};
+
 struct facts {
   std::string address;                   ///< that was reached: "10.0.0.7:5432"
   std::optional<microseconds> look_up;   ///< the host's name, median
@@ -61,15 +120,19 @@ struct facts {
   pooling mode = pooling::unknown;
   /// Signals that somebody stands between, each of another kind: "the key names another process".
   std::vector<std::string> between;
+  bool trunkline = false;                  ///< an error that a trunkline wrote has come
+  std::optional<gateway_session> gateway;  ///< the trunkline on the path was asked, and knows us
+  std::vector<std::string> hints;          ///< worth knowing, and no finding
+  series measured;
 
   int major() const;  ///< of server_version; 0: not known
 };
 
 std::string_view name_of(pooling which);
 
-/// Two independent signals agree, or the traffic itself told.
+/// Two independent signals agree, or whoever stands there told.
 inline bool is_proxied(const facts& known) {
-  return known.between.size() >= 2;
+  return known.between.size() >= 2 || known.trunkline || known.gateway;
 }
 
 /// "the proxy or pooler at db:6432" where that is known, else "between this host and the server".

@@ -14,8 +14,9 @@ namespace trunkline::doctor {
 /// An ErrorResponse.
 struct said_error {
   sqlstate code;
-  std::string message;     ///< at most limits::doctor_message_bytes
-  bool has_place = false;  ///< it names a file, a line and a routine, as PostgreSQL's own errors do
+  std::string message;        ///< at most limits::doctor_message_bytes
+  bool has_place = false;     ///< it names a file, a line and a routine, as PostgreSQL's own errors do
+  bool by_trunkline = false;  ///< its routine is the gateway's name
   bool fatal = false;
 };
 said_error read_error(byte_span error_body);

@@ -109,7 +109,9 @@ runtime::task<outcome<>> line::start_tls(line* self, std::shared_ptr<const tls::
 }
 
 runtime::task<outcome<>> line::open(line* self) {
+  const auto began = std::chrono::steady_clock::now();
   auto connected = co_await connect(self);
+  self->connect_took_ = since(began);
   const client::conninfo& dsn = *self->of_->dsn;
   if (!connected || self->of_->tls == nullptr || self->of_->target.is_unix()) co_return connected;
   if (!dsn.direct_tls) {

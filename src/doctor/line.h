@@ -60,6 +60,8 @@ class line {
   runtime::duration patience() const { return patience_; }
   examination& of() const { return *of_; }
   runtime::signal& changed() { return changed_; }
+  /// How long `open` waited for TCP.
+  microseconds connect_took() const { return connect_took_; }
 
   /// Why nothing more comes, or that nothing came in time.
   failure silence(const std::string& waiting_for) const;
@@ -73,6 +75,7 @@ class line {
   const tls::tls_stream* tls_ = nullptr;
   runtime::duration patience_;
   bool keeps_icmp_ = false;
+  microseconds connect_took_{0};
 };
 
 /// Waits.

@@ -1,16 +1,13 @@
 #include "doctor/path_drawing.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <string_view>
 
-#include "client/markup.h"
+#include "client/svg.h"
 #include "doctor/figures.h"
 
 namespace trunkline::doctor {
 namespace {
-
-using trunkline::client::escaped;
 
 struct stop {
   std::string name;
@@ -18,46 +15,89 @@ struct stop {
 };
 
 struct leg {
-  std::string what;
+  std::string secured;    ///< TLS
+  std::string trip;       ///< empty: not known
+  std::string note = {};  ///< what happens to addresses; empty: nothing
 };
 
-/// Two or three stops, and the legs between them.
+/// Two stops or more, and the legs between them.
 struct route {
   std::vector<stop> stops;
   std::vector<leg> legs;
 };
 
-std::string first_leg(const facts& known) {
-  std::string made = known.tls ? known.tls->version : "plaintext";
-  if (known.syn) made += ", round trip " + text_of(*known.syn);
+std::string trip_text(const std::optional<microseconds>& trip) {
+  return trip ? "round trip " + text_of(*trip) : "";
+}
+
+std::string_view or_plaintext(std::string_view tls) {
+  return tls.empty() ? "plaintext" : tls.substr(0, tls.find(' '));
+}
+
+leg first_leg(const facts& known) {
+  leg made{known.tls ? known.tls->version : "plaintext", trip_text(known.syn)};
+  if (known.gateway && known.gateway->client != known.gateway->client_is)
+    made.note = "arrives as " + known.gateway->client;
   return made;
 }
 
-std::string second_leg(const facts& known) {
-  if (!known.server_leg_tls) return "TLS not known";
-  return *known.server_leg_tls ? "TLS" : "plaintext";
+leg second_leg(const facts& known) {
+  if (known.gateway) {
+    leg made{std::string(or_plaintext(known.gateway->server_tls)), trip_text(known.gateway->server_trip)};
+    if (!known.gateway->seen_as.empty() && known.gateway->local != known.gateway->seen_as)
+      made.note = "arrives as " + known.gateway->seen_as;
+    return made;
+  }
+  if (!known.server_leg_tls) return {"TLS not known", ""};
+  return {*known.server_leg_tls ? "TLS" : "plaintext", ""};
+}
+
+stop middle_stop(const facts& known) {
+  if (known.gateway)
+    return {"trunkline, route " + known.gateway->route +
+                (known.gateway->pooling.empty() ? "" : ", " + known.gateway->pooling + " pooling"),
+            known.address};
+  if (known.trunkline) return {"trunkline", known.address};
+  const bool pools = known.mode != pooling::unknown && known.mode != pooling::none;
+  return {pools ? "pooler" : "proxy", known.address};
+}
+
+std::string server_place(const facts& known, bool proxied) {
+  if (!known.server_seen_as.empty()) return known.server_seen_as;
+  if (known.gateway) return known.gateway->endpoint;
+  return proxied ? "a unix socket, or hidden" : known.address;
 }
 
 route route_of(const facts& known) {
   route made;
   if (known.address.empty()) return made;
   made.stops.push_back({"this host", known.client_is});
-  made.legs.push_back({first_leg(known)});
+  made.legs.push_back(first_leg(known));
   const bool proxied = is_proxied(known);
   if (proxied) {
-    const std::string_view kind = known.mode == pooling::unknown || known.mode == pooling::none
-                                      ? std::string_view("proxy")
-                                      : std::string_view("pooler");
-    made.stops.push_back({std::string(kind), known.address});
-    made.legs.push_back({second_leg(known)});
+    made.stops.push_back(middle_stop(known));
+    made.legs.push_back(second_leg(known));
   }
   std::string server = "server";
   if (!known.server_version.empty()) server = "PostgreSQL " + known.server_version;
   if (known.in_recovery) server += *known.in_recovery ? " (replica)" : " (primary)";
-  std::string place = known.server_seen_as;
-  if (place.empty()) place = proxied ? "a unix socket, or hidden" : known.address;
-  made.stops.push_back({std::move(server), std::move(place)});
+  made.stops.push_back({std::move(server), server_place(known, proxied)});
   return made;
+}
+
+/// What is longer than its box is cut, in the middle: both ends tell most.
+std::string fitting(const std::string& text, std::size_t most) {
+  if (text.size() <= most) return text;
+  const auto is_inside = [&](std::size_t at) {
+    return (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80;
+  };
+  std::size_t head = (most - 3) / 2;
+  std::size_t tail = text.size() - head;
+  while (head > 0 && is_inside(head))
+    --head;
+  while (tail + 1 < text.size() && is_inside(tail))
+    ++tail;
+  return text.substr(0, head) + "..." + text.substr(tail);
 }
 
 }  // namespace
@@ -68,7 +108,11 @@ std::vector<std::string> hops_of(const facts& known) {
   for (std::size_t i = 0; i < found.stops.size(); ++i) {
     const stop& each = found.stops[i];
     made.push_back(each.place.empty() ? each.name : each.name + ", " + each.place);
-    if (i < found.legs.size()) made.push_back("| " + found.legs[i].what);
+    if (i >= found.legs.size()) continue;
+    std::string between = "| " + found.legs[i].secured;
+    for (const auto& more : {found.legs[i].trip, found.legs[i].note})
+      if (!more.empty()) between += ", " + more;
+    made.push_back(std::move(between));
   }
   return made;
 }
@@ -76,27 +120,26 @@ std::vector<std::string> hops_of(const facts& known) {
 std::string draw_path(const facts& known) {
   const route found = route_of(known);
   if (found.stops.empty()) return "";
-  constexpr int box = 250;
-  constexpr int gap = 210;
-  const int width = static_cast<int>(found.stops.size()) * box + static_cast<int>(found.legs.size()) * gap;
-  std::string made = fmt::format(
-      "<svg class=\"path\" viewBox=\"0 0 {} 90\" role=\"img\" aria-label=\"the path\" "
-      "xmlns=\"http://www.w3.org/2000/svg\">",
-      width);
+  constexpr double box = 250;
+  constexpr double gap = 190;
+  constexpr double middle = 45;
+  constexpr std::size_t characters = 34;
+  const auto width =
+      static_cast<double>(found.stops.size()) * box + static_cast<double>(found.legs.size()) * gap;
+  client::svg made(width, 90, "path", "the path");
   for (std::size_t i = 0; i < found.stops.size(); ++i) {
-    const int x = static_cast<int>(i) * (box + gap);
-    made += fmt::format(
-        "<rect x=\"{}\" y=\"15\" width=\"{}\" height=\"60\" rx=\"8\"/><text class=\"name\" x=\"{}\" "
-        "y=\"42\">{}</text>"
-        "<text class=\"place\" x=\"{}\" y=\"62\">{}</text>",
-        x + 1, box - 2, x + box / 2, escaped(found.stops[i].name), x + box / 2,
-        escaped(found.stops[i].place));
+    const double x = static_cast<double>(i) * (box + gap);
+    made.rect({x + 1, 15}, box - 2, 60, "stop");
+    made.text(x + box / 2, middle - 3, "name", fitting(found.stops[i].name, characters));
+    made.text(x + box / 2, middle + 17, "place", fitting(found.stops[i].place, characters + 4));
     if (i >= found.legs.size()) continue;
-    made += fmt::format(
-        "<line x1=\"{}\" y1=\"45\" x2=\"{}\" y2=\"45\"/><text class=\"leg\" x=\"{}\" y=\"36\">{}</text>",
-        x + box, x + box + gap, x + box + gap / 2, escaped(found.legs[i].what));
+    const leg& over = found.legs[i];
+    made.line({x + box, middle}, {x + box + gap, middle}, "wire");
+    made.text(x + box + gap / 2, middle - 8, "leg", fitting(over.secured, characters));
+    made.text(x + box + gap / 2, middle + 17, "leg", fitting(over.trip, characters));
+    made.text(x + box + gap / 2, middle + 33, "leg", fitting(over.note, characters));
   }
-  return made + "</svg>";
+  return made.take();
 }
 
 }  // namespace trunkline::doctor

@@ -34,6 +34,46 @@ json trip(const std::optional<microseconds>& time) {
   return static_cast<double>(time->count()) / 1e6;
 }
 
+json json_of(const gateway_session& of) {
+  return {{"route", of.route},
+          {"upstream", of.upstream},
+          {"client", of.client},
+          {"clientIs", of.client_is},
+          {"tls", of.tls},
+          {"local", of.local},
+          {"seenAs", of.seen_as},
+          {"endpoint", of.endpoint},
+          {"serverTls", of.server_tls},
+          {"pooling", of.pooling},
+          {"clientTripSeconds", trip(of.client_trip)},
+          {"serverTripSeconds", trip(of.server_trip)}};
+}
+
+json json_of(const series& of) {
+  json made{{"logins", json::array()},
+            {"querySeconds", json::array()},
+            {"sizes", json::array()},
+            {"silences", json::array()}};
+  for (const login_crowd& each : of.logins)
+    made["logins"].push_back({{"atOnce", each.size},
+                              {"connectSeconds", trip(each.median.connect)},
+                              {"tlsSeconds", trip(each.median.tls)},
+                              {"firstAnswerSeconds", trip(each.median.first)},
+                              {"authSeconds", trip(each.median.auth)},
+                              {"readySeconds", trip(each.median.ready)}});
+  for (const microseconds each : of.queries)
+    made["querySeconds"].push_back(trip(each));
+  for (const sized_trip& each : of.sizes)
+    made["sizes"].push_back(
+        {{"bytes", each.bytes}, {"downSeconds", trip(each.down)}, {"upSeconds", trip(each.up)}});
+  for (const silence_tried& each : of.silences)
+    made["silences"].push_back({{"seconds", each.length.count()},
+                                {"kind", each.kind},
+                                {"survived", each.survived},
+                                {"livedSeconds", trip(each.lived)}});
+  return made;
+}
+
 json json_of(const facts& known) {
   json made{{"address", known.address}, {"serverVersion", known.server_version}};
   made["lookUpSeconds"] = trip(known.look_up);
@@ -52,6 +92,9 @@ json json_of(const facts& known) {
   made["serverSeenAs"] = known.server_seen_as;
   made["inRecovery"] = known.in_recovery ? json(*known.in_recovery) : json();
   made["systemIdentifier"] = known.system_identifier;
+  made["trunkline"] = known.trunkline || known.gateway;
+  made["gateway"] = known.gateway ? json_of(*known.gateway) : json();
+  made["hints"] = known.hints;
   made["settings"] = known.settings;
   return made;
 }
@@ -59,6 +102,7 @@ json json_of(const facts& known) {
 json json_of(const path_result& path) {
   json made{{"label", path.label}, {"target", path.target}, {"hops", hops_of(path.known)}};
   made["facts"] = json_of(path.known);
+  made["measured"] = json_of(path.known.measured);
   made["checks"] = json::array();
   for (const auto& each : path.checks) {
     json judged = json::array();

@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "client/markup.h"
-#include "doctor/figures.h"
+#include "doctor/charts.h"
 #include "doctor/findings.h"
 #include "doctor/path_drawing.h"
 
@@ -28,7 +28,6 @@ table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid var(--li
 .ok{color:var(--ok)}.unknown{color:var(--soft)}td.finding{color:var(--broken)}
 svg.path{width:100%;height:auto}svg rect{fill:none;stroke:var(--ink)}svg line{stroke:var(--ink)}
 svg text{fill:var(--ink);text-anchor:middle;font:14px system-ui,sans-serif}svg .place,svg .leg{fill:var(--soft);font-size:12px}
-svg.bars text{text-anchor:start;font-size:12px}svg.bars rect{fill:var(--slow);stroke:none}
 )";
 
 std::string row(std::string_view name, std::string_view text) {
@@ -49,35 +48,6 @@ std::string section_of(const placed_finding& one) {
   see += fmt::format(", {}", name_of(what.sure));
   if (!what.pathologies.empty()) see += fmt::format(", {}", fmt::join(what.pathologies, ", "));
   return made + row("see", see) + "</dl></section>\n";
-}
-
-/// The measured times beside each other.
-std::string bars_of(const facts& known) {
-  struct bar {
-    std::string_view name;
-    std::optional<microseconds> time;
-  };
-  const std::array<bar, 4> all{{{"look-up", known.look_up},
-                                {"SYN", known.syn},
-                                {"SSLRequest", known.ssl_trip},
-                                {"SELECT 1", known.query_trip}}};
-  microseconds longest{1};
-  for (const bar& each : all)
-    longest = std::max(longest, each.time.value_or(microseconds(0)));
-  std::string made =
-      "<svg class=\"bars\" viewBox=\"0 0 700 108\" role=\"img\" aria-label=\"measured times\" "
-      "xmlns=\"http://www.w3.org/2000/svg\">";
-  int y = 4;
-  for (const bar& each : all) {
-    if (!each.time) continue;
-    const double share = static_cast<double>(each.time->count()) / static_cast<double>(longest.count());
-    made += fmt::format(
-        "<text x=\"0\" y=\"{}\">{}</text><rect x=\"90\" y=\"{}\" width=\"{:.1f}\" height=\"16\"/>"
-        "<text x=\"{:.1f}\" y=\"{}\">{}</text>",
-        y + 13, each.name, y, std::max(1.0, 500 * share), 98 + 500 * share, y + 13, text_of(*each.time));
-    y += 26;
-  }
-  return made + "</svg>";
 }
 
 std::string table_of(const path_result& path) {
@@ -105,13 +75,17 @@ std::string render_page(const report& of) {
       "<h1>trunkline doctor</h1><p>{:%Y-%m-%d %H:%M:%S} UTC: {} findings, {} checks ok, {} not tested, "
       "{:.1f} "
       "s{}</p>\n",
-      style, std::chrono::floor<std::chrono::seconds>(of.began), sum.findings, sum.ok, sum.unknown,
-      static_cast<double>(of.took.count()) / 1'000, of.interrupted ? ", interrupted" : "");
+      std::string(style) + std::string(chart_style()), std::chrono::floor<std::chrono::seconds>(of.began),
+      sum.findings, sum.ok, sum.unknown, static_cast<double>(of.took.count()) / 1'000,
+      of.interrupted ? ", interrupted" : "");
   for (const auto& one : findings_of(of))
     made += section_of(one);
-  for (const auto& path : of.paths)
-    made += fmt::format("<h2>path {}: {}</h2>\n{}\n{}\n{}", path.label, escaped(path.target),
-                        draw_path(path.known), bars_of(path.known), table_of(path));
+  for (const auto& path : of.paths) {
+    made += fmt::format("<h2>path {}: {}</h2>\n{}", path.label, escaped(path.target), draw_path(path.known));
+    for (const auto& hint : path.known.hints)
+      made += fmt::format("<p>{}</p>\n", escaped(hint));
+    made += charts_of(path.known) + table_of(path);
+  }
   if (!of.compared.empty()) made += "<h2>the paths compared</h2><ul>\n";
   for (const auto& one : of.compared) {
     made += fmt::format("<li>{}", escaped(one.summary));

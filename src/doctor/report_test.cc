@@ -136,6 +136,43 @@ TEST(path_drawing, a_proxy_is_drawn_when_two_signals_agree) {
   EXPECT_EQ(middle_of(known), "the pooler at 10.0.0.1:6432");
 }
 
+facts behind_a_trunkline() {
+  facts known;
+  known.address = "10.0.0.1:6432";
+  known.server_version = "18.1";
+  known.tls = {"TLSv1.3", "TLS_AES_256_GCM_SHA384", ""};
+  known.gateway = gateway_session{.route = "app",
+                                  .upstream = "db",
+                                  .client = "10.0.0.77:1",
+                                  .client_is = "10.0.0.5:1",
+                                  .tls = "TLSv1.3 TLS_AES_256_GCM_SHA384",
+                                  .local = "10.0.0.1:2",
+                                  .seen_as = "10.0.0.1:2",
+                                  .endpoint = "10.0.0.9:5432",
+                                  .server_tls = "",
+                                  .pooling = "transaction",
+                                  .client_trip = 300us,
+                                  .server_trip = 2100us};
+  return known;
+}
+
+TEST(path_drawing, a_trunkline_that_was_asked_tells_of_both_legs) {
+  EXPECT_THAT(hops_of(behind_a_trunkline()),
+              testing::ElementsAre("this host", "| TLSv1.3, arrives as 10.0.0.77:1",
+                                   "trunkline, route app, transaction pooling, 10.0.0.1:6432",
+                                   "| plaintext, round trip 2.1 ms", "PostgreSQL 18.1, 10.0.0.9:5432"));
+  EXPECT_EQ(middle_of(behind_a_trunkline()), "the trunkline at 10.0.0.1:6432");
+}
+
+TEST(path_drawing, names_of_any_length_stay_in_their_box) {
+  facts known = behind_a_trunkline();
+  known.gateway->route = "r\xc3\xb6" + std::string(200, 'x') + "<b>\xc3\xb6";
+  const std::string drawn = draw_path(known);
+  EXPECT_THAT(drawn, HasSubstr("..."));
+  EXPECT_THAT(drawn, Not(HasSubstr(std::string(40, 'x'))));
+  EXPECT_THAT(drawn, Not(HasSubstr("<b>")));
+}
+
 TEST(comparison, what_only_one_path_has_is_isolated) {
   std::vector<path_result> paths{path("A", {finding("lost", severity::broken)}), path("B", {fine("well")})};
   const judgements said = compare(paths);

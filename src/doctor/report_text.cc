@@ -77,6 +77,8 @@ void write_path(writer& out, const path_result& path, bool several) {
   if (!several) out.paragraph(colour::bold, "path ", path.target, 2);
   for (const auto& hop : hops_of(path.known))
     out.line(hop, 2);
+  for (const auto& each : path.known.hints)
+    out.line(each, 2);
   for (const auto& each : path.checks)
     if (each.worst() == verdict::unknown)
       for (const auto& one : each.said)

@@ -103,7 +103,8 @@ runtime::task<outcome<>> session::open(session* self, login_wishes wishes) {
   auto began = clock::now();
   auto opened = co_await line::open(&self->line_);
   if (!opened) co_return opened;
-  self->times_ = {.connect = since(began)};
+  const microseconds connect = self->line_.connect_took();
+  self->times_ = {.connect = connect, .tls = since(began) - connect};
   auto authenticated = co_await authenticate(self, std::move(wishes));
   if (!authenticated) co_return authenticated;
   began = clock::now();

@@ -35,15 +35,6 @@ struct login_wishes {
   bool statement_timeout = true;  ///< limits::doctor_statement, where the path takes such a parameter
 };
 
-/// How long each stage of a login took.
-struct login_times {
-  microseconds connect{0};
-  microseconds tls{0};
-  microseconds first{0};  ///< from StartupMessage to the first answer
-  microseconds auth{0};   ///< from there to AuthenticationOk, without this process's own work
-  microseconds ready{0};  ///< from there to ReadyForQuery
-};
-
 class session {
  public:
   explicit session(examination& of) : line_(of) {}
