@@ -13,9 +13,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Ten segments and six doublings, in rows that every path takes.
+/// Ten segments and five doublings, in rows that every path takes.
 constexpr std::size_t row_bytes = 48 * 1024;
-constexpr std::size_t rows = 16;
+constexpr std::size_t rows = 8;
 constexpr int rounds = 4;
 /// On a shorter round trip a few more of them cost nothing that anybody would notice.
 constexpr microseconds long_trip = 5ms;
@@ -34,7 +34,7 @@ runtime::task<outcome<microseconds>> fetch(session* one) {
       one, fmt::format("select repeat('x', {}) from generate_series(1, {})", row_bytes, rows));
   if (!came) co_return std::unexpected(std::move(came.error()));
   if (came->row_count != rows)
-    co_return std::unexpected(failure{failure::kind::error, "a result of 768 KiB did not come whole"});
+    co_return std::unexpected(failure{failure::kind::error, "a result of 384 KiB did not come whole"});
   co_return since(began);
 }
 
@@ -88,7 +88,7 @@ runtime::task<judgements> run(examination* of) {
   const microseconds length = std::max(shortest_pause, trips_in_pause * *trip);
   auto seen = co_await measure(of, length);
   if (!seen) co_return judgements{could_not_tell(seen.error().text)};
-  std::vector<std::string> evidence{fmt::format("768 KiB right behind another result: {} to {}",
+  std::vector<std::string> evidence{fmt::format("384 KiB right behind another result: {} to {}",
                                                 text_of(least(seen->behind)), text_of(most(seen->behind))),
                                     fmt::format("after {} of silence: {} to {}", text_of(length),
                                                 text_of(least(seen->after)), text_of(most(seen->after))),

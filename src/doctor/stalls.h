@@ -17,9 +17,9 @@ inline constexpr microseconds least_stall{10'000};
 
 struct stall_pattern {
   std::size_t stalls = 0;   ///< trips that took least_stall longer than the median
-  std::size_t periods = 0;  ///< different periods that have one
+  std::size_t periods = 0;  ///< different periods that have one which ends where most do
   std::size_t spanned = 0;  ///< periods from the first one to the last
-  double alignment = 0;     ///< of their ends within the period: 1 all at one place, about 0 anywhere
+  double alignment = 0;     ///< the share of them that ends where most do within the period
   microseconds typical{0};  ///< median length
   microseconds median_trip{0};
 
