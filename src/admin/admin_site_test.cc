@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "admin/fake_observer.h"
+#include "admin/status_site.h"
 #include "base/limits.h"
 
 namespace trunkline::admin {
@@ -72,6 +73,20 @@ TEST_F(AdminSite, ReadySaysWhyNot) {
   EXPECT_EQ(get("/api/v1/config").status, 503);
   EXPECT_EQ(get("/api/v1/upstreams").status, 503);
   EXPECT_THAT(get("/metrics").body, HasSubstr("trunkline_config_generation 0\n"));
+}
+
+TEST_F(AdminSite, StatusShowsHealthAndMetricsAndNothingElse) {
+  status_site status(site_);
+  const auto ask = [&](std::string path) {
+    http_request request;
+    request.method = "GET";
+    request.path = std::move(path);
+    return status.answer(request).status;
+  };
+  for (const char* shown : {"/healthz", "/readyz", "/metrics"})
+    EXPECT_EQ(ask(shown), 200) << shown;
+  for (const char* hidden : {"/", "/api/v1/sessions", "/api/v1/config", "/api/v1/access", "/metrics/"})
+    EXPECT_EQ(ask(hidden), 404) << hidden;
 }
 
 TEST_F(AdminSite, SessionsAreFilteredAndBounded) {

@@ -274,6 +274,7 @@ console build_console(section from) {
 admin build_admin(section from) {
   admin made;
   if (from.present()) made.address = from.listen_address("address");
+  made.status = from.listen_address("status");
   made.tokens_file = from.file("tokensFile");
   made.jwt = build_bearer_tokens(from.child("jwt"));
   made.console = build_console(from.child("console"));

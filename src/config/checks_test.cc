@@ -512,8 +512,8 @@ TEST(Checks, AdminStaysOnThisMachineOrIsWarnedOf) {
       warnings_of(sample{.rest = "admin: {address: '0.0.0.0:9630'}\n"}.text()),
       ElementsAre(
           "7:18: admin.address: whoever reaches 0.0.0.0:9630 reads sessions, users and metrics, without "
-          "TLS and without a password (expected a loopback address or a unix socket, or a network "
-          "policy around it)"));
+          "TLS and without a password (expected a loopback address or a unix socket, with `admin.status` "
+          "for probes and metrics)"));
   for (const char* local :
        {"{}", "{address: '127.0.0.1:0'}", "{address: '[::1]:9630'}", "{address: 'unix:/run/a'}"})
     EXPECT_THAT(warnings_of(sample{.rest = fmt::format("admin: {}\n", local)}.text()), IsEmpty()) << local;
@@ -521,6 +521,17 @@ TEST(Checks, AdminStaysOnThisMachineOrIsWarnedOf) {
       with_rest("admin: {address: 'localhost:9630'}\n"),
       ElementsAre("7:18: admin.address: `localhost:9630` has a name where an IP address belongs (expected an "
                   "address such as 0.0.0.0:6432, [::]:6432 or unix:/run/trunkline.sock)"));
+}
+
+TEST(Checks, AdminStatusIsForEverybodyButAtAPlaceOfItsOwn) {
+  EXPECT_THAT(warnings_of(sample{.rest = "admin: {status: '0.0.0.0:9631'}\n"}.text()), IsEmpty());
+  EXPECT_THAT(
+      with_rest("admin: {status: '127.0.0.1:9630'}\n"),
+      ElementsAre("7:17: admin.status: 127.0.0.1:9630 overlaps with admin.address, 127.0.0.1:9630 (expected "
+                  "addresses that differ)"));
+  const std::string listener = "{name: main, address: '0.0.0.0:9631', tls: {mode: disable}}";
+  EXPECT_THAT(problems_of(sample{.listener = listener, .rest = "admin: {status: '127.0.0.1:9631'}\n"}.text()),
+              testing::SizeIs(1));
 }
 
 TEST(Checks, AdminIsServedOnlyWhereItIsNamed) {

@@ -442,6 +442,7 @@ void write_access(writer& out, const access& one) {
 void write_admin(writer& out, const admin& one) {
   out.mapping("admin", [&] {
     if (one.address) out.text("address", one.address->text());
+    if (one.status) out.text("status", one.status->text());
     out.text_if("tokensFile", one.tokens_file);
     if (one.jwt) out.mapping("jwt", [&] { write_tokens(out, *one.jwt); });
     if (!one.console.is_open()) return;

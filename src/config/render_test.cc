@@ -130,7 +130,7 @@ access:
     limits: {rows: 1000, bytes: 10MiB}
     approval: {anyOf: [dba], allOf: [x, y], count: 2, breakGlass: [sre], reason: false, wait: 10m}
   - {name: rest, effect: deny, subjects: {user: '*'}}
-admin: {address: '[::]:9631', tokensFile: /c/tokens, jwt: {issuer: 'https://idp', audience: gateway, groupsClaim: groups, jwksFile: /c/admin-keys, algorithms: [ES256]}, console: {users: [ops, 'metrics-*'], readers: [stats], verifierFile: /c/console}}
+admin: {address: '[::]:9631', status: '0.0.0.0:9632', tokensFile: /c/tokens, jwt: {issuer: 'https://idp', audience: gateway, groupsClaim: groups, jwksFile: /c/admin-keys, algorithms: [ES256]}, console: {users: [ops, 'metrics-*'], readers: [stats], verifierFile: /c/console}}
 )";
 
 settings load_everything() {

@@ -400,6 +400,10 @@ void add_admin(std::vector<schema_key>& to) {
      .doc = "Where they are served, without TLS and without a password: on an address that others reach, they read it too. "
             "Port 0 lets the kernel choose; the log says which.",
      .default_text = "127.0.0.1:9630"},
+    {.path = "admin.status", .kind = kind::listen_address,
+     .doc = "A second address, for `/healthz`, `/readyz` and `/metrics` and nothing else: for probes and Prometheus, where `address` "
+            "stays out of others' reach, as in a pod. Names of routes and upstreams and figures are all that is seen there.",
+     .default_note = "none"},
     {.path = "admin.tokensFile", .kind = kind::file,
      .doc = "Who may ask for access, answer and revoke over the API: a line `NAME SHA256 GROUP,GROUP` for each token "
             "([access-requests.md](access-requests.md)).",

@@ -332,6 +332,7 @@ struct console {
 
 struct admin {
   std::optional<config::address> address;  ///< none: no admin HTTP
+  std::optional<config::address> status;   ///< where only health and metrics are shown, to whoever comes
   std::string tokens_file;      ///< who may ask for access and answer; empty: nobody has such a token
   std::optional<jwt_auth> jwt;  ///< whose tokens do that too; nothing: no issuer's
   config::console console;

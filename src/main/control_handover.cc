@@ -24,7 +24,8 @@ bool control::hand_over() {
     return false;
   }
   auto sockets = gateway_.sockets_to_hand_over();
-  if (auto admin = admin_->socket_to_hand_over()) sockets.push_back(std::move(*admin));
+  for (auto& each : admin_->sockets_to_hand_over())
+    sockets.push_back(std::move(each));
   auto next = successor::start(std::move(sockets));
   if (!next) {
     log_.write(log_level::error, "handover", next.error().message + ": this process goes on");

@@ -37,6 +37,21 @@ def test_it_is_healthy_ready_and_not_ready_while_it_drains(watched):
     assert gateway.wait(15) == 0
 
 
+def test_status_shows_figures_but_no_sessions_and_moves_with_a_reload(before, server):
+    admin_port, status_port, other_port = free_port(), free_port(), free_port()
+    places = {"address": f"127.0.0.1:{admin_port}", "status": f"0.0.0.0:{status_port}"}
+    gateway, _ = before(server, admin=places)
+    status = Admin(status_port)
+    wait_until(lambda: port_answers(status_port) and status.get("/readyz")[0] == 200, 10, "ready")
+    assert status.get("/healthz")[0] == 200 and "trunkline_sessions" in status.metrics()
+    assert {status.get(path)[0] for path in ("/", "/api/v1/sessions", "/api/v1/config", "/api/v1/access")} == {404}
+    assert Admin(admin_port).get("/api/v1/sessions")[0] == 200
+    gateway.write_config(gateway.config | {"admin": places | {"status": f"127.0.0.1:{other_port}"}})
+    gateway.send(signal.SIGHUP)
+    wait_until(lambda: port_answers(other_port), 10, "it has moved")
+    assert Admin(other_port).get("/readyz")[0] == 200 and not port_answers(status_port)
+
+
 def test_sessions_and_exchanges_show_no_secret(watched):
     _, port, admin = watched
     with RawClient(port) as client:
