@@ -104,6 +104,13 @@ integration_tests() {
   second_try "$name-alone" "$list-alone" "$@"
 }
 
+# What runs from an image, a package or a chart is built with the rest.
+deploy_tests() {
+  build_preset dev trunkline || { stage_fails deploy "does not build"; return 0; }
+  export TRUNKLINE_BIN=$root/build/dev/trunkline
+  pytest_stage deploy tests/deploy
+}
+
 fuzz_smoke() {
   local targets
   mapfile -t targets < <(fuzz_targets)
@@ -139,6 +146,7 @@ run_stage() {
     asan | tsan) unit_tests "$1" ;;
     fuzz) fuzz_smoke ;;
     tidy) pytest_stage tidy tests/tidy ;;
+    deploy) deploy_tests ;;
     integration) integration_tests dev "${short[@]}" ;;
     # Memory is the same in every mode that ends TLS, and threads are the same in all.
     integration-asan) integration_tests asan --quick --servers 18 --modes tls-scram,pooled ;;
@@ -152,13 +160,13 @@ verb_test() {
     case $word in
       --quick) quick=1 ;;
       --fresh-root) exec tests/fresh-root/run ;;
-      unit | asan | tsan | fuzz | tidy | integration | integration-asan | integration-tsan) stages+=("$word") ;;
+      unit | asan | tsan | fuzz | tidy | deploy | integration | integration-asan | integration-tsan) stages+=("$word") ;;
       -*) usage >&2; exit 2 ;;
       *) filters+=("$word") ;;
     esac
   done
   if ((${#stages[@]} == 0)); then
-    stages=(tidy unit integration)
+    stages=(tidy unit deploy integration)
     if [[ -z $quick ]]; then stages+=(asan fuzz integration-asan tsan integration-tsan); fi
   fi
 
@@ -166,8 +174,10 @@ verb_test() {
   local groups=(build tidy unit)
   if [[ " ${stages[*]} " =~ san|fuzz ]]; then groups+=(sanitize); fi
   if [[ " ${stages[*]} " == *integration* ]]; then groups+=(integration); fi
+  if [[ " ${stages[*]} " == *" deploy "* ]]; then groups+=(deploy image deb); fi
   scripts/setup-packages "${groups[@]}"
-  if [[ " ${stages[*]} " == *integration* ]]; then scripts/setup-postgres; fi
+  if [[ " ${stages[*]} " == *integration* || " ${stages[*]} " == *" deploy "* ]]; then scripts/setup-postgres; fi
+  if [[ " ${stages[*]} " == *" deploy "* ]]; then scripts/setup-kubernetes; fi
 
   rm -rf "$results"
   mkdir -p "$results"

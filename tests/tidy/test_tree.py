@@ -51,8 +51,10 @@ def test_no_registry_host():
 
 
 def test_node_dependencies_are_exact():
-    manifest = json.loads(tree.read("scripts/deps/package.json"))
-    loose = {k: v for k, v in manifest["dependencies"].items() if not re.search(r"(^|@)\d+\.\d+\.\d+[\w.-]*$", v)}
+    needed = {}
+    for name in ("scripts/deps/package.json", "scripts/deps/kubernetes/package.json"):
+        needed |= json.loads(tree.read(name))["dependencies"]
+    loose = {k: v for k, v in needed.items() if not re.search(r"(^|@)\d+\.\d+\.\d+[\w.-]*$", v)}
     assert not loose
 
 

@@ -1,0 +1,59 @@
+// Validates Kubernetes objects (a JSON list on standard input) against the schemas of their kinds; prints a JSON list with the
+// problems of each. What a schema does not know is a problem too: the API server would drop it without a word, and so do the
+// validators. So they are given an object that notes which of its fields they ask for; those that they leave are unknown.
+import fs from "node:fs";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+
+const modules = process.argv[2];
+const packages = ["kubernetes-models", "@kubernetes-models/cert-manager", "@kubernetes-models/prometheus-operator"];
+const folders = packages.map((name) => path.join(modules, name, "_schemas"));
+
+async function validatorOf({ apiVersion, kind }) {
+  const [version, group] = apiVersion.split("/").reverse();
+  const ending = `${(group ?? "core").split(".")[0].replaceAll("-", "")}${version}${kind}.js`.toLowerCase();
+  for (const folder of folders) {
+    const file = fs.readdirSync(folder).find((name) => name.toLowerCase().endsWith(ending));
+    if (file) return (await import(pathToFileURL(path.join(folder, file)))).validate;
+  }
+  throw new Error(`no schema for ${apiVersion} ${kind}`);
+}
+
+// A stand-in for `data`; `seen` gets, for each object, the fields that were asked for, or "all" where it was listed as a map.
+function watched(data, seen) {
+  if (data === null || typeof data !== "object") return data;
+  const note = { data, asked: new Set(), all: false, children: new Map() };
+  seen.push(note);
+  return new Proxy(data, {
+    get(target, key) {
+      note.asked.add(key);
+      if (!note.children.has(key)) note.children.set(key, watched(target[key], seen));
+      return note.children.get(key);
+    },
+    ownKeys(target) {
+      note.all = true;
+      return Reflect.ownKeys(target);
+    },
+  });
+}
+
+function unknownFields(seen) {
+  // A schema that asks an object for nothing takes anything there, as with free-form values.
+  return seen
+    .filter((note) => !Array.isArray(note.data) && !note.all && note.asked.size > 0)
+    .flatMap((note) => Object.keys(note.data).filter((key) => !note.asked.has(key)))
+    .map((key) => `unknown field ${key}`);
+}
+
+async function problemsOf(object) {
+  const validate = await validatorOf(object);
+  const seen = [];
+  const good = validate(watched(object, seen));
+  const wrong = good ? [] : validate.errors.map((error) => `${error.instancePath} ${error.keyword} ${JSON.stringify(error.params)}`);
+  return wrong.concat(unknownFields(seen));
+}
+
+const objects = JSON.parse(fs.readFileSync(0, "utf8"));
+const all = [];
+for (const object of objects) all.push(await problemsOf(object));
+process.stdout.write(JSON.stringify(all));
