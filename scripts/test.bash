@@ -166,7 +166,7 @@ verb_test() {
     esac
   done
   if ((${#stages[@]} == 0)); then
-    stages=(tidy unit deploy integration)
+    stages=(tidy unit integration deploy)
     if [[ -z $quick ]]; then stages+=(asan fuzz integration-asan tsan integration-tsan); fi
   fi
 

@@ -17,10 +17,10 @@ using telemetry::side_count;
 using telemetry::side_names;
 
 /// What the workers hold of one route.
-using parts = std::vector<const route_metrics*>;
+using route_parts = std::vector<const route_metrics*>;
 
 template <class Pick>
-std::uint64_t sum(const parts& of, Pick pick) {
+std::uint64_t total_of(const route_parts& of, Pick pick) {
   std::uint64_t made = 0;
   for (const route_metrics* each : of)
     made += pick(*each);
@@ -36,7 +36,7 @@ struct distribution {
 };
 
 template <class Pick>
-distribution gather(const parts& of, Pick pick) {
+distribution gather(const route_parts& of, Pick pick) {
   using histogram = std::remove_cvref_t<decltype(pick(*of.front()))>;
   distribution made{.buckets = std::vector<std::uint64_t>(histogram::bucket_count),
                     .bounds_ns = histogram::bounds()};
@@ -82,10 +82,10 @@ json idle_json(const distribution& of) {
   return made;
 }
 
-json closes_json(const parts& of) {
+json closes_json(const route_parts& of) {
   json made = json::array();
   for (std::size_t i = 0; i < telemetry::cause_count; ++i) {
-    const auto count = sum(of, [i](const route_metrics& one) { return one.closes[i].value(); });
+    const auto count = total_of(of, [i](const route_metrics& one) { return one.closes[i].value(); });
     const telemetry::close_cause cause{.what = static_cast<telemetry::cause>(i)};
     if (count > 0)
       made.push_back(
@@ -94,7 +94,7 @@ json closes_json(const parts& of) {
   return made;
 }
 
-json legs_json(const parts& of) {
+json legs_json(const route_parts& of) {
   json made;
   for (std::size_t i = 0; i < side_count; ++i) {
     const auto rtt = gather(of, [i](const route_metrics& one) -> const auto& { return one.tcp_rtt[i]; });
@@ -108,13 +108,14 @@ json legs_json(const parts& of) {
                        : json(static_cast<double>(rtt.sum_ns) / 1e9 / static_cast<double>(rtt.count))},
           {"p50", quantile_json(rtt, 0.5)},
           {"p99", quantile_json(rtt, 0.99)}}},
-        {"retransmits", sum(of, [i](const route_metrics& one) { return one.tcp_retransmits[i].value(); })},
+        {"retransmits",
+         total_of(of, [i](const route_metrics& one) { return one.tcp_retransmits[i].value(); })},
         {"idleBeforeDeath", idle_json(idle)}};
   }
   return made;
 }
 
-json exchanges_json(const parts& of) {
+json exchanges_json(const route_parts& of) {
   json made;
   for (std::size_t i = 0; i < telemetry::phase_count; ++i) {
     const auto seen =
@@ -127,15 +128,15 @@ json exchanges_json(const parts& of) {
 }
 
 json routes_json(session::observer& seen) {
-  std::map<std::pair<std::string_view, std::string_view>, parts> by_route;
+  std::map<std::pair<std::string_view, std::string_view>, route_parts> by_route;
   for (const route_metrics* each : seen.routes())
     by_route[{each->route, each->upstream}].push_back(each);
   json made = json::array();
   for (const auto& [name, of] : by_route)
     made.push_back({{"route", name.first},
                     {"upstream", name.second},
-                    {"sessions", sum(of, [](const auto& one) { return one.sessions_begun.value(); })},
-                    {"open", sum(of, [](const auto& one) { return one.open_sessions(); })},
+                    {"sessions", total_of(of, [](const auto& one) { return one.sessions_begun.value(); })},
+                    {"open", total_of(of, [](const auto& one) { return one.open_sessions(); })},
                     {"closes", closes_json(of)},
                     {"legs", legs_json(of)},
                     {"exchanges", exchanges_json(of)}});
