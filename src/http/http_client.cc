@@ -1,44 +1,18 @@
 #include "http/http_client.h"
 
-#include <curl/curl.h>
-
-#include <algorithm>
 #include <array>
 #include <utility>
 
+#include "http/curl_parts.h"
+
 namespace trunkline::http {
 
-namespace {
-
 using std::chrono::steady_clock;
-
-struct curl_closer {
-  void operator()(CURL* handle) const { ::curl_easy_cleanup(handle); }
-};
-struct list_closer {
-  void operator()(curl_slist* list) const { ::curl_slist_free_all(list); }
-};
-using header_list = std::unique_ptr<curl_slist, list_closer>;
-
-void add_header(header_list& to, const std::string& line) {
-  // An allocation that fails leaves the list as it was.
-  if (curl_slist* longer = ::curl_slist_append(to.get(), line.c_str()); longer != nullptr) {
-    (void)to.release();
-    to.reset(longer);
-  }
-}
-
-constexpr long retry_after_most = 3'600;
-
-}  // namespace
 
 /// libcurl's side of it.
 class client::transfer {
  public:
-  explicit transfer(const client& owner) : owner_(owner) {
-    static const bool ready = ::curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-    if (ready) handle_.reset(::curl_easy_init());
-  }
+  explicit transfer(const client& owner) : owner_(owner), handle_(new_curl_handle()) {}
 
   result<answer> run(const request& what);
 
@@ -59,7 +33,7 @@ class client::transfer {
   error failure(CURLcode code) const;
 
   const client& owner_;
-  std::unique_ptr<CURL, curl_closer> handle_;
+  curl_handle handle_;
   std::array<char, CURL_ERROR_SIZE> said_{};
   std::string body_;
   std::size_t bytes_most_ = 0;
@@ -106,20 +80,14 @@ result<answer> client::transfer::run(const request& what) {
   too_long_ = false;
   said_.front() = '\0';
   prepare(what);
-  header_list headers;
-  add_header(headers, "Expect:");
-  for (const std::string& each : what.headers)
-    add_header(headers, each);
-  if (!what.bearer.empty()) add_header(headers, "Authorization: Bearer " + what.bearer.reveal());
+  const header_list headers = headers_of(what.headers, what.bearer);
   ::curl_easy_setopt(handle_.get(), CURLOPT_HTTPHEADER, headers.get());
   const CURLcode code = ::curl_easy_perform(handle_.get());
   ::curl_easy_setopt(handle_.get(), CURLOPT_HTTPHEADER, nullptr);
   if (code != CURLE_OK) return fail(failure(code));
   answer made;
   ::curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &made.status);
-  curl_off_t seconds = 0;
-  ::curl_easy_getinfo(handle_.get(), CURLINFO_RETRY_AFTER, &seconds);
-  made.retry_after = std::chrono::seconds(std::clamp<curl_off_t>(seconds, 0, retry_after_most));
+  made.retry_after = retry_after_of(handle_.get());
   made.body = std::move(body_);
   return made;
 }
