@@ -321,12 +321,14 @@ TEST_F(AdminSite, AnUpstreamThatAReloadHasTakenAwayIsShownWhileSessionsAreOnIt) 
   seen_.upstream_list[0].name = "old";
   seen_.upstream_list[0].primary.clear();
   seen_.upstream_list[0].discovery_problem = "old: no such name";
+  seen_.upstream_list[0].discovery_age_seconds = 2.5;
   const auto upstream = get_json("/api/v1/upstreams")["upstreams"][0];
   EXPECT_EQ(upstream["name"], "old");
   EXPECT_FALSE(upstream.contains("tls"));
   EXPECT_EQ(upstream["sessions"], 0);
   EXPECT_EQ(upstream["primary"], nullptr);
   EXPECT_EQ(upstream["discovery"]["problem"], "old: no such name");
+  EXPECT_EQ(upstream["discovery"]["ageSeconds"], 2.5);
 }
 
 TEST_F(AdminSite, MetricsOfUpstreamsAndTheirEndpoints) {

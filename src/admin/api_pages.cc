@@ -181,6 +181,12 @@ json endpoint_json(const session::endpoint_view& each) {
           {"loginsUnderWay", each.logins_under_way}};
 }
 
+json discovery_json(const session::upstream_view& each) {
+  json made = {{"problem", known(each.discovery_problem)}, {"failures", each.discovery_failures}};
+  if (each.discovery_age_seconds) made["ageSeconds"] = *each.discovery_age_seconds;
+  return made;
+}
+
 json upstream_json(const session::upstream_view& each) {
   json endpoints = json::array();
   for (const auto& one : each.endpoints)
@@ -192,7 +198,7 @@ json upstream_json(const session::upstream_view& each) {
           {"held", each.held},
           {"failovers", each.failovers},
           {"lastGapSeconds", each.last_gap_seconds},
-          {"discovery", {{"problem", known(each.discovery_problem)}, {"failures", each.discovery_failures}}},
+          {"discovery", discovery_json(each)},
           {"endpoints", endpoints}};
 }
 

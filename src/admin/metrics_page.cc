@@ -90,6 +90,14 @@ void write_endpoint_states(metrics_writer& out, const upstream_list& all) {
                     });
 }
 
+void write_discovery_age(metrics_writer& out, const upstream_list& all) {
+  const auto is_asked = [](const auto& each) { return each.discovery_age_seconds.has_value(); };
+  if (std::none_of(all.begin(), all.end(), is_asked)) return;
+  out.family(metric::discovery_age);
+  for (const auto& each : all)
+    if (is_asked(each)) out.sample({{"upstream", std::string_view(each.name)}}, *each.discovery_age_seconds);
+}
+
 void write_upstreams(metrics_writer& out, const upstream_list& all) {
   using session::endpoint_view;
   using session::upstream_view;
@@ -113,6 +121,7 @@ void write_upstreams(metrics_writer& out, const upstream_list& all) {
                         [](const upstream_view& of) { return of.generation; });
   write_upstream_metric(out, metric::discovery_failures, all,
                         [](const upstream_view& of) { return of.discovery_failures; });
+  write_discovery_age(out, all);
 }
 
 void write_audit(metrics_writer& out, const session::audit_view& audit) {

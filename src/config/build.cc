@@ -4,6 +4,7 @@
 
 #include "config/build_access.h"
 #include "config/build_identity.h"
+#include "config/build_kubernetes.h"
 
 namespace trunkline::config {
 
@@ -150,6 +151,7 @@ discovery build_discovery(section from) {
   made.resolver = from.text("resolver");
   section dns = from.child("dns");
   section srv = from.child("srv");
+  section kubernetes = from.child("kubernetes");
   if (srv.present()) {
     made.kind = discovery_kind::srv;
     made.name = srv.text("name");
@@ -158,6 +160,10 @@ discovery build_discovery(section from) {
     made.kind = discovery_kind::dns;
     made.name = dns.text("name");
     made.port = static_cast<std::uint16_t>(dns.integer("port"));
+  }
+  if (kubernetes.present()) {
+    made.kind = discovery_kind::kubernetes;
+    made.in_kubernetes = build_kubernetes_discovery(kubernetes);
   }
   return made;
 }
@@ -304,6 +310,7 @@ settings build_settings(load_state& state, const node& root) {
   made.access = build_access(top.child("access"));
   made.admin = build_admin(top.child("admin"));
   made.replicas = build_replicas(top.child("replicas"));
+  made.kubernetes = build_kubernetes_access(top.child("kubernetes"));
   section tracing = top.child("tracing");
   made.tracing = {.endpoint = tracing.url("endpoint"), .ca_file = tracing.file("caFile")};
   return made;

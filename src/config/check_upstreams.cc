@@ -33,10 +33,14 @@ void check_endpoints(const check_input& in, const upstream& one, const std::stri
 
 void check_discovery(const check_input& in, const upstream& one, const std::string& key) {
   const std::string at = key + ".discovery";
-  if (stands(in.root, at + ".dns") && stands(in.root, at + ".srv"))
-    in.problem(at, "has both dns and srv", "one of them");
+  const bool dns = stands(in.root, at + ".dns");
+  const bool srv = stands(in.root, at + ".srv");
+  const bool kubernetes = stands(in.root, at + ".kubernetes");
+  if (dns && srv) in.problem(at, "has both dns and srv", "one of them");
+  if (kubernetes && (dns || srv)) in.problem(at, "has both kubernetes and the DNS", "one of them");
+  if (kubernetes) check_kubernetes_discovery(in, one, at + ".kubernetes");
   if (one.found.kind == discovery_kind::none && stands(in.root, at) && one.found.resolver.empty())
-    in.problem(at, "does not say where endpoints come from", "dns or srv");
+    in.problem(at, "does not say where endpoints come from", "dns, srv or kubernetes");
   if (one.endpoints.empty() && one.found.kind == discovery_kind::none)
     in.problem(key + ".endpoints", "is missing", "a list of addresses, or discovery");
   const auto resolver = one.found.resolver.empty() ? std::nullopt : parse_endpoint(one.found.resolver);
@@ -69,14 +73,15 @@ void check_health(const check_input& in, const upstream& one, const std::string&
 
 }  // namespace
 
-void check_server_tls(const check_input& in, const upstream_tls& tls, const std::string& key) {
+void check_server_tls(const check_input& in, const upstream_tls& tls, const std::string& key,
+                      bool ca_elsewhere) {
   const auto mode = name_of(upstream_tls_modes, tls.mode);
   if (!tls.ca_file.empty() && !verifies(tls.mode)) {
     in.problem(key + ".caFile",
                fmt::format("is not used with mode {}: the server's certificate is not checked", mode),
                "mode: verify-ca or verify-full");
   }
-  if (tls.ca_file.empty() && tls.mode == upstream_tls_mode::verify_ca) {
+  if (tls.ca_file.empty() && !ca_elsewhere && tls.mode == upstream_tls_mode::verify_ca) {
     in.problem(key + ".mode", "verify-ca without caFile would accept any public certificate",
                "caFile, or verify-full");
   }
@@ -111,7 +116,7 @@ void check_upstreams(const check_input& in) {
       continue;
     }
     if (in.state.sound(key + ".tls.mode") && in.state.sound(key + ".endpoints"))
-      check_server_tls(in, one.tls, key + ".tls");
+      check_server_tls(in, one.tls, key + ".tls", !one.found.in_kubernetes.ca_secret.empty());
   }
 }
 

@@ -137,6 +137,7 @@ void check_settings(load_state& state, const node& root, settings& value) {
   resolve_upstreams(in, value);
   check_listeners(in);
   check_upstreams(in);
+  check_kubernetes_access(in);
   check_replicas(in);
   check_admin(in);
   check_audit(in);

@@ -26,8 +26,13 @@ void check_listeners(const check_input& in);
 void check_admin(const check_input& in);
 void check_audit(const check_input& in);
 void check_upstreams(const check_input& in);
-/// `key`: of the mapping that `tls` was read from.
-void check_server_tls(const check_input& in, const upstream_tls& tls, const std::string& key);
+/// `key`: of the mapping that `tls` was read from. `ca_elsewhere`: something else says who must have signed.
+void check_server_tls(const check_input& in, const upstream_tls& tls, const std::string& key,
+                      bool ca_elsewhere = false);
+/// `key`: of the mapping `discovery.kubernetes`.
+void check_kubernetes_discovery(const check_input& in, const upstream& one, const std::string& key);
+/// The section `kubernetes`.
+void check_kubernetes_access(const check_input& in);
 void check_replicas(const check_input& in);
 void check_route(const check_input& in, std::size_t index);
 /// `listeners`: that the route may serve, by index.

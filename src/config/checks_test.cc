@@ -151,7 +151,7 @@ TEST(Checks, EndpointsAreListedOrFound) {
   EXPECT_THAT(
       with_upstream("{name: db, endpoints: ['db:1'], discovery: {}}"),
       ElementsAre(
-          "6:46: upstreams[0].discovery: does not say where endpoints come from (expected dns or srv)"));
+          "6:46: upstreams[0].discovery: does not say where endpoints come from (expected dns, srv or kubernetes)"));
   EXPECT_THAT(with_upstream("{name: db, discovery: {resolver: '10.0.0.10:53'}}"),
               ElementsAre(HasSubstr("upstreams[0].endpoints: is missing")));
   EXPECT_THAT(with_upstream("{name: db, discovery: {dns: {port: 5433}}}"),

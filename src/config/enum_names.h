@@ -55,6 +55,11 @@ inline constexpr std::array<enum_name<certificate_name>, 4> certificate_names{
      {"uri", certificate_name::uri}}};
 inline constexpr std::array<enum_name<token_offer>, 2> token_offers{
     {{"password", token_offer::password}, {"oauthbearer", token_offer::oauthbearer}}};
+inline constexpr std::array<enum_name<kubernetes_operator>, 4> kubernetes_operators{
+    {{"none", kubernetes_operator::none},
+     {"cloudnative-pg", kubernetes_operator::cloudnative_pg},
+     {"zalando", kubernetes_operator::zalando},
+     {"crunchy", kubernetes_operator::crunchy}}};
 inline constexpr std::array<enum_name<upstream_tls_mode>, 5> upstream_tls_modes{
     {{"disable", upstream_tls_mode::disable},
      {"prefer", upstream_tls_mode::prefer},

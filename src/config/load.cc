@@ -137,6 +137,8 @@ std::vector<std::string> referenced_files(const settings& value) {
   if (value.admin.jwt) note_keys(list, value.admin.jwt->keys);
   note(list, value.admin.console.verifier_file);
   note(list, value.tracing.ca_file);
+  note(list, value.kubernetes.kubeconfig_file);
+  note(list, value.kubernetes.ca_file);
   return list;
 }
 

@@ -33,15 +33,11 @@ TEST(Load, KeysAreKnownOrRefused) {
   EXPECT_THAT(
       with_rest("worker: 4\n"),
       ElementsAre("7:1: worker: unknown key, did you mean `workers`? (expected listeners, routes, upstreams, "
-                  "keepalive, workers, zone, drain, audit, tracing, access, replicas or admin)"));
+                  "keepalive, workers, zone, drain, audit, tracing, access, replicas, kubernetes or admin)"));
   EXPECT_THAT(with_rest("drain: {grace: 1s, banana: 2}\n"),
               ElementsAre("7:20: drain.banana: unknown key (expected delay or grace)"));
   EXPECT_THAT(with_rest("workers: 1\nworkers: 2\n"),
               ElementsAre("8:1: workers: stands here again, after line 7 (expected the key once)"));
-  EXPECT_THAT(
-      with_upstream("{name: db, discovery: {kubernetes: {}}}"),
-      ElementsAre("6:26: upstreams[0].discovery.kubernetes: not supported by this version (expected to be "
-                  "left out)"));
 }
 
 TEST(Load, TheAuditIsChecked) {
@@ -120,7 +116,7 @@ TEST(Load, EveryProblemIsReportedInTheOrderOfTheFile) {
           "addresses "
           "such as db.example.org:5432, [2001:db8::1]:5432 or unix:/path)",
           "7:1: wokers: unknown key, did you mean `workers`? (expected listeners, routes, upstreams, "
-          "keepalive, workers, zone, drain, audit, tracing, access, replicas or admin)"));
+          "keepalive, workers, zone, drain, audit, tracing, access, replicas, kubernetes or admin)"));
 }
 
 TEST(Load, EnvironmentVariablesStandAnywhere) {

@@ -274,6 +274,27 @@ void write_route(writer& out, const route& one) {
   });
 }
 
+void write_kubernetes_discovery(writer& out, const kubernetes_discovery& one) {
+  out.mapping("kubernetes", [&] {
+    out.text("namespace", one.name_space);
+    out.text_if("service", one.service);
+    if (one.run_by != kubernetes_operator::none) {
+      out.mapping("cluster", [&] {
+        out.text("operator", name_of(kubernetes_operators, one.run_by));
+        out.text("name", one.cluster);
+      });
+    }
+    out.text_if("port", one.port);
+    out.text_if("serverName", one.server_name);
+    if (!one.ca_secret.empty()) {
+      out.mapping("caSecret", [&] {
+        out.text("name", one.ca_secret);
+        out.text("key", one.ca_key);
+      });
+    }
+  });
+}
+
 void write_discovery(writer& out, const discovery& one) {
   if (one == discovery{}) return;
   out.mapping("discovery", [&] {
@@ -284,6 +305,7 @@ void write_discovery(writer& out, const discovery& one) {
         out.number("port", one.port);
       });
     }
+    if (one.kind == discovery_kind::kubernetes) write_kubernetes_discovery(out, one.in_kubernetes);
     out.text_if("resolver", one.resolver);
   });
 }
@@ -479,6 +501,16 @@ void write_replicas(writer& out, const replicas& one) {
   });
 }
 
+void write_kubernetes_access(writer& out, const kubernetes_access& one) {
+  out.mapping("kubernetes", [&] {
+    out.text_if("kubeconfigFile", one.kubeconfig_file);
+    out.text_if("context", one.context);
+    out.text_if("apiServer", one.api_server);
+    out.text_if("tokenFile", one.token_file);
+    out.text_if("caFile", one.ca_file);
+  });
+}
+
 }  // namespace
 
 std::string render_yaml(const settings& value) {
@@ -509,6 +541,7 @@ std::string render_yaml(const settings& value) {
       out.text("endpoint", value.tracing.endpoint);
       out.text_if("caFile", value.tracing.ca_file);
     });
+  if (value.kubernetes != kubernetes_access{}) write_kubernetes_access(out, value.kubernetes);
   return out.take();
 }
 

@@ -96,6 +96,13 @@ upstreams:
   allowCleartextPassword: true
 - {name: near, endpoints: ['unix:/run/pg/.s.PGSQL.5432'], discovery: {resolver: '10.0.0.10:53'}, health: {}}
 - {name: found, discovery: {srv: {name: _postgresql._tcp.example.org}}, proxyProtocol: v2}
+- {name: served, discovery: {kubernetes: {namespace: prod, service: db, port: postgres, serverName: db.example.org}}}
+- name: run
+  discovery:
+    kubernetes:
+      namespace: prod
+      cluster: {operator: cloudnative-pg, name: db}
+      caSecret: {}
 keepalive: {idle: 1m, interval: 20s, probes: 5, userTimeout: 45s}
 workers: 3
 zone: a
@@ -130,6 +137,7 @@ access:
     limits: {rows: 1000, bytes: 10MiB}
     approval: {anyOf: [dba], allOf: [x, y], count: 2, breakGlass: [sre], reason: false, wait: 10m}
   - {name: rest, effect: deny, subjects: {user: '*'}}
+kubernetes: {apiServer: 'https://10.0.0.1', tokenFile: /c/k8s-token, caFile: /c/api-ca}
 admin: {address: '[::]:9631', status: '0.0.0.0:9632', tokensFile: /c/tokens, jwt: {issuer: 'https://idp', audience: gateway, groupsClaim: groups, jwksFile: /c/admin-keys, algorithms: [ES256]}, console: {users: [ops, 'metrics-*'], readers: [stats], verifierFile: /c/console}}
 )";
 
@@ -148,7 +156,10 @@ TEST(Render, IsReadBackAsTheSame) {
 }
 
 TEST(Render, LeavesOutNoKey) {
-  const auto text = render_yaml(load_everything());
+  settings value = load_everything();
+  value.kubernetes.kubeconfig_file = "/c/kubeconfig";  // it has what stands beside it here
+  value.kubernetes.context = "prod";
+  const auto text = render_yaml(value);
   for (const auto& key : schema()) {
     if (key.kind == value_kind::later || key.kind == value_kind::secret) continue;
     EXPECT_THAT(text, testing::HasSubstr(std::string(key.leaf()) + ":")) << key.path;
@@ -168,6 +179,9 @@ TEST(Render, SaysTheSameInJson) {
        R"("zones":[{"name":"a","endpoints":["10.0.1.*","db-0.*"]},)",
        R"("pool":{"size":7,"minIdle":2,"maxConnections":70,"perUser":9,"maxLifetime":"2h","idleTimeout":"5m","maxLogins":5,"maxWait":"6s"},"failover":{"hold":"45s"})",
        R"({"name":"found","discovery":{"srv":{"name":"_postgresql._tcp.example.org"}},"pool")",
+       R"("discovery":{"kubernetes":{"namespace":"prod","service":"db","port":"postgres","serverName":)",
+       R"("cluster":{"operator":"cloudnative-pg","name":"db"},"caSecret":{"name":"db-ca","key":"ca.crt"})",
+       R"("kubernetes":{"apiServer":"https://10.0.0.1","tokenFile":"/c/k8s-token","caFile":"/c/api-ca"})",
        R"("admin":{"address":"[::]:9631",)"}) {
     EXPECT_THAT(json, testing::HasSubstr(part));
   }
@@ -192,7 +206,7 @@ TEST(Render, NamesEveryFileForTheWatch) {
                                    "/c/ca.crt", "/c/pw", "/c/app", "/c/dba", "/c/verifiers", "/c/maker",
                                    "/c/idp-ca", "/c/k8s-ca", "/c/k8s-jwks", "/c/ca", "/c/crt", "/c/key",
                                    "/c/health", "/c/replicas", "/c/r-ca", "/c/r-crt", "/c/r-key", "/c/hook",
-                                   "/c/url", "/c/tokens", "/c/admin-keys", "/c/console", "/ca.crt"));
+                                   "/c/url", "/c/tokens", "/c/admin-keys", "/c/console", "/ca.crt", "/c/api-ca"));
 }
 
 TEST(Render, KeepsTheTlsOfAHealthCheckWhoseClientsPassThrough) {

@@ -6,6 +6,7 @@
 #include "config/enum_names.h"
 #include "config/schema_access.h"
 #include "config/schema_identity.h"
+#include "config/schema_kubernetes.h"
 #include "config/values.h"
 
 namespace trunkline::config {
@@ -234,7 +235,7 @@ void add_upstreams(std::vector<schema_key>& to) {
 void add_servers(std::vector<schema_key>& to) {
   to.insert(to.end(), {
     {.path = "upstreams[].discovery", .kind = kind::mapping,
-     .doc = "Endpoints that come and go; `dns` or `srv`. What `endpoints` lists is there beside them."},
+     .doc = "Endpoints that come and go; `dns`, `srv` or `kubernetes`. What `endpoints` lists is there beside them."},
     {.path = "upstreams[].discovery.dns", .kind = kind::mapping,
      .doc = "Every address of a name is an endpoint of its own, as with a headless service."},
     {.path = "upstreams[].discovery.dns.name", .kind = kind::text, .doc = "The name.", .required = true},
@@ -244,7 +245,6 @@ void add_servers(std::vector<schema_key>& to) {
      .doc = "Every target of an SRV record is an endpoint, with the port that the record says."},
     {.path = "upstreams[].discovery.srv.name", .kind = kind::text,
      .doc = "The record's name, such as `_postgresql._tcp.db.prod.svc.cluster.local`.", .required = true},
-    {.path = "upstreams[].discovery.kubernetes", .kind = kind::later, .doc = "Endpoints from the Kubernetes API."},
     {.path = "upstreams[].discovery.resolver", .kind = kind::text,
      .doc = "The DNS server to ask, such as `10.96.0.10:53`, also for the names in `endpoints`.",
      .default_note = "as `/etc/resolv.conf` says"},
@@ -432,10 +432,12 @@ std::vector<schema_key> build_schema() {
   add_credentials(table);
   add_upstreams(table);
   add_servers(table);
+  add_kubernetes_discovery(table);
   add_pools(table);
   add_rest(table);
   add_access_keys(table);
   add_replicas(table);
+  add_kubernetes_access(table);
   add_admin(table);
   return table;
 }

@@ -17,6 +17,7 @@
 #include "base/redacted.h"
 #include "config/access.h"
 #include "config/identity.h"
+#include "config/kubernetes.h"
 #include "config/network_range.h"
 
 namespace trunkline::config {
@@ -203,7 +204,7 @@ struct upstream_tls {
   bool operator==(const upstream_tls&) const = default;
 };
 
-enum class discovery_kind : std::uint8_t { none, dns, srv };
+enum class discovery_kind : std::uint8_t { none, dns, srv, kubernetes };
 
 /// Where endpoints come from beside those that are written down.
 struct discovery {
@@ -211,6 +212,7 @@ struct discovery {
   std::string name;           ///< what is looked up: addresses (dns) or services (srv)
   std::uint16_t port = 5432;  ///< of dns
   std::string resolver;  ///< "10.0.0.10:53"; empty: as /etc/resolv.conf says. Also for names of endpoints
+  kubernetes_discovery in_kubernetes = {};
   bool operator==(const discovery&) const = default;
 };
 
@@ -362,6 +364,7 @@ struct settings {
   config::admin admin;
   config::tracing tracing;
   config::replicas replicas;
+  kubernetes_access kubernetes;
 
   /// Somebody wants to know of every exchange.
   bool is_audited() const { return !audit.sinks.empty() || !tracing.endpoint.empty(); }

@@ -137,7 +137,7 @@ constexpr std::array upstream_columns{
     console_column{"connected", int4}, console_column{"primary", text},
     console_column{"paused", text},    console_column{"held", int4},
     console_column{"failovers", int8}, console_column{"last_gap", float8},
-    console_column{"problem", text},
+    console_column{"problem", text},   console_column{"discovery_age", float8},
 };
 
 console_rows upstream_rows(sight& seen) {
@@ -167,6 +167,10 @@ console_rows upstream_rows(sight& seen) {
         .number(of.failovers)
         .seconds(of.last_gap_seconds);
     made.text_or_null(of.discovery_problem);
+    if (of.discovery_age_seconds)
+      made.seconds(*of.discovery_age_seconds);
+    else
+      made.null();
     out.rows.push_back(made.take());
   }
   return out;

@@ -405,6 +405,7 @@ TEST_F(TablesTest, AnUpstreamIsWhatIsKnownOfIt) {
   EXPECT_EQ(before[0]["held"], "0");
   EXPECT_EQ(before[0]["last_gap"], "0.000000");
   EXPECT_EQ(before[0]["problem"], "NULL");
+  EXPECT_EQ(before[0]["discovery_age"], "NULL");
   session::upstream_view& db = gateway.known[0];
   db.primary = "10.0.0.2:5432";
   db.paused = true;
@@ -412,6 +413,7 @@ TEST_F(TablesTest, AnUpstreamIsWhatIsKnownOfIt) {
   db.failovers = 3;
   db.last_gap_seconds = 1.25;
   db.discovery_problem = "db: the resolver is silent";
+  db.discovery_age_seconds = 2.5;
   db.endpoints.push_back(db.endpoints[0]);
   db.endpoints[1].name = "10.0.0.2:5432";
   auto row = named("UPSTREAMS").at(0);
@@ -424,6 +426,7 @@ TEST_F(TablesTest, AnUpstreamIsWhatIsKnownOfIt) {
   EXPECT_EQ(row["failovers"], "3");
   EXPECT_EQ(row["last_gap"], "1.250000");
   EXPECT_EQ(row["problem"], "db: the resolver is silent");
+  EXPECT_EQ(row["discovery_age"], "2.500000");
 }
 
 TEST_F(TablesTest, AnUpstreamThatNobodyWatchesYetHasARow) {

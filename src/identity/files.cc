@@ -7,10 +7,8 @@
 
 namespace trunkline::identity {
 
-namespace {
-
 /// One byte more than allowed is enough to know that it is too long.
-result<secret_text> read_bounded(const std::string& path, std::size_t most) {
+result<secret_text> read_text_file(const std::string& path, std::size_t most) {
   std::ifstream file(path, std::ios::binary);
   std::string text(most + 1, '\0');
   if (file) file.read(text.data(), static_cast<std::streamsize>(text.size()));
@@ -21,10 +19,8 @@ result<secret_text> read_bounded(const std::string& path, std::size_t most) {
   return made;
 }
 
-}  // namespace
-
 result<secret_text> read_token_file(const std::string& path) {
-  auto text = read_bounded(path, limits::token_bytes);
+  auto text = read_text_file(path, limits::token_bytes);
   if (!text) return text;
   std::string_view token = text->reveal();
   while (token.ends_with('\n') || token.ends_with('\r'))
@@ -36,7 +32,7 @@ result<secret_text> read_token_file(const std::string& path) {
 }
 
 result<std::shared_ptr<const auth::key_set>> read_key_file(const std::string& path) {
-  auto text = read_bounded(path, limits::issuer_answer_bytes);
+  auto text = read_text_file(path, limits::issuer_answer_bytes);
   if (!text) return fail(text.error());
   auto keys = auth::key_set::parse(text->reveal());
   if (!keys) return fail({.message = path + ": " + keys.error().message});

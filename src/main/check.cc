@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "grants/token_file.h"
+#include "k8s/api_access.h"
 #include "main/options.h"
 #include "session/deployment.h"
 
@@ -28,6 +29,12 @@ int check(const std::string& config_file) {
   if (!ready) {
     fmt::print(stderr, "{}: {}\n", config_file, ready.error().message);
     return exit_usage;
+  }
+  if (const auto& how = loaded.value->kubernetes; !how.kubeconfig_file.empty()) {
+    if (const auto read = k8s::read_access(how, k8s::environment_variable); !read) {
+      fmt::print(stderr, "{}: kubernetes.kubeconfigFile: {}\n", config_file, read.error().message);
+      return exit_usage;
+    }
   }
   if (const auto& tokens = loaded.value->admin.tokens_file; !tokens.empty()) {
     if (const auto read = grants::token_file::read(tokens); !read) {

@@ -279,6 +279,7 @@ void control::serve_until_ended() {
     const int which = next_signal(set, 1s);
     if (which != 0 && on_signal(which) == outcome::end) return;
     if (which == 0 && source_.is_watched() && watch_.poll()) (void)reload("a file changed");
+    if (which == 0 && gateway_.secrets_changed()) (void)reload("a Secret changed");
     tick();
   }
 }

@@ -43,6 +43,14 @@ unsigned usable_cores() {
   return std::max(cores, 1u);
 }
 
+/// As authorities of certificates.
+result<> can_vouch(const std::string& pem) {
+  const auto context = tls::client_context::build(
+      {.verify = tls::verification::verify_ca, .ca_text = pem, .ca_name = "the Secret"},
+      std::chrono::system_clock::now());
+  return context ? result<>() : fail(context.error());
+}
+
 result<runtime::unique_fd> open_socket(const config::listener& listener) {
   const config::address& at = listener.address;
   auto address =
@@ -90,6 +98,7 @@ gateway::gateway(telemetry::logger& log, inheritance& inherited, control_request
                 .loops = &loops_,
                 .evict = [this](const pool::eviction& why) { evict(why); },
                 .hold = [this](const std::shared_ptr<const pool::member>& of) { hold(of); }}),
+      kubernetes_(log, can_vouch),
       peers_(std::make_unique<runtime::epoll_loop>(), lookups_, replicas_.peers, log_),
       commander_(*this, control) {
   services_.reset(new session::services{.log = log_,
@@ -148,6 +157,12 @@ result<> gateway::start(const config::snapshot& settings) {
 }
 
 result<> gateway::reload(const config::snapshot& settings) {
+  auto done = replace(settings);
+  if (!done) kubernetes_.want(*current()->settings);
+  return done;
+}
+
+result<> gateway::replace(const config::snapshot& settings) {
   auto setup = deploy(settings);
   if (!setup) return fail(setup.error());
   sockets next;
@@ -170,9 +185,16 @@ result<> gateway::reload(const config::snapshot& settings) {
 
 result<std::shared_ptr<const session::deployment>> gateway::deploy(const config::snapshot& settings) {
   const auto older = current();
+  if (const auto& how = settings->kubernetes; !how.kubeconfig_file.empty()) {
+    if (const auto read = k8s::read_access(how, k8s::environment_variable); !read) return fail(read.error());
+  }
+  kubernetes_.want(*settings);
+  // Without them no server could be trusted; with an API server that is gone it is the same, and said.
+  kubernetes_.wait_for_secrets(limits::k8s_connect_timeout);
+  (void)kubernetes_.secrets_changed();  // what they hold by now is used
   return session::build_deployment(
       settings, tickets_, [this](const std::string& upstream) { return servers_.of(upstream); }, &tokens_,
-      older.get());
+      older.get(), [this](const config::upstream& of) { return kubernetes_.authorities_of(of); });
 }
 
 void gateway::hold(const std::shared_ptr<const pool::member>& of) {
@@ -275,9 +297,11 @@ void gateway::publish(std::shared_ptr<const session::deployment> setup) {
     current_ = setup;
   }
   std::vector<std::shared_ptr<const pool::watch_setup>> watched;
+  kubernetes_.keep_only(*setup->settings);
   for (std::size_t i = 0; i < setup->settings->upstreams.size(); ++i) {
     watched.push_back(std::make_shared<const pool::watch_setup>(
-        pool::watch_setup{setup->settings, i, setup->upstream_tls[i], setup->socket_options}));
+        pool::watch_setup{setup->settings, i, setup->upstream_tls[i], setup->socket_options,
+                          kubernetes_.feed_of(setup->settings->upstreams[i])}));
   }
   servers_.configure(std::move(watched));
   if (std::ranges::any_of(setup->settings->routes,
@@ -371,6 +395,7 @@ void gateway::stop() {
   for (auto& each : workers_)
     each->join();
   roles_.stop();
+  kubernetes_.stop();
   servers_.stop();
   peers_.stop();
   lookups_.stop();

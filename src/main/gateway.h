@@ -17,6 +17,7 @@
 #include "base/result.h"
 #include "console/desk.h"
 #include "identity/desk.h"
+#include "k8s/discovery.h"
 #include "main/access_control.h"
 #include "main/gateway_commander.h"
 #include "main/inheritance.h"
@@ -43,6 +44,8 @@ class gateway {
   result<> reload(const config::snapshot& settings);
   /// About once a second: session ticket keys rotate, and what has become of the audit is logged.
   void tick(runtime::time_point now);
+  /// A Secret that the configuration refers to holds something else now: it wants to be reloaded. Once.
+  bool secrets_changed() { return kubernetes_.secrets_changed(); }
 
   /// Readiness goes off; nothing else changes yet.
   void announce_drain() { leaving_.store(true); }
@@ -92,6 +95,7 @@ class gateway {
   using sockets = std::map<std::string, socket_entry>;
 
   result<> open_sockets(const session::deployment& setup, sockets& into);
+  result<> replace(const config::snapshot& settings);
   result<std::shared_ptr<const session::deployment>> deploy(const config::snapshot& settings);
   void publish(std::shared_ptr<const session::deployment> setup);
   void evict(const pool::eviction& why);
@@ -125,6 +129,7 @@ class gateway {
   access_control access_;  // before the workers: their sessions hold on to it
   session::role_keeper roles_;
   pool::watch_room servers_;  // before the workers: sessions tell it what they see
+  k8s::discovery kubernetes_;  // after them: it tells them what it finds
   session::peer_watch peers_;
   gateway_commander commander_;
   std::unique_ptr<session::services> services_;

@@ -82,6 +82,16 @@ void cluster::tell_role(routing::endpoint_id which, bool in_recovery) {
   if (listener_ != nullptr) listener_->role_seen(which, in_recovery);
 }
 
+void cluster::set_feed(std::shared_ptr<const endpoint_feed> from) {
+  std::lock_guard lock(mutex_);
+  feed_ = std::move(from);
+}
+
+std::shared_ptr<const endpoint_feed> cluster::feed() const {
+  std::lock_guard lock(mutex_);
+  return feed_;
+}
+
 void cluster::set_listener(cluster_listener* who) {
   std::lock_guard lock(listener_mutex_);
   listener_ = who;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "net/socket_address.h"
+#include "pool/endpoint_feed.h"
 #include "pool/member.h"
 #include "routing/choose.h"
 #include "routing/topology.h"
@@ -113,11 +114,15 @@ class cluster {
   }
   std::uint64_t discovery_failures() const { return discovery_failures_.load(std::memory_order_relaxed); }
   void set_listener(cluster_listener* who);
+  /// Who finds its endpoints; null: nobody but the DNS.
+  void set_feed(std::shared_ptr<const endpoint_feed> from);
+  std::shared_ptr<const endpoint_feed> feed() const;
 
  private:
   const std::string name_;
   mutable std::mutex mutex_;
   std::shared_ptr<const cluster_view> now_;
+  std::shared_ptr<const endpoint_feed> feed_;
   std::vector<routing::endpoint_load> loads_;  // scratch of `choose`
   std::list<runtime::remote_wake::caller> subscribers_;
   std::mutex listener_mutex_;

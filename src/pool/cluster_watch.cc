@@ -43,8 +43,9 @@ std::string signature(const cluster_view& view, routing::moment now) {
   all += view.known.discovering ? "d" : "-";
   for (std::size_t i = 0; i < view.known.endpoints.size(); ++i) {
     const endpoint& one = view.known.endpoints[i];
-    all += fmt::format("|{},{},{},{},{},{}", one.id, static_cast<int>(one.state), static_cast<int>(one.role),
-                       one.leaving, one.resolved + 2 * one.closed, is_fresh(view.known, one, now));
+    all += fmt::format("|{},{},{},{},{},{},{}", one.id, static_cast<int>(one.state),
+                       static_cast<int>(one.role), one.leaving + 2 * one.ready, one.resolved + 2 * one.closed,
+                       is_fresh(view.known, one, now), one.zone);
     for (const auto& address : view.addresses[i])
       all += "," + text_of(address);
   }
@@ -71,14 +72,31 @@ cluster_watch::cluster_watch(const watch_services& with, std::shared_ptr<cluster
 
 cluster_watch::~cluster_watch() {
   cluster_->set_listener(nullptr);
+  listen_to(nullptr);
   *self_ = nullptr;
 }
 
 void cluster_watch::configure(std::shared_ptr<const watch_setup> setup) {
   setup_ = std::move(setup);
+  if (setup_->feed != feed_) listen_to(setup_->feed);
   for (entry& each : entries_)
     each.watch->configure(setup_);
   look_again();
+}
+
+void cluster_watch::listen_to(std::shared_ptr<endpoint_feed> feed) {
+  if (feed_ != nullptr) {
+    feed_->set_listener(nullptr);
+    forgotten_failures_ += feed_->failures();
+  }
+  feed_ = std::move(feed);
+  cluster_->set_feed(feed_);
+  if (feed_ == nullptr) return;
+  feed_->set_listener([loop = with_.loop, self = self_] {
+    loop->post([self] {
+      if (*self != nullptr) (*self)->dirty_.schedule();
+    });
+  });
 }
 
 void cluster_watch::retire() {
@@ -194,6 +212,26 @@ void cluster_watch::add_wanted(std::vector<wanted_endpoint>& to, std::string hos
   to.push_back(std::move(made));
 }
 
+/// What the feed has. As with names, certificates must be for the name, and the address is only where it is.
+void cluster_watch::add_found(std::vector<wanted_endpoint>& to) const {
+  const auto found = feed_ == nullptr ? nullptr : feed_->now();
+  if (found == nullptr) return;
+  for (const found_endpoint& each : found->endpoints) {
+    to.push_back({.name = each.address.text(),
+                  .address = {.host = found->server_name, .port = each.port},
+                  .addresses = {each.address},
+                  .zone = each.zone,
+                  .ready = each.ready,
+                  .leaving = each.leaving});
+  }
+}
+
+/// Until then nobody is taken for gone: an answer may name them.
+bool cluster_watch::all_answered() const {
+  return (feed_ == nullptr || feed_->now() != nullptr) &&
+         std::all_of(names_.begin(), names_.end(), [](const auto& each) { return each->answered(); });
+}
+
 std::vector<cluster_watch::wanted_endpoint> cluster_watch::wanted_endpoints() {
   const config::upstream& upstream = setup_->upstream();
   std::vector<wanted_endpoint> all;
@@ -227,6 +265,7 @@ std::vector<cluster_watch::wanted_endpoint> cluster_watch::wanted_endpoints() {
     for (const auto& service : services)
       add_wanted(all, service.host, service.port);
   }
+  add_found(all);
   if (const std::size_t most = limits::endpoints_per_upstream; all.size() > most) {
     if (!std::exchange(too_many_told_, true)) {
       with_.log->write(log_level::warning, "endpoint.limit", "the rest is left out",
@@ -256,9 +295,7 @@ void cluster_watch::forget_names() {
 
 void cluster_watch::reconcile() {
   auto wanted = wanted_endpoints();
-  // Until a name has been answered nobody is taken for gone: it may name them.
-  const bool all_known =
-      std::all_of(names_.begin(), names_.end(), [](const auto& each) { return each->answered(); });
+  const bool all_known = all_answered();
   for (entry& each : entries_)
     each.leaving = each.leaving || all_known;
   for (wanted_endpoint& each : wanted) {
@@ -266,6 +303,7 @@ void cluster_watch::reconcile() {
       return one.name == each.name && one.address == each.address;
     });
     if (known == entries_.end()) {
+      if (each.leaving) continue;
       entry made{.name = each.name, .address = each.address};
       made.watch = std::make_unique<endpoint_watch>(
           *with_.loop, with_.keys, with_.loops,
@@ -276,7 +314,9 @@ void cluster_watch::reconcile() {
       known->watch->configure(setup_);
       if (paused_) close(*known, true);
     }
-    known->leaving = false;
+    known->leaving = each.leaving;
+    known->ready = each.ready;
+    known->zone = std::move(each.zone);
     known->from = each.from;
     // A name that answers nothing more keeps what it last had.
     if (each.resolved) known->watch->set_addresses(std::move(each.addresses));
@@ -306,6 +346,8 @@ endpoint cluster_watch::describe(const entry& from) const {
   const auto& report = from.watch->report();
   endpoint made{.id = from.watch->of()->id, .name = from.name, .address = from.address};
   made.zone = zone_of(setup_->upstream(), from.name);
+  if (made.zone.empty()) made.zone = from.zone;
+  made.ready = from.ready;
   made.role = report.state == endpoint_state::down ? server_role::unknown : from.learned;
   made.leaving = from.leaving;
   made.closed = from.closed;
@@ -353,6 +395,11 @@ void cluster_watch::look_again() {
   auto view = make_view();
   const auto now = with_.loop->now();
   std::uint64_t failures = forgotten_failures_;
+  if (feed_ != nullptr) {
+    failures += feed_->failures();
+    view->known.discovering = feed_->now() == nullptr;
+    view->known.discovery_problem = feed_->problem();
+  }
   for (const auto& each : names_) {
     failures += each->failures();
     view->known.discovering = view->known.discovering || !each->answered();
@@ -447,7 +494,7 @@ void cluster_watch::tell_primary(const cluster_view& view) {
 }
 
 void cluster_watch::tell_discovery() {
-  std::string problem;
+  std::string problem = feed_ == nullptr ? "" : feed_->problem();
   for (const auto& each : names_) {
     if (!each->problem().empty()) problem = each->problem();
   }

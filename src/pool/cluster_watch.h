@@ -58,6 +58,8 @@ class cluster_watch final : public endpoint_watch_owner, public cluster_listener
     name_watch* from = nullptr;  // whose addresses it has; null: its own
     std::unique_ptr<endpoint_watch> watch = {};
     routing::server_role learned = routing::server_role::unknown;  // from logins
+    std::string zone = {};  // as discovery says; empty: it does not
+    bool ready = true;
     bool leaving = false;
     bool closed = false;          // no new work: PAUSE, or SWITCHOVER away from it
     routing::endpoint told = {};  // as the log has it
@@ -72,6 +74,9 @@ class cluster_watch final : public endpoint_watch_owner, public cluster_listener
     name_watch* from = nullptr;
     std::vector<net::socket_address> addresses = {};
     bool resolved = true;
+    std::string zone = {};
+    bool ready = true;
+    bool leaving = false;
   };
 
   // cluster_listener: any thread
@@ -87,6 +92,9 @@ class cluster_watch final : public endpoint_watch_owner, public cluster_listener
   void learn(routing::endpoint_id which, bool in_recovery);
   void ask(routing::endpoint_id which);
 
+  void listen_to(std::shared_ptr<endpoint_feed> feed);
+  bool all_answered() const;
+  void add_found(std::vector<wanted_endpoint>& to) const;
   name_watch& names_of(name_watch::question asked);
   void forget_names();
   std::vector<wanted_endpoint> wanted_endpoints();
@@ -125,6 +133,7 @@ class cluster_watch final : public endpoint_watch_owner, public cluster_listener
   const std::shared_ptr<cluster> cluster_;
   std::shared_ptr<const watch_setup> setup_;
   std::vector<std::unique_ptr<name_watch>> names_;
+  std::shared_ptr<endpoint_feed> feed_;  // may be null
   std::vector<entry> entries_;
   role_judge judge_;
   runtime::deferred dirty_;

@@ -5,6 +5,7 @@
 
 #include "config/settings.h"
 #include "net/socket.h"
+#include "pool/endpoint_feed.h"
 #include "tls/client_context.h"
 
 namespace trunkline::pool {
@@ -14,6 +15,8 @@ struct watch_setup {
   std::size_t index = 0;                           ///< into settings->upstreams
   std::shared_ptr<const tls::client_context> tls;  ///< null where the upstream disables it
   net::socket_options options = {};
+  /// Who finds endpoints; null: nobody but the DNS. The same one as long as it looks for the same.
+  std::shared_ptr<endpoint_feed> feed = {};
 
   const config::upstream& upstream() const { return settings->upstreams[index]; }
 };

@@ -27,7 +27,7 @@ bool may_take(const topology& seen, const endpoint& one, route_target target, mo
 
 rank rank_of(const endpoint& one, const endpoint_load& load, const wish& wanted) {
   if (load.tried) return rank::no;
-  if (load.ejected_until > wanted.now) return rank::resting;
+  if (load.ejected_until > wanted.now || !one.ready) return rank::resting;
   return wanted.zone.empty() || one.zone == wanted.zone ? rank::near : rank::far;
 }
 

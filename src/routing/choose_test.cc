@@ -135,6 +135,17 @@ TEST(Choose, WhoeverRestsIsTheLastResort) {
   EXPECT_EQ(answers(seen, wanted, loads), (indices{0}));
 }
 
+TEST(Choose, WhoIsNotReadyIsTheLastResort) {
+  auto seen =
+      watched({server(server_role::replica), server(server_role::replica), server(server_role::primary)});
+  seen.endpoints[0].ready = seen.endpoints[2].ready = false;
+  EXPECT_EQ(answers(seen, {.target = route_target::replica}), (indices{1}));
+  EXPECT_EQ(answers(seen, {.target = route_target::any}), (indices{1}));
+  EXPECT_EQ(answers(seen, {.target = route_target::primary}), (indices{2})) << "there is no other";
+  seen.endpoints[1].ready = false;
+  EXPECT_EQ(answers(seen, {.target = route_target::replica}), (indices{0, 1}));
+}
+
 TEST(Choose, SomeAreNeverTaken) {
   auto seen = watched(std::vector<endpoint>(7, server(server_role::replica)));
   seen.endpoints[0].state = endpoint_state::down;

@@ -49,6 +49,7 @@ struct endpoint {
   int version = 0;        ///< server_version_num; 0: not known
   std::string said = {};  ///< its last complaint, or what of it cannot be known and why; may be empty
   bool resolved = false;  ///< its name has been looked up, or need not be
+  bool ready = true;      ///< Kubernetes says so, or nobody says anything: preferred for new sessions
   bool leaving = false;   ///< discovery no longer names it: no new sessions
   bool closed = false;    ///< PAUSE or SWITCHOVER: no new sessions, those that there are wait
 };

@@ -122,7 +122,8 @@ result<> read_routes(const config::settings& settings, identity::desk* tokens, d
 result<std::shared_ptr<const deployment>> build_deployment(config::snapshot settings,
                                                            std::shared_ptr<const tls::ticket_keys> tickets,
                                                            const cluster_source& clusters,
-                                                           identity::desk* tokens, const deployment* older) {
+                                                           identity::desk* tokens, const deployment* older,
+                                                           const authority_source& authorities) {
   auto made = std::make_shared<deployment>();
   const auto now = std::chrono::system_clock::now();
   const auto note = [&made](const std::vector<std::string>& warnings) {
@@ -140,7 +141,12 @@ result<std::shared_ptr<const deployment>> build_deployment(config::snapshot sett
     made->clusters.push_back(clusters ? clusters(each.name) : nullptr);
     made->upstream_tls.emplace_back();
     if (each.tls.mode == config::upstream_tls_mode::disable) continue;
-    auto context = tls::client_context::build(client_settings_of(each.tls), now);
+    tls::client_settings wanted = client_settings_of(each.tls);
+    if (const auto& in = each.found.in_kubernetes; !in.ca_secret.empty()) {
+      wanted.ca_text = authorities ? authorities(each) : "";
+      wanted.ca_name = "Secret " + in.name_space + "/" + in.ca_secret;
+    }
+    auto context = tls::client_context::build(wanted, now);
     if (!context) return fail(at("upstream \"" + each.name + "\"", context.error()));
     note((*context)->warnings());
     made->upstream_tls.back() = std::move(*context);

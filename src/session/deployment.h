@@ -47,6 +47,10 @@ struct deployment {
 /// The servers of an upstream, by its name.
 using cluster_source = std::function<std::shared_ptr<pool::cluster>(const std::string& upstream)>;
 
+/// Who must have signed the certificates of this upstream's servers, where neither a file nor the system says:
+/// PEM, empty as long as it is not known.
+using authority_source = std::function<std::string(const config::upstream& of)>;
+
 /// Errors name the file, or the key of the configuration, and what is wrong. Without a source there is
 /// nothing to connect to, and without a desk nobody who checks tokens: for checking only.
 /// `older`: what is in force until then; may be null.
@@ -54,6 +58,7 @@ result<std::shared_ptr<const deployment>> build_deployment(config::snapshot sett
                                                            std::shared_ptr<const tls::ticket_keys> tickets,
                                                            const cluster_source& clusters = nullptr,
                                                            identity::desk* tokens = nullptr,
-                                                           const deployment* older = nullptr);
+                                                           const deployment* older = nullptr,
+                                                           const authority_source& authorities = nullptr);
 
 }  // namespace trunkline::session

@@ -167,6 +167,8 @@ struct upstream_view {
   bool paused = false;
   std::string discovery_problem;  ///< empty: names are resolved
   std::uint64_t discovery_failures = 0;
+  /// Since the Kubernetes API last said that all is as it is known here; nothing: it is not asked, or never did.
+  std::optional<double> discovery_age_seconds = {};
   std::uint64_t held = 0;   ///< sessions that wait for a server now
   std::uint64_t holds = 0;  ///< that ever did, and how long in all
   double held_seconds = 0;

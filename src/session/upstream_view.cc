@@ -46,6 +46,9 @@ upstream_view view_of(const pool::cluster& of, routing::moment now) {
   seen.paused = view->paused;
   seen.discovery_problem = view->known.discovery_problem;
   seen.discovery_failures = of.discovery_failures();
+  if (const auto feed = of.feed()) {
+    if (const auto confirmed = feed->confirmed()) seen.discovery_age_seconds = seconds_of(now - *confirmed);
+  }
   seen.held = of.held_now();
   seen.holds = of.holds();
   seen.held_seconds = static_cast<double>(of.held_us()) / 1e6;

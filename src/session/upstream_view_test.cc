@@ -69,6 +69,10 @@ TEST_F(UpstreamView, WhatIsKnownIsTold) {
   one.asked = now - 500ms;
   view->known.generation = 8;
   view->known.discovery_problem = "silence";
+  const auto feed = std::make_shared<pool::endpoint_feed>();
+  all.set_feed(feed);
+  EXPECT_FALSE(seen().discovery_age_seconds);
+  feed->confirm(now - 90s);
   view->paused = true;
   all.count_discovery_failures(5);
   all.tell_gap(2500ms);
@@ -87,6 +91,7 @@ TEST_F(UpstreamView, WhatIsKnownIsTold) {
   EXPECT_TRUE(made.paused);
   EXPECT_EQ(made.discovery_problem, "silence");
   EXPECT_EQ(made.discovery_failures, 5U);
+  EXPECT_EQ(made.discovery_age_seconds, 90.0);
   EXPECT_EQ(made.failovers, 1U);
   EXPECT_EQ(made.last_gap_seconds, 2.5);
   EXPECT_EQ(made.held, 1U);

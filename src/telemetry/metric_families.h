@@ -59,7 +59,8 @@ inline constexpr metric_family failovers{"trunkline_failovers_total", metric_kin
 inline constexpr metric_family failover_gap{"trunkline_failover_gap_seconds", metric_kind::gauge, "How long no primary was known the last time that it was lost."};
 inline constexpr metric_family upstream_paused{"trunkline_upstream_paused", metric_kind::gauge, "1 while new work for the upstream is held by PAUSE or SWITCHOVER."};
 inline constexpr metric_family topology_changes{"trunkline_topology_changes_total", metric_kind::counter, "Changes of the upstream's endpoints and of what they are."};
-inline constexpr metric_family discovery_failures{"trunkline_discovery_failures_total", metric_kind::counter, "Look-ups of the upstream's names that failed; what was known before stayed in use."};
+inline constexpr metric_family discovery_failures{"trunkline_discovery_failures_total", metric_kind::counter, "Look-ups of the upstream's names, and questions to the Kubernetes API, that failed; what was known before stayed in use."};
+inline constexpr metric_family discovery_age{"trunkline_discovery_age_seconds", metric_kind::gauge, "Since the Kubernetes API last said that the upstream's endpoints are those that are known."};
 
 inline constexpr metric_family audit_enabled{"trunkline_audit_enabled", metric_kind::gauge, "1 where the configuration has an audit."};
 inline constexpr metric_family audit_blocked{"trunkline_audit_blocked", metric_kind::gauge, "1 while audit events cannot be written: sessions stop (onFailure: block) or events are lost (continue)."};

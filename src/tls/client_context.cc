@@ -38,18 +38,22 @@ int on_new_session(SSL* ssl, SSL_SESSION* session) {
 result<> trust(SSL_CTX& context, const client_settings& settings, std::vector<std::string>& files) {
   if (settings.verify == verification::none) return {};
   SSL_CTX_set_verify(&context, SSL_VERIFY_PEER, note_verification);
-  if (settings.ca_file.empty()) {
+  // Nobody is trusted: every handshake fails, and says so.
+  if (settings.ca_text && settings.ca_text->empty()) return {};
+  if (settings.ca_file.empty() && !settings.ca_text) {
     if (SSL_CTX_set_default_verify_paths(&context) == 1) return {};
     return fail(configuration_error("the system's authorities cannot be loaded: " + take_openssl_reason()));
   }
-  auto authorities = load_authorities(settings.ca_file);
+  const std::string& name = settings.ca_text ? settings.ca_name : settings.ca_file;
+  auto authorities =
+      settings.ca_text ? parse_authorities(*settings.ca_text, name) : load_authorities(settings.ca_file);
   if (!authorities) return fail(authorities.error());
   X509_STORE* store = SSL_CTX_get_cert_store(&context);
   for (int i = 0; i < sk_X509_num(authorities->get()); ++i) {
     if (X509_STORE_add_cert(store, sk_X509_value(authorities->get(), i)) == 1) continue;
-    return fail(configuration_error(settings.ca_file + ": cannot be used: " + take_openssl_reason()));
+    return fail(configuration_error(name + ": cannot be used: " + take_openssl_reason()));
   }
-  files.push_back(settings.ca_file);
+  if (!settings.ca_text) files.push_back(settings.ca_file);
   return {};
 }
 

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,9 @@ enum class verification : std::uint8_t {
 struct client_settings {
   verification verify = verification::none;
   std::string ca_file = {};    ///< PEM roots; empty: the system's
+  /// PEM roots from elsewhere than a file, instead; empty: nobody is trusted yet. `ca_name` is for messages.
+  std::optional<std::string> ca_text = {};
+  std::string ca_name = {};
   std::string cert_file = {};  ///< client certificate, PEM with its chain; empty: none
   std::string key_file = {};
   protocol_version min_version = protocol_version::tls_1_2;

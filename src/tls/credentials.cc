@@ -41,10 +41,8 @@ bool at_end_of_pem() {
   return code == 0 || (ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE);
 }
 
-result<x509_stack_ptr> read_certificates(const std::string& path) {
-  auto text = read_file(path);
-  if (!text) return fail(text.error());
-  const bio_ptr bio = bio_over(text->reveal());
+result<x509_stack_ptr> parse_certificates(const std::string& text, const std::string& path) {
+  const bio_ptr bio = bio_over(text);
   x509_stack_ptr stack(sk_X509_new_null());
   ERR_clear_error();
   while (X509* one = PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr))
@@ -57,6 +55,12 @@ result<x509_stack_ptr> read_certificates(const std::string& path) {
         configuration_error(path + ": holds no certificate (expected PEM, -----BEGIN CERTIFICATE-----)"));
   }
   return stack;
+}
+
+result<x509_stack_ptr> read_certificates(const std::string& path) {
+  auto text = read_file(path);
+  if (!text) return fail(text.error());
+  return parse_certificates(text->reveal(), path);
 }
 
 int refuse_passphrase(char*, int, int, void* asked) {
@@ -113,6 +117,10 @@ error configuration_error(std::string message, std::string hint) {
           .code = sqlstates::internal_error,
           .message = std::move(message),
           .hint = std::move(hint)};
+}
+
+result<x509_stack_ptr> parse_authorities(const std::string& text, const std::string& name) {
+  return parse_certificates(text, name);
 }
 
 result<credentials> load_credentials(const std::string& cert_file, const std::string& key_file,

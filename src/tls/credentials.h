@@ -23,6 +23,8 @@ result<credentials> load_credentials(const std::string& cert_file, const std::st
 
 /// At least one certificate, or an error.
 result<x509_stack_ptr> load_authorities(const std::string& file);
+/// The same from a text; `name` is for errors.
+result<x509_stack_ptr> parse_authorities(const std::string& text, const std::string& name);
 
 /// Gives the credentials to a context; `cert_file` is for the error.
 result<> use_credentials(SSL_CTX& context, const credentials& from, const std::string& cert_file);

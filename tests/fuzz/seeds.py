@@ -222,6 +222,14 @@ SEEDS = {
         b"HEAD /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", b"GET /api/v1/sessions?x=%2F HTTP/1.1\r\nHost: a\r\n\r\n",
         b"POST /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", b"GET / HTTP/2.0\r\n\r\n",
     ],
+    "collection_watch_fuzz": [
+        b'\x07{"metadata":{"resourceVersion":"5"},"items":[{"metadata":{"name":"a","resourceVersion":"4"},"addressType":"IPv4",'
+        b'"ports":[{"name":"pg","port":5432}],"endpoints":[{"addresses":["10.0.0.1"],"conditions":{"ready":true}}]}]}\0'
+        b'{"type":"DELETED","object":{"metadata":{"name":"a","resourceVersion":"6"}}}\n'
+        b'{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"9"}}}\n{"type":"ERROR","object":{"code":410}}\n',
+        b'\0current-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\n'
+        b'clusters: [{name: k, cluster: {server: "https://k"}}]\nusers: [{name: u, user: {token: t}}]\n',
+    ],
     "line_view_fuzz": [
         b'{"v":1,"seq":7,"time":"2026-11-25T14:00:00.123456Z","event":"exchange","session":"a-1","statements":[{"text":"select 1",'
         b'"fingerprint":"0","sqlstate":"42501"}],"seconds":{"total":0.5},"prev":"0"}',

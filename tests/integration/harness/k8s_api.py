@@ -101,7 +101,7 @@ class _Server(ThreadingHTTPServer):
 class KubernetesApi:
     """`certificate` is its own; `client_ca` signs those of clients. `token` is of a user who may do everything."""
 
-    def __init__(self, certificate, client_ca=None):
+    def __init__(self, certificate, client_ca=None, *, port: int = 0):
         self.store, self.rbac = Store(), Rbac()
         self.tokens: dict[str, Token] = {}
         self.requests: list[Request] = []
@@ -126,7 +126,7 @@ class KubernetesApi:
             self._context.load_verify_locations(client_ca)
             self._context.verify_mode = ssl.CERT_OPTIONAL
         self._server = None
-        self.port = 0
+        self.port = port
         self.start()
         self.url = f"https://127.0.0.1:{self.port}"
         self.token = self.issue("admin", groups=["system:masters"])
@@ -302,6 +302,8 @@ class KubernetesApi:
 
     def _watch(self, handler: _Handler, place: Place, query: dict) -> None:
         said, fits = query.get("resourceVersion", ""), self._fits(place, query)
+        if said and not said.isdigit():
+            raise ApiError(400, "BadRequest", f'resourceVersion: Invalid value: "{said}"')
         since = int(said) if said not in ("", "0") else None
         if self.gone_by_status and since is not None and since < self.store.oldest:
             raise ApiError(410, "Expired", f"too old resource version: {since}")

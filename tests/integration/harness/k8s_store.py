@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import re
 import threading
 import time
 import uuid
@@ -61,9 +62,11 @@ SERVICES = Resource("", "v1", "services", "Service")
 
 
 def matches(labels: dict, selector: str) -> bool:
-    """`a=b,c!=d,e,!f`, and `a in (b,c)` with one comma-free value each: what equality selectors can say."""
-    for term in filter(None, (each.strip() for each in selector.split(","))):
-        if "!=" in term:
+    """`a=b,c!=d,e,!f,g in (h,i)`."""
+    for term in filter(None, (each.strip() for each in re.split(r",(?![^(]*\))", selector))):
+        if found := re.fullmatch(r"(\S+) in \(([^)]*)\)", term):
+            good = labels.get(found[1]) in [each.strip() for each in found[2].split(",")]
+        elif "!=" in term:
             key, value = term.split("!=")
             good = labels.get(key) != value
         elif "=" in term:

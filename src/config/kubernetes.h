@@ -1,0 +1,36 @@
+// What the configuration says of Kubernetes: how its API server is reached, and which endpoints an upstream
+// takes from it. Plain data; see settings.h.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace trunkline::config {
+
+/// How the API server is reached. All empty: as every pod of the cluster is told to.
+struct kubernetes_access {
+  std::string kubeconfig_file = {};
+  std::string context = {};     ///< of the kubeconfig; empty: its current one
+  std::string api_server = {};  ///< without a kubeconfig; empty: KUBERNETES_SERVICE_HOST and _PORT
+  std::string token_file = {};  ///< without a kubeconfig, read again for each question; empty: the pod's own
+  std::string ca_file = {};     ///< without a kubeconfig; empty: the pod's own
+  bool operator==(const kubernetes_access&) const = default;
+};
+
+/// Who looks after the servers, and by which labels they are found.
+enum class kubernetes_operator : std::uint8_t { none, cloudnative_pg, zalando, crunchy };
+
+/// The EndpointSlices whose ready addresses are endpoints: those of a service, or of an operator's cluster.
+struct kubernetes_discovery {
+  std::string name_space = {};
+  std::string service = {};  ///< empty where there is a `cluster`
+  kubernetes_operator run_by = kubernetes_operator::none;
+  std::string cluster = {};      ///< as the operator knows it
+  std::string port = {};         ///< name or number; empty: the only one, or the one named as PostgreSQL's
+  std::string server_name = {};  ///< what certificates must be for; empty: the service's name in the DNS
+  std::string ca_secret = {};    ///< who must have signed them; empty: as `tls` says
+  std::string ca_key = {};       ///< of the Secret's data
+  bool operator==(const kubernetes_discovery&) const = default;
+};
+
+}  // namespace trunkline::config

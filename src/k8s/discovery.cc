@@ -1,0 +1,134 @@
+#include "k8s/discovery.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "k8s/endpoint_slices.h"
+#include "k8s/secret_text_watch.h"
+
+namespace trunkline::k8s {
+
+namespace {
+
+/// Slices in, endpoints out. On the client's thread.
+class slices_sink final : public object_sink {
+ public:
+  slices_sink(const config::kubernetes_discovery& what, std::shared_ptr<pool::endpoint_feed> to)
+      : what_(what.name_space + "/" + (what.service.empty() ? what.cluster : what.service)),
+        slices_(what),
+        to_(std::move(to)) {}
+
+  void replace(std::vector<json> all) override {
+    slices_.clear();
+    for (const json& each : all)
+      slices_.put(each);
+    publish();
+  }
+  void put(const json& object) override {
+    slices_.put(object);
+    publish();
+  }
+  void remove(const json& object) override {
+    slices_.remove(object);
+    publish();
+  }
+  void confirmed(moment now) override {
+    if (problem_.empty()) to_->confirm(now);
+  }
+  void failed(const std::string& why) override { to_->fail(why); }
+
+ private:
+  /// As with names: an empty answer takes nobody away, it is told.
+  void publish() {
+    auto found = std::make_shared<const pool::found_endpoints>(slices_.found());
+    problem_.clear();
+    if (found->endpoints.empty()) {
+      problem_ = slices_.problem();
+      if (problem_.empty()) problem_ = "no EndpointSlice of " + what_ + " has an endpoint";
+    }
+    if (problem_.empty() || to_->now() == nullptr) to_->publish(std::move(found));
+    if (!problem_.empty()) to_->fail(problem_);
+  }
+
+  const std::string what_;
+  endpoint_slices slices_;
+  const std::shared_ptr<pool::endpoint_feed> to_;
+  std::string problem_;  // that is not the API server's
+};
+
+bool is_searched(const config::upstream& one) {
+  return one.found.kind == config::discovery_kind::kubernetes;
+}
+
+std::string key_of(const config::kubernetes_discovery& what) {
+  return what.name_space + "/" + what.ca_secret + "/" + what.ca_key;
+}
+
+}  // namespace
+
+const discovery::search* discovery::find(const config::upstream& upstream) const {
+  const auto found = std::find_if(searches_.begin(), searches_.end(), [&](const search& each) {
+    return each.upstream == upstream.name && each.what == upstream.found.in_kubernetes;
+  });
+  return found == searches_.end() ? nullptr : &*found;
+}
+
+discovery::search discovery::begin(const config::upstream& upstream) {
+  const config::kubernetes_discovery& what = upstream.found.in_kubernetes;
+  auto feed = std::make_shared<pool::endpoint_feed>();
+  auto watch =
+      client_.watch({.path = "/apis/discovery.k8s.io/v1/namespaces/" + what.name_space + "/endpointslices",
+                     .labels = slices_of(what)},
+                    std::make_shared<slices_sink>(what, feed));
+  return {.upstream = upstream.name, .what = what, .feed = std::move(feed), .watch = std::move(watch)};
+}
+
+discovery::reference discovery::refer(const config::kubernetes_discovery& what) {
+  auto value = std::make_shared<secret_text_watch>(what.name_space, what.ca_secret, what.ca_key, usable_,
+                                                   changed_, log_);
+  auto watch = client_.watch(value->where(), value);
+  return {.value = std::move(value), .watch = std::move(watch)};
+}
+
+void discovery::want(const config::settings& settings) {
+  client_.configure(settings.kubernetes);
+  for (const config::upstream& each : settings.upstreams) {
+    if (!is_searched(each)) continue;
+    if (find(each) == nullptr) searches_.push_back(begin(each));
+    const config::kubernetes_discovery& what = each.found.in_kubernetes;
+    if (!what.ca_secret.empty() && !references_.contains(key_of(what)))
+      references_.emplace(key_of(what), refer(what));
+  }
+}
+
+void discovery::keep_only(const config::settings& settings) {
+  const auto wanted_by = [&](auto is_it) {
+    return std::any_of(settings.upstreams.begin(), settings.upstreams.end(),
+                       [&](const config::upstream& each) { return is_searched(each) && is_it(each); });
+  };
+  std::erase_if(searches_, [&](const search& one) {
+    return !wanted_by(
+        [&](const auto& each) { return each.name == one.upstream && each.found.in_kubernetes == one.what; });
+  });
+  std::erase_if(references_, [&](const auto& one) {
+    return !wanted_by([&](const auto& each) { return key_of(each.found.in_kubernetes) == one.first; });
+  });
+}
+
+std::shared_ptr<pool::endpoint_feed> discovery::feed_of(const config::upstream& upstream) const {
+  const search* found = is_searched(upstream) ? find(upstream) : nullptr;
+  return found == nullptr ? nullptr : found->feed;
+}
+
+std::string discovery::authorities_of(const config::upstream& upstream) const {
+  const auto found = references_.find(key_of(upstream.found.in_kubernetes));
+  return found == references_.end() ? "" : found->second.value->text();
+}
+
+void discovery::wait_for_secrets(std::chrono::milliseconds at_most) const {
+  const moment until = std::chrono::steady_clock::now() + at_most;
+  for (const auto& [name, each] : references_)
+    each.value->wait_until(until);
+}
+
+}  // namespace trunkline::k8s

@@ -1,0 +1,70 @@
+// Finds the endpoints of upstreams, and the authorities of their certificates, in Kubernetes: for each
+// upstream that says so a feed of its EndpointSlices, and for each Secret that one refers to, what it holds.
+// Owner: the gateway, on one thread, but for `secrets_changed`.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/settings.h"
+#include "k8s/api_client.h"
+#include "pool/endpoint_feed.h"
+#include "telemetry/logger.h"
+
+namespace trunkline::k8s {
+
+class secret_text_watch;
+
+class discovery {
+ public:
+  /// Whether a text holds authorities.
+  using judge = std::function<result<>(const std::string& pem)>;
+
+  /// `log` outlives it.
+  discovery(telemetry::logger& log, judge authorities) : log_(log), usable_(std::move(authorities)) {}
+
+  /// Watches what these upstreams want, beside what is watched already.
+  void want(const config::settings& settings);
+  /// And from now on nothing else.
+  void keep_only(const config::settings& settings);
+  void stop() { client_.stop(); }
+
+  /// Null where the upstream's endpoints are not looked for. The same one as long as the upstream wants the
+  /// same.
+  std::shared_ptr<pool::endpoint_feed> feed_of(const config::upstream& upstream) const;
+  /// Who must have signed the certificates of the upstream's servers, PEM; empty: not known yet.
+  std::string authorities_of(const config::upstream& upstream) const;
+  /// Waits for the Secrets' first answers, but no longer than this.
+  void wait_for_secrets(std::chrono::milliseconds at_most) const;
+  /// Whether a Secret that was asked for has changed since the last call.
+  bool secrets_changed() { return changed_->exchange(false); }
+
+ private:
+  struct search {
+    std::string upstream;
+    config::kubernetes_discovery what;
+    std::shared_ptr<pool::endpoint_feed> feed;
+    std::shared_ptr<const void> watch;
+  };
+  struct reference {
+    std::shared_ptr<secret_text_watch> value;
+    std::shared_ptr<const void> watch;
+  };
+
+  const search* find(const config::upstream& upstream) const;
+  search begin(const config::upstream& upstream);
+  reference refer(const config::kubernetes_discovery& what);
+
+  telemetry::logger& log_;
+  const judge usable_;
+  std::shared_ptr<std::atomic<bool>> changed_ = std::make_shared<std::atomic<bool>>(false);
+  api_client client_;
+  std::vector<search> searches_;
+  std::map<std::string, reference> references_;  // by namespace/name/key
+};
+
+}  // namespace trunkline::k8s
