@@ -35,7 +35,7 @@ TEST(KubernetesConfig, AServiceOrACluster) {
   EXPECT_EQ(found("namespace: p, cluster: {operator: crunchy, name: db}, caSecret: {}").ca_secret,
             "db-cluster-cert");
   EXPECT_THAT(with_discovery("namespace: prod"),
-              ElementsAre("6:26: upstreams[0].discovery.kubernetes: does not say whose endpoints (expected "
+              ElementsAre("6:38: upstreams[0].discovery.kubernetes: does not say whose endpoints (expected "
                           "service, or cluster)"));
   EXPECT_THAT(with_discovery("service: db"), ElementsAre(HasSubstr("kubernetes.namespace: is missing")));
   EXPECT_THAT(with_discovery("namespace: p, service: a, cluster: {operator: zalando, name: b}"),
@@ -89,7 +89,7 @@ TEST(KubernetesConfig, TheApiServer) {
   EXPECT_THAT(with_access("kubeconfigFile: /k, tokenFile: /t"),
               ElementsAre(HasSubstr("has a kubeconfig beside")));
   EXPECT_THAT(with_access("context: prod"),
-              ElementsAre(HasSubstr("7:14: kubernetes.context: is of no kubeconfig")));
+              ElementsAre(HasSubstr("7:23: kubernetes.context: is of no kubeconfig")));
   EXPECT_THAT(with_access("apiServer: 'http://10.0.0.1'"), ElementsAre(HasSubstr("in clear")));
   EXPECT_THAT(with_access("apiServer: 'http://127.0.0.1:8001'"), IsEmpty());
 }
