@@ -386,7 +386,8 @@ def test_a_reload_looks_elsewhere(spread_out, shown, service, api):
     service(hosts(primary, other), port=primary.port, name="other")
     with shown.login("primary") as client:
         config = copy.deepcopy(shown.gateway.config)
-        config["upstreams"][0]["discovery"]["kubernetes"]["service"] = "other"
+        # A server whose certificate must be for another name is another server: it is the same name here.
+        config["upstreams"][0]["discovery"]["kubernetes"] |= {"service": "other", "serverName": f"db.{NAMESPACE}.svc"}
         shown.gateway.write_config(config)
         shown.gateway.send(signal.SIGHUP)
         wait_until(lambda: set(shown.endpoints()) == {primary.endpoint, other.endpoint}, 15, "the other service's")
