@@ -52,11 +52,12 @@ runtime::task<void> climb(examination* of, rung* one) {
     one->wrong = std::move(opened.error());
     co_return;
   }
+  // Behind an answered probe, too, Linux looks again after the interval only.
+  const seconds every = std::clamp<seconds>(one->length / 3, 1s, 30s);
   if (one->what == kind::keepalive)
-    net::apply_options(patient.wire().socket(),
-                       {.keepalive_idle = std::clamp<seconds>(one->length / 3, 1s, 30s),
-                        .keepalive_interval = 10s,
-                        .keepalive_probes = 3});
+    net::apply_options(
+        patient.wire().socket(),
+        {.keepalive_idle = every, .keepalive_interval = std::min(every, seconds(10)), .keepalive_probes = 3});
   const auto began = std::chrono::steady_clock::now();
   if (one->what == kind::busy) {
     patient.wire().set_patience(one->length + patience);

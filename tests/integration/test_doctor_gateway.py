@@ -119,10 +119,11 @@ def test_ctrl_c_while_a_gateway_does_not_answer(doctor, server):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         process = doctor.start(dsn(server.port), "--only", "dns", "--output", "json",
                                "--gateway", f"http://127.0.0.1:{silent.getsockname()[1]}")
-        silent.accept()
-        began = time.monotonic()
-        process.send_signal(2)
-        out, _ = process.communicate(timeout=20)
+        connection, _ = silent.accept()
+        with connection:
+            began = time.monotonic()
+            process.send_signal(2)
+            out, _ = process.communicate(timeout=20)
     assert process.returncode == 1 and '"interrupted": true' in out
     assert time.monotonic() - began < 2, "it waits for nobody"
 

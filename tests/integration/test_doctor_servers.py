@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import re
-import threading
 import time
 
 import pytest
@@ -119,31 +117,6 @@ def test_copy_that_does_not_come_whole(doctor, server):
     with MiddleBox(server.port, Fault(swallow=30_000)) as relay:
         found = doctor.examine(dsn(relay.port, sslmode="disable"), "--only", "copy").finding("copy")
     assert found["severity"] == "broken" and "COPY from the server" in found["summary"]
-
-
-class Metrics(http.server.BaseHTTPRequestHandler):
-    """A trunkline's /metrics after a bad day."""
-
-    def do_GET(self):
-        text = (b'trunkline_session_closes_total{cause="client_terminate"} 95\n'
-                b'trunkline_session_closes_total{cause="server_reset"} 5\n')
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    def log_message(self, *_):
-        pass
-
-
-def test_a_gateway_whose_servers_connections_were_reset(doctor, server):
-    with http.server.HTTPServer(("127.0.0.1", 0), Metrics) as metrics:
-        threading.Thread(target=metrics.serve_forever, daemon=True).start()
-        diagnosis = doctor.examine(dsn(server.port), "--only", "dns", "--gateway",
-                                   f"http://127.0.0.1:{metrics.server_port}")
-        metrics.shutdown()
-    found = diagnosis.finding("gateway")
-    assert found["summary"].startswith("5 of 100 sessions") and found["where"] == "between the gateway and the server"
 
 
 def test_replication_needs_a_right(doctor, server):
