@@ -4,12 +4,17 @@
 
 namespace trunkline::config {
 
+namespace {
+
+using held = value_kind;
+
+}  // namespace
+
 // As in schema.cc: one key, one entry.
 // clang-format off
 
 void add_kubernetes_discovery(std::vector<schema_key>& to) {
   const std::string here = "upstreams[].discovery.kubernetes";
-  using held = value_kind;
   to.insert(to.end(), {
     {.path = here, .kind = held::mapping,
      .doc = "Endpoints from the EndpointSlices of a `service`, headless or not, or of an operator's `cluster` "
@@ -35,7 +40,6 @@ void add_kubernetes_discovery(std::vector<schema_key>& to) {
 }
 
 void add_kubernetes_access(std::vector<schema_key>& to) {
-  using held = value_kind;
   to.insert(to.end(), {
     {.path = "kubernetes", .kind = held::mapping,
      .doc = "How the API server is reached. Left out: as in a pod, with its service account."},

@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "base/limits.h"
 #include "config/glob.h"
 #include "runtime/deadline.h"
 #include "session/negotiate.h"
@@ -80,12 +81,27 @@ runtime::task<bool> ask_elder(login_context* context, std::uint32_t pid, std::ve
   co_return !context->server.unread().empty();
 }
 
+namespace {
+
+runtime::task<bool> send_twice(runtime::loop* where, std::shared_ptr<const cancel_target> target,
+                               net::channel* into, runtime::signal* changed) {
+  const bool heard = co_await send_cancel(where, target, into);
+  const runtime::deadline over(*where, *changed, limits::abandoned_server_grace);
+  while (!over.passed())
+    co_await changed->wait();
+  const bool heard_again = co_await send_cancel(where, target, into);
+  co_return heard || heard_again;
+}
+
+}  // namespace
+
 cancel_errand::cancel_errand(runtime::loop& where, std::shared_ptr<const cancel_target> target,
-                             std::move_only_function<void(bool)> after)
+                             cancel_effort effort, std::move_only_function<void(bool)> after)
     : changed_(where),
       server_(where, changed_),
       done_(where, &tell, this),
-      task_(send_cancel(&where, std::move(target), &server_)),
+      task_(effort == cancel_effort::twice ? send_twice(&where, std::move(target), &server_, &changed_)
+                                           : send_cancel(&where, std::move(target), &server_)),
       after_(std::move(after)) {}
 
 void cancel_errand::start(void (*on_done)(void*, cancel_errand*), void* context) {

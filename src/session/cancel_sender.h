@@ -1,6 +1,7 @@
 // Sends CancelRequests to servers (wire.md 5), over TLS where the upstream wants it. Owner: one loop thread.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -14,6 +15,14 @@ namespace trunkline::session {
 runtime::task<bool> send_cancel(runtime::loop* where, std::shared_ptr<const cancel_target> target,
                                 net::channel* into);
 
+/// How often a server is asked.
+enum class cancel_effort : std::uint8_t {
+  once,
+  /// Again after `limits::abandoned_server_grace`: for a client that is gone. A server process that has not
+  /// begun with its statement takes no notice of the first one, and has nobody left whose end would end it.
+  twice,
+};
+
 /// Passthrough: tries every upstream that the listener's routes lead to, one after the other.
 runtime::task<bool> offer_cancel(login_context* context, std::uint32_t pid, std::vector<std::byte> key);
 
@@ -25,7 +34,7 @@ class cancel_errand {
  public:
   /// `on_done` is called on the loop; the errand may be disposed of then.
   /// `after` is called before that, with whether the server has heard; may be empty.
-  cancel_errand(runtime::loop& where, std::shared_ptr<const cancel_target> target,
+  cancel_errand(runtime::loop& where, std::shared_ptr<const cancel_target> target, cancel_effort effort,
                 std::move_only_function<void(bool)> after);
   void start(void (*on_done)(void* context, cancel_errand* which), void* context);
 

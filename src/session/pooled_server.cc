@@ -162,7 +162,7 @@ bool pooled_server::link_at_rest() const {
 void pooled_server::dispose_of_link() {
   auto used = std::move(link_);
   if (!link_at_rest() || cancels_ > 0) {
-    if (doing_ == doing::flow && cancels_ == 0 && queue_.awaits_answer())
+    if (doing_ == doing::flow && queue_.awaits_answer())
       owner_->abandoned(cancel_target_of(*used));
     return shelf_.discard(std::move(used));
   }

@@ -273,7 +273,7 @@ void session::stop() {
 
 void session::cancel_statement() {
   if (pooled_ != nullptr) return send_pooled_cancel({});
-  if (cancel_) host_.run_cancel(cancel_.owner().target, {});
+  if (cancel_) host_.run_cancel(cancel_.owner().target, cancel_effort::twice, {});
 }
 
 /// The connection stays the session's until the server has heard of it.
@@ -286,17 +286,18 @@ void session::send_pooled_cancel(cancel_taker::answer done) {
   target->session = facts_.id;
   target->setup = facts_.setup;
   target->upstream = facts_.route->upstream_index;
-  host_.run_cancel(std::move(target), [door = door_, done = std::move(done)](bool sent) mutable {
-    if (door->who() != nullptr) door->who()->cancel_over();
-    if (done) done(sent);
-  });
+  host_.run_cancel(std::move(target), cancel_effort::once,
+                   [door = door_, done = std::move(done)](bool sent) mutable {
+                     if (door->who() != nullptr) door->who()->cancel_over();
+                     if (done) done(sent);
+                   });
 }
 
 void session::abandoned(std::shared_ptr<cancel_target> target) {
   target->session = facts_.id;
   target->setup = facts_.setup;
   target->upstream = facts_.route->upstream_index;
-  host_.run_cancel(std::move(target), {});
+  host_.run_cancel(std::move(target), cancel_effort::twice, {});
 }
 
 void session::cancel_over() {

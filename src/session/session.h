@@ -8,6 +8,7 @@
 
 #include "pool/eviction.h"
 #include "session/cancel_registry.h"
+#include "session/cancel_sender.h"
 #include "session/console_session.h"
 #include "session/facts.h"
 #include "session/farewell.h"
@@ -36,7 +37,7 @@ class session_host {
   virtual bool ends_sessions() const = 0;
   /// Runs a CancelRequest that outlives the session.
   /// `after` is called on the loop when the server has heard of it, or cannot; may be empty.
-  virtual void run_cancel(std::shared_ptr<const cancel_target> target,
+  virtual void run_cancel(std::shared_ptr<const cancel_target> target, cancel_effort effort,
                           std::move_only_function<void(bool)> after) = 0;
   /// Of statements, for pooled sessions.
   virtual sql::effects_cache& effects() = 0;

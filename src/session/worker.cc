@@ -329,9 +329,9 @@ void worker::session_over(session& which) {
   stop_when_empty();
 }
 
-void worker::run_cancel(std::shared_ptr<const cancel_target> target,
+void worker::run_cancel(std::shared_ptr<const cancel_target> target, cancel_effort effort,
                         std::move_only_function<void(bool)> after) {
-  auto errand = std::make_unique<cancel_errand>(*loop_, std::move(target), std::move(after));
+  auto errand = std::make_unique<cancel_errand>(*loop_, std::move(target), effort, std::move(after));
   errand->start(
       [](void* self, cancel_errand* which) {
         auto* owner = static_cast<worker*>(self);

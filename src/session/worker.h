@@ -91,7 +91,7 @@ class worker final : session_host {
   observation& observe() override { return observation_; }
   const std::shared_ptr<const deployment>& newest() const override { return setup_; }
   bool ends_sessions() const override { return draining_; }
-  void run_cancel(std::shared_ptr<const cancel_target> target,
+  void run_cancel(std::shared_ptr<const cancel_target> target, cancel_effort effort,
                   std::move_only_function<void(bool)> after) override;
   sql::effects_cache& effects() override;
   void session_over(session& which) override;

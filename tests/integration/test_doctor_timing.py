@@ -79,6 +79,7 @@ def test_a_direct_path_is_neither(doctor, server):
 
 
 @pytest.mark.skipif(not slow_path.available(), reason="needs root and a TUN device")
+@pytest.mark.xdist_group("slow_start_after_idle")  # the host has one
 @pytest.mark.parametrize("shrinks", [True, False])
 def test_a_window_that_shrinks_in_a_pause(doctor, server, shrinks, slow_start_after_idle):
     """TCP itself, over a network of 30 ms."""

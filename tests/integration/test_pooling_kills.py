@@ -3,13 +3,16 @@ server connection is left behind, in a transaction or besides the pool's size.""
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import threading
 import time
 
 import pytest
 
 from harness.pooled import MODES, TRUSTED, advisory_locks, stop_backends, wait_quiet
+from harness.system import wait_until
 from harness.wire import TERMINATE, Closed, RawClient, Refused, query, startup
 from harness.wire_parts import FLUSH, SYNC, bind, copy_data, describe, execute, parse
 
@@ -346,3 +349,25 @@ def test_many_at_all_points_at_once(place, mode, long):
     with RawClient(port) as client:
         client.login()
         check_clean(client, values)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("mode", MODES)
+def test_a_statement_that_had_not_begun_when_it_was_cancelled(place, mode, way):
+    """A server process that is slow to read takes no notice of a cancel that comes before the statement."""
+    server, port, size = place(mode, 1)
+    if size is None:
+        pytest.skip("a direct connection: PostgreSQL itself cancels nothing")
+    client = RawClient(port)
+    client.login()
+    ((process,),) = client.simple("select pg_backend_pid()")
+    os.kill(int(process), signal.SIGSTOP)
+    try:
+        client.send(query(f"select pg_sleep({LONG_SLEEP})"))
+        time.sleep(0.1)
+        way(client)
+        time.sleep(0.2)
+    finally:
+        os.kill(int(process), signal.SIGCONT)
+    running = f"select 1 from pg_stat_activity where pid = {int(process)} and state = 'active'"
+    wait_until(lambda: not server.query(running), 10, "nobody's statement runs on")
