@@ -86,11 +86,11 @@ namespace {
 runtime::task<bool> send_twice(runtime::loop* where, std::shared_ptr<const cancel_target> target,
                                net::channel* into, runtime::signal* changed) {
   const bool heard = co_await send_cancel(where, target, into);
+  if (!heard) co_return false;  // whoever waits for this errand waits no longer for a dead server
   const runtime::deadline over(*where, *changed, limits::abandoned_server_grace);
   while (!over.passed())
     co_await changed->wait();
-  const bool heard_again = co_await send_cancel(where, target, into);
-  co_return heard || heard_again;
+  co_return co_await send_cancel(where, target, into);
 }
 
 }  // namespace
