@@ -54,7 +54,8 @@ struct access_approval {
 /// The first that fits decides; where none fits, a client is refused. One that allows fits a replication
 /// connection only with `replication`.
 struct access_policy {
-  std::string name;
+  std::string name;        ///< "namespace/name" where it is an object of Kubernetes
+  std::string name_space;  ///< of that object, to whose routes alone it applies; empty: the file's
   access_effect effect = access_effect::allow;
   access_subjects subjects;
   std::vector<std::string> routes;     ///< globs; empty: all

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "config/kubernetes.h"
 
 namespace trunkline::config {
 
@@ -66,6 +67,7 @@ struct kubernetes_auth {
   std::string ca_file;
   std::vector<std::string> audiences;  ///< one of them must be the token's
   std::optional<issuer_keys> offline;  ///< where the API server cannot be reached
+  std::optional<rbac_object> authorization = {};  ///< RBAC says who may have the route
   bool operator==(const kubernetes_auth&) const = default;
 };
 

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace trunkline::config {
 
@@ -31,6 +33,31 @@ struct kubernetes_discovery {
   std::string ca_secret = {};    ///< who must have signed them; empty: as `tls` says
   std::string ca_key = {};       ///< of the Secret's data
   bool operator==(const kubernetes_discovery&) const = default;
+};
+
+/// PostgresUpstream, PostgresRoute and AccessPolicy that are configuration beside the file
+/// (docs/kubernetes-objects.md).
+struct kubernetes_objects {
+  std::vector<std::string> namespaces = {};  ///< "*": all; empty: the gateway's own
+  std::string labels = {};                   ///< a selector, such as "team=a"; empty: all
+  bool operator==(const kubernetes_objects&) const = default;
+};
+
+/// What the gateway takes from the API beside endpoints, and what it keeps there.
+struct kubernetes_presence {
+  std::string gateway = "trunkline";  ///< the name that replicas of one gateway share
+  std::string name_space = {};        ///< its own; empty: its pod's
+  std::optional<kubernetes_objects> objects = {};
+  bool requests = false;  ///< requests for access and grants are objects: AccessRequest
+  bool events = true;     ///< where there are objects or requests: what somebody should see of them
+  bool operator==(const kubernetes_presence&) const = default;
+};
+
+/// An object in RBAC's sense: who may `connect` to it, and `read`, `write` or `admin`, has a route.
+struct rbac_object {
+  std::string name_space = {};
+  std::string name = {};
+  bool operator==(const rbac_object&) const = default;
 };
 
 }  // namespace trunkline::config

@@ -171,7 +171,8 @@ enum class pooling_mode : std::uint8_t { off, session, transaction };
 enum class unsafe_policy : std::uint8_t { pin, refuse };
 
 struct route {
-  std::string name;
+  std::string name;        ///< "namespace/name" where it is an object of Kubernetes
+  std::string name_space;  ///< of that object; empty: the file's
   route_match match;
   std::string upstream;
   std::size_t upstream_index = 0;  ///< into settings::upstreams
@@ -248,7 +249,10 @@ struct pool_limits {
 };
 
 struct upstream {
-  std::string name;
+  std::string name;        ///< as a route's
+  std::string name_space;  ///< the same
+  /// Namespaces whose routes may lead here; globs. The upstream's own may always.
+  std::vector<std::string> allowed_namespaces;
   std::vector<address> endpoints;  ///< at least one, unless there is `found`
   discovery found;                 ///< key `discovery`
   std::optional<config::health> health;
@@ -365,6 +369,7 @@ struct settings {
   config::tracing tracing;
   config::replicas replicas;
   kubernetes_access kubernetes;
+  kubernetes_presence in_kubernetes;  ///< the rest of the key `kubernetes`
 
   /// Somebody wants to know of every exchange.
   bool is_audited() const { return !audit.sinks.empty() || !tracing.endpoint.empty(); }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <memory>
 #include <string>
 #include <vector>
@@ -52,6 +53,13 @@ inline std::chrono::seconds retry_after_of(CURL* handle) {
   curl_off_t seconds = 0;
   ::curl_easy_getinfo(handle, CURLINFO_RETRY_AFTER, &seconds);
   return std::chrono::seconds(std::clamp<curl_off_t>(seconds, 0, most));
+}
+
+/// As the answer's header says; 0: it does not, or not so that one could read it.
+inline std::time_t date_of(CURL* handle) {
+  curl_header* found = nullptr;
+  if (::curl_easy_header(handle, "Date", 0, CURLH_HEADER, -1, &found) != CURLHE_OK) return 0;
+  return std::max<std::time_t>(::curl_getdate(found->value, nullptr), 0);
 }
 
 }  // namespace trunkline::http

@@ -60,6 +60,7 @@ class exchanges::exchange {
     exchange_end how;
     ::curl_easy_getinfo(curl_.get(), CURLINFO_RESPONSE_CODE, &how.status);
     how.retry_after = retry_after_of(curl_.get());
+    how.date = date_of(curl_.get());
     if (unwanted_)
       how.failure = "is not read any further";
     else if (code != CURLE_OK)
@@ -85,6 +86,7 @@ class exchanges::exchange {
     return !last || static_cast<exchange*>(self)->hand_on({}) ? bytes : 0;
   }
   void prepare();
+  void prepare_method();
   void prepare_tls();
 
   const exchange_request what_;
@@ -118,7 +120,16 @@ void exchanges::exchange::prepare() {
   ::curl_easy_setopt(handle, CURLOPT_HEADERDATA, this);
   headers_ = headers_of(what_.headers, what_.bearer);
   ::curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers_.get());
+  prepare_method();
   prepare_tls();
+}
+
+void exchanges::exchange::prepare_method() {
+  CURL* handle = curl_.get();
+  ::curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, what_.method.c_str());
+  if (what_.body.empty()) return;
+  ::curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(what_.body.size()));
+  ::curl_easy_setopt(handle, CURLOPT_POSTFIELDS, what_.body.data());
 }
 
 void exchanges::exchange::prepare_tls() {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <ctime>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,7 +23,9 @@ struct tls_identity {
 };
 
 struct exchange_request {
-  std::string url;                        ///< http:// or https://
+  std::string url;  ///< http:// or https://
+  std::string method = "GET";
+  std::string body = {};                  ///< its type is among `headers`; empty: none
   std::vector<std::string> headers = {};  ///< "Name: value"
   secret_text bearer = {};                ///< of an Authorization header; empty: none
   tls_identity tls = {};
@@ -35,6 +38,7 @@ struct exchange_end {
   long status = 0;      ///< of HTTP; 0: there was no answer
   std::string failure;  ///< empty: the answer is whole
   std::chrono::seconds retry_after{0};
+  std::time_t date = 0;  ///< the other side's clock, to the second; 0: it does not say
 };
 
 class exchange_listener {

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <utility>
 
-#include "base/limits.h"
+#include "base/limits_kubernetes.h"
 #include "identity/files.h"
 
 namespace trunkline::k8s {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <future>
 #include <utility>
 
 #include "runtime/random.h"
@@ -76,6 +77,64 @@ class api_client::watcher final : public http::exchange_listener {
   moment due_{};
 };
 
+/// One question and its answer.
+class api_client::errand final : public http::exchange_listener {
+ public:
+  explicit errand(api_reply told) : told_(std::move(told)) {}
+
+  /// False: it is over already.
+  bool begin(http::exchanges& in, const api_access& access, const api_question& what) {
+    http::exchange_request asked{.url = access.server + what.target,
+                                 .method = what.method,
+                                 .headers = {"Accept: application/json"},
+                                 .bearer = access.token,
+                                 .tls = access.tls,
+                                 .connect_timeout = limits::k8s_connect_timeout,
+                                 .timeout = limits::k8s_ask_timeout};
+    if (!what.body.is_null()) {
+      asked.body = what.body.dump(-1, ' ', false, json::error_handler_t::replace);
+      asked.headers.push_back("Content-Type: " + what.type);
+    }
+    exchange_ = in.begin(std::move(asked), *this);
+    if (exchange_ == nullptr) fail("libcurl cannot be used");
+    return exchange_ != nullptr;
+  }
+  void fail(std::string why) { tell({.problem = std::move(why)}); }
+  bool is_over() const { return over_; }
+
+  bool take(long, std::string_view bytes) override {
+    if (received_.size() + bytes.size() > limits::k8s_answer_bytes) return false;
+    received_ += bytes;
+    return true;
+  }
+  void ended(const http::exchange_end& how) override {
+    api_answer made{.status = how.status, .retry_after = how.retry_after};
+    if (how.date != 0) made.server_time = std::chrono::system_clock::from_time_t(how.date);
+    made.problem = problem_of(how);
+    if (how.failure.empty()) made.body = json::parse(received_, nullptr, false);
+    if (made.ok() && made.body.is_discarded()) made.problem = "what the API server answers is no JSON";
+    if (made.body.is_discarded()) made.body = nullptr;
+    tell(std::move(made));
+  }
+
+ private:
+  std::string problem_of(const http::exchange_end& how) const {
+    if (!how.failure.empty()) return "the API server: " + how.failure;
+    if (how.status >= 200 && how.status < 300) return "";
+    const std::string said = status_message(received_);
+    return "the API server answers " + std::to_string(how.status) + (said.empty() ? "" : ": " + said);
+  }
+  void tell(api_answer what) {
+    over_ = true;
+    told_(std::move(what));
+  }
+
+  api_reply told_;
+  std::string received_;
+  http::exchanges::handle exchange_;
+  bool over_ = false;
+};
+
 api_client::api_client(environment from) : from_(std::move(from)) {}
 
 api_client::~api_client() {
@@ -99,11 +158,17 @@ void api_client::configure(config::kubernetes_access how) {
   });
 }
 
-std::shared_ptr<const void> api_client::watch(collection of, std::shared_ptr<object_sink> sink) {
+void api_client::start_thread() {
+  std::lock_guard lock(start_mutex_);
   {
-    std::lock_guard lock(start_mutex_);
-    if (!thread_.joinable()) thread_ = runtime::owned_thread("kubernetes", [this] { serve(); });
+    std::lock_guard also(mutex_);
+    if (stopping_) return;
   }
+  if (!thread_.joinable()) thread_ = runtime::owned_thread("kubernetes", [this] { serve(); });
+}
+
+std::shared_ptr<const void> api_client::watch(collection of, std::shared_ptr<object_sink> sink) {
+  start_thread();
   // Its address is the watch's name; what it holds, nobody reads.
   auto ticket = std::shared_ptr<const char>(new char(0), [this](const char* mine) {
     post([this, mine] {
@@ -117,6 +182,35 @@ std::shared_ptr<const void> api_client::watch(collection of, std::shared_ptr<obj
   return ticket;
 }
 
+void api_client::ask(api_question what, api_reply told) {
+  {
+    std::lock_guard lock(mutex_);
+    if (!stopping_) {
+      commands_.push_back([this, what = std::move(what), told = std::move(told)]() mutable {
+        begin(std::move(what), std::move(told));
+      });
+    }
+  }
+  if (told) return told({.problem = "the gateway stops"});
+  start_thread();
+  exchanges_.wake();
+}
+
+api_answer api_client::ask_and_wait(api_question what) {
+  auto answered = std::make_shared<std::promise<api_answer>>();
+  auto answer = answered->get_future();
+  ask(std::move(what), [answered](api_answer got) { answered->set_value(std::move(got)); });
+  return answer.get();
+}
+
+void api_client::begin(api_question what, api_reply told) {
+  auto made = std::make_unique<errand>(std::move(told));
+  if (errands_.size() >= limits::k8s_asks) return made->fail("too many questions wait for the API server");
+  auto access = read_access(how_, from_);
+  if (!access) return made->fail(access.error().message);
+  if (made->begin(exchanges_, *access, what)) errands_.push_back(std::move(made));
+}
+
 void api_client::stop() {
   {
     std::lock_guard lock(mutex_);
@@ -126,7 +220,11 @@ void api_client::stop() {
   std::lock_guard lock(start_mutex_);
   thread_.join();
   watchers_.clear();
-  (void)do_commands();  // tickets that were dropped since
+  for (const auto& each : std::exchange(errands_, {}))
+    each->fail("the gateway stops");
+  (void)do_commands();  // tickets that were dropped since, and questions
+  for (const auto& each : std::exchange(errands_, {}))
+    each->fail("the gateway stops");
 }
 
 /// False: it is over.
@@ -158,6 +256,7 @@ void api_client::serve() {
     const moment now = steady_clock::now();
     const moment next = begin_what_is_due(now);
     exchanges_.turn(std::chrono::ceil<milliseconds>(std::max(next - now, steady_clock::duration(0))));
+    std::erase_if(errands_, [](const auto& each) { return each->is_over(); });
   }
 }
 

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/limits.h"
+#include "base/limits_kubernetes.h"
 #include "base/result.h"
 #include "http/exchanges.h"
 #include "k8s/object.h"

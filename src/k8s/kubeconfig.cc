@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "auth/base64.h"
-#include "base/limits.h"
+#include "base/limits_kubernetes.h"
 #include "config/tree.h"
 #include "identity/files.h"
 #include "k8s/api_access.h"
