@@ -176,7 +176,10 @@ verb_test() {
   if [[ " ${stages[*]} " == *integration* ]]; then groups+=(integration); fi
   if [[ " ${stages[*]} " == *" deploy "* ]]; then groups+=(deploy image deb); fi
   scripts/setup-packages "${groups[@]}"
-  if [[ " ${stages[*]} " == *integration* || " ${stages[*]} " == *" deploy "* ]]; then scripts/setup-postgres; fi
+  if [[ " ${stages[*]} " == *integration* || " ${stages[*]} " == *" deploy "* ]]; then
+    scripts/setup-postgres
+    scripts/setup-cel
+  fi
   if [[ " ${stages[*]} " == *" deploy "* ]]; then scripts/setup-kubernetes; fi
 
   rm -rf "$results"

@@ -63,6 +63,11 @@ bool is_subject(const access_policy& of, const question& asked) {
   return is_account(asked, of.subjects.service_accounts) || is_spiffe(asked, of.subjects.spiffe);
 }
 
+/// A policy of a namespace is for routes of that namespace.
+bool is_route(const access_policy& of, const config::route& route) {
+  return (of.name_space.empty() || of.name_space == route.name_space) && all_or_glob(of.routes, route.name);
+}
+
 bool is_source(const access_policy& of, const question& asked) {
   return of.sources.empty() ||
          (asked.source && std::any_of(of.sources.begin(), of.sources.end(),
@@ -173,11 +178,14 @@ void policy_set::names::look(std::string_view name, bits& into) const {
 }
 
 result<std::shared_ptr<const policy_set>> policy_set::build(const config::settings& of) {
-  if (of.access.policies.empty()) return std::shared_ptr<const policy_set>();
+  if (of.access.policies.empty() && of.access.governed.empty()) return std::shared_ptr<const policy_set>();
   if (of.access.policies.size() > limits::config_list_entries)
     return fail({.message = "too many access policies"});
   auto made = std::make_shared<policy_set>();
   made->by_route_.resize(of.routes.size());
+  made->governed_ = of.access.governed;
+  made->all_ = std::any_of(of.access.policies.begin(), of.access.policies.end(),
+                           [](const access_policy& each) { return each.name_space.empty(); });
   for (const auto& says : of.access.policies) {
     policy one = compile(says);
     if (says.hours) {
@@ -196,7 +204,7 @@ result<std::shared_ptr<const policy_set>> policy_set::build(const config::settin
 void policy_set::index(std::size_t at, const config::settings& of) {
   const access_policy& says = policies_[at].says;
   for (std::size_t i = 0; i < of.routes.size(); ++i)
-    if (all_or_glob(says.routes, of.routes[i].name)) set(by_route_[i], at);
+    if (is_route(says, of.routes[i])) set(by_route_[i], at);
   for (const auto& each : says.subjects.users)
     users_.add(each, at);
   for (const auto& each : says.subjects.groups)
@@ -217,6 +225,10 @@ policy_set::bits policy_set::candidates(const question& asked) const {
   return found;
 }
 
+bool policy_set::governs(const config::route& route) const {
+  return all_ || std::binary_search(governed_.begin(), governed_.end(), route.name_space);
+}
+
 decision policy_set::decide(const question& asked) const {
   const bits found = candidates(asked);
   for (std::size_t i = 0; i < found.size(); ++i) {
@@ -233,7 +245,7 @@ decision policy_set::decide(const question& asked) const {
 misfit policy_set::fits(const policy& one, const question& asked) const {
   const access_policy& says = one.says;
   if (!is_subject(says, asked)) return misfit::subject;
-  if (!all_or_glob(says.routes, asked.route->name)) return misfit::route;
+  if (!is_route(says, *asked.route)) return misfit::route;
   if (!all_or_glob(says.databases, asked.database)) return misfit::database;
   if (asked.replication && !says.replication && says.effect == config::access_effect::allow)
     return misfit::replication;

@@ -50,9 +50,12 @@ struct decision {
 
 class policy_set {
  public:
-  /// Null where there are no policies. An error names the policy.
+  /// Null where no route needs a policy. An error names the policy.
   static result<std::shared_ptr<const policy_set>> build(const config::settings& of);
 
+  /// Whether a client of the route needs a policy that fits: where the file has policies every route does,
+  /// and else those of a namespace that has some of its own. For other routes there is nothing to decide.
+  bool governs(const config::route& route) const;
   decision decide(const question& asked) const;
   /// The first thing that does not fit.
   misfit fits(const policy& one, const question& asked) const;
@@ -86,6 +89,8 @@ class policy_set {
   void index(std::size_t at, const config::settings& of);
   bits candidates(const question& asked) const;
 
+  bool all_ = false;                   // routes are governed; else those of
+  std::vector<std::string> governed_;  // these namespaces, in order
   std::vector<policy> policies_;
   std::vector<bits> by_route_;
   names users_;

@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "config/load.h"
+#include <nlohmann/json.hpp>
+
+#include "config/json_tree.h"
+#include "config/objects.h"
 
 namespace trunkline::access {
 namespace {
@@ -199,8 +202,10 @@ TEST(PolicySet, SaysWhatASessionIsHeldTo) {
       "{name: e, subjects: {user: u}, approval: {anyOf: x}}");
   const auto& policies = all.set->policies();
   using pairs = std::vector<std::pair<std::string, std::string>>;
-  EXPECT_EQ(policies[0].parameters,
-            (pairs{{"work_mem", "1MB"}, {"default_transaction_read_only", "on"}, {"standard_conforming_strings", "on"}, {"role", "r"}}));
+  EXPECT_EQ(policies[0].parameters, (pairs{{"work_mem", "1MB"},
+                                           {"default_transaction_read_only", "on"},
+                                           {"standard_conforming_strings", "on"},
+                                           {"role", "r"}}));
   EXPECT_TRUE(policies[0].guard.read_only && policies[0].guard.role);
   EXPECT_TRUE(policies[0].guard.denies(statement_class::do_block));
   EXPECT_TRUE(policies[1].guard.denies(statement_class::roles));
@@ -230,6 +235,89 @@ TEST(PolicySet, NamesAZoneThatIsGone) {
   const auto made = policy_set::build(*loaded.value);
   ASSERT_FALSE(made);
   EXPECT_THAT(made.error().message, HasSubstr("access policy \"p\": no time zone No/Where"));
+}
+
+// ---- policies of a namespace ----
+
+/// Names and specs.
+using listed = std::vector<std::pair<std::string, std::string>>;
+
+/// Routes t/app and other/app, and these AccessPolicies, beside a file.
+struct namespaces {
+  explicit namespaces(const listed& policies, const std::string& file = "") {
+    config::load_options options;
+    options.check_files = false;
+    std::vector<config::config_object> objects;
+    const auto add = [&](config::object_kind kind, const std::string& name, const std::string& spec) {
+      const auto slash = name.find('/');
+      objects.push_back({.kind = kind,
+                         .name_space = name.substr(0, slash),
+                         .name = name.substr(slash + 1),
+                         .spec = *config::tree_of(nlohmann::json::parse(spec))});
+    };
+    for (const std::string name_space : {"t", "other"}) {
+      add(config::object_kind::upstream, name_space + "/db", R"({"endpoints": ["db:1"]})");
+      add(config::object_kind::route, name_space + "/app",
+          R"({"upstream": "db", "match": {"database": [")" + name_space + R"("]}})");
+    }
+    for (const auto& [name, spec] : policies)
+      add(config::object_kind::policy, name, spec);
+    const auto made = config::load_text_with(
+        "listeners: [{name: main, address: 'unix:/run/t.sock'}]\nkubernetes: {objects: {}}\n" + file, "t",
+        objects, options);
+    EXPECT_TRUE(made.all.value) << made.all.problems.front().render();
+    settings = made.all.value;
+    set = *policy_set::build(*settings);
+  }
+  /// "free" where nobody asks.
+  std::string decide(std::string_view route, std::string_view user) const {
+    const auto found = std::find_if(settings->routes.begin(), settings->routes.end(),
+                                    [&](const auto& each) { return each.name == route; });
+    if (set == nullptr || !set->governs(*found)) return "free";
+    question asked;
+    asked.user = user;
+    asked.database = "app";
+    asked.route = &*found;
+    asked.route_index = static_cast<std::size_t>(found - settings->routes.begin());
+    const auto decided = set->decide(asked);
+    return std::string(outcome_names[static_cast<std::size_t>(decided.what)]) +
+           (decided.by == nullptr ? "" : " " + decided.by->says.name);
+  }
+  config::snapshot settings;
+  std::shared_ptr<const policy_set> set;
+};
+
+TEST(PolicySet, ThoseOfANamespaceGovernItsRoutesAlone) {
+  const namespaces all(listed{{"t/p", R"({"subjects": {"user": ["alice"]}})"}});
+  EXPECT_EQ(all.decide("t/app", "alice"), "allow t/p");
+  EXPECT_EQ(all.decide("t/app", "bob"), "deny");
+  EXPECT_EQ(all.decide("other/app", "bob"), "free");
+  EXPECT_EQ(namespaces(listed{}).decide("t/app", "bob"), "free");
+}
+
+TEST(PolicySet, ANamespaceWhosePoliciesAreAllRefusedLetsNobodyIn) {
+  const namespaces all(listed{{"t/p", R"({"subjects": {}})"}});
+  ASSERT_TRUE(all.settings->access.policies.empty());
+  EXPECT_EQ(all.decide("t/app", "alice"), "deny");
+  EXPECT_EQ(all.decide("other/app", "alice"), "free");
+}
+
+TEST(PolicySet, ThoseOfTheFileComeFirstAndGovernAll) {
+  const namespaces all(listed{{"t/p", R"({"subjects": {"user": ["*"]}, "priority": 9})"}},
+                       "access: {policies: [{name: no, effect: deny, subjects: {user: eve}}, "
+                       "{name: ops, subjects: {user: ops}, objects: {route: 'other/*'}}]}\n");
+  EXPECT_EQ(all.decide("t/app", "eve"), "deny no");
+  EXPECT_EQ(all.decide("t/app", "alice"), "allow t/p");
+  EXPECT_EQ(all.decide("other/app", "ops"), "allow ops");
+  EXPECT_EQ(all.decide("other/app", "alice"), "deny");
+}
+
+TEST(PolicySet, ADenialThatIsRefusedDeniesBehindWhatComesBefore) {
+  const namespaces all(listed{{"t/first", R"({"subjects": {"user": ["ops"]}, "priority": 2})"},
+                              {"t/no", R"({"effect": "deny", "subjects": {"spiffe": ["x"]}, "priority": 1})"},
+                              {"t/rest", R"({"subjects": {"user": ["*"]}})"}});
+  EXPECT_EQ(all.decide("t/app", "ops"), "allow t/first");
+  EXPECT_EQ(all.decide("t/app", "alice"), "deny t/no");
 }
 
 }  // namespace

@@ -43,4 +43,12 @@ inline constexpr std::size_t k8s_asks = 256;
 /// Of an answer to one.
 inline constexpr std::size_t k8s_answer_bytes = 4 * 1024 * 1024;
 
+/// Of an object that is configuration: values in its spec, and in all of them together.
+inline constexpr std::size_t object_values = 5'000;
+inline constexpr std::size_t objects_values = 200'000;
+/// Of routes and policies, either way.
+inline constexpr std::int64_t object_priority = 1'000'000;
+/// Of what its status says, about.
+inline constexpr std::size_t object_message_bytes = 1'000;
+
 }  // namespace trunkline::limits

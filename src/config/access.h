@@ -88,6 +88,9 @@ struct access_webhook {
 
 struct access {
   std::vector<access_policy> policies;  ///< empty: no policy is asked, and routes alone decide
+  /// Namespaces whose routes need a policy that fits, though all of theirs may have been refused; in order.
+  /// Where the file has policies, all routes need one.
+  std::vector<std::string> governed;
   std::string store;  ///< file of requests and grants; empty: none, and no policy has an approval
   std::vector<std::string> administrators;  ///< groups or users that see all requests and revoke any grant
   std::vector<access_webhook> webhooks;

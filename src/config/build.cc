@@ -62,7 +62,7 @@ route_match build_match(section from) {
 route_auth build_auth(section from) {
   route_auth auth;
   auth.method = from.choice("method", auth_methods);
-  auth.verifier_file = from.file("verifierFile");
+  auth.verifier_file = from.file_or_secret("verifier");
   build_identity(from, auth);
   auto query = from.child("query");
   if (!query.present()) return auth;
@@ -117,6 +117,7 @@ route_limits build_limits(section from) {
 route build_route(section& from) {
   route made;
   made.name = from.text("name");
+  made.name_space = from.name_space();
   made.match = build_match(from.child("match"));
   made.upstream = from.text("upstream");
   made.target = from.choice("target", route_targets);
@@ -137,9 +138,8 @@ upstream_tls build_upstream_tls(section from, const std::vector<address>& endpoi
       std::all_of(endpoints.begin(), endpoints.end(), [](const address& at) { return at.is_local(); });
   tls.mode = stays_here ? upstream_tls_mode::disable : upstream_tls_mode::verify_full;
   if (from.has("mode")) tls.mode = from.choice("mode", upstream_tls_modes);
-  tls.ca_file = from.file("caFile");
-  tls.cert_file = from.file("certFile");
-  tls.key_file = from.file("keyFile");
+  tls.ca_file = from.file_or_secret("ca");
+  std::tie(tls.cert_file, tls.key_file) = from.certificate_files();
   tls.direct = from.boolean("direct");
   tls.same_certificate = from.boolean("sameCertificate");
   return tls;
@@ -184,6 +184,8 @@ std::optional<health> build_health(section from) {
 upstream build_upstream(section& from) {
   upstream made;
   made.name = from.text("name");
+  made.name_space = from.name_space();
+  made.allowed_namespaces = from.texts("allowedNamespaces");
   made.endpoints = from.endpoints("endpoints");
   made.found = build_discovery(from.child("discovery"));
   made.health = build_health(from.child("health"));
@@ -293,7 +295,12 @@ settings build_settings(load_state& state, const node& root) {
   settings made;
   made.generation = state.options().generation;
   made.file = state.file();
+  state.has_objects = stands(root, "kubernetes.objects");
   section top(state, &root, "", "");
+  section kubernetes = top.child("kubernetes");
+  made.kubernetes = build_kubernetes_access(kubernetes);
+  made.in_kubernetes = build_kubernetes_presence(kubernetes);
+  state.own_api = made.kubernetes;
   for (auto& entry : top.children("listeners"))
     made.listeners.push_back(build_listener(entry));
   for (auto& entry : top.children("routes"))
@@ -310,9 +317,10 @@ settings build_settings(load_state& state, const node& root) {
   made.access = build_access(top.child("access"));
   made.admin = build_admin(top.child("admin"));
   made.replicas = build_replicas(top.child("replicas"));
-  made.kubernetes = build_kubernetes_access(top.child("kubernetes"));
   section tracing = top.child("tracing");
   made.tracing = {.endpoint = tracing.url("endpoint"), .ca_file = tracing.file("caFile")};
+  for (const auto& [of, path] : state.secrets)
+    made.secret_files.push_back({.path = path, .of = of});
   return made;
 }
 

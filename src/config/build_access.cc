@@ -96,6 +96,7 @@ std::vector<statement_class> build_denied(section& from) {
 access_policy build_policy(section from) {
   access_policy made;
   made.name = from.text("name");
+  made.name_space = from.name_space();
   made.effect = from.choice("effect", access_effects);
   section who = from.child("subjects");
   made.subjects = {.users = who.texts("user"),
@@ -104,6 +105,9 @@ access_policy build_policy(section from) {
                    .spiffe = who.texts("spiffe")};
   section what = from.child("objects");
   made.routes = what.texts("route");
+  // Of an object: routes of its namespace, which alone it is for.
+  for (auto& each : made.routes)
+    if (from.of_object()) each = made.name_space + "/" + each;
   made.databases = what.texts("database");
   made.sources = from.ranges("source");
   made.hours = build_hours(from.child("hours"));

@@ -24,7 +24,7 @@ issuer_keys build_keys(section& from) {
   made.issuer = from.url("issuer");
   made.jwks_file = from.file("jwksFile");
   made.jwks_uri = from.url("jwksUri");
-  made.ca_file = from.file("caFile");
+  made.ca_file = from.file_or_secret("ca");
   return made;
 }
 
@@ -50,9 +50,11 @@ std::optional<jwt_auth> build_jwt(section from) {
 std::optional<kubernetes_auth> build_kubernetes(section from) {
   if (!from.present()) return std::nullopt;
   kubernetes_auth made;
-  made.api_server = from.url("apiServer");
-  made.token_file = from.file("tokenFile");
-  made.ca_file = from.file("caFile");
+  // An object cannot choose whom the gateway's own token is shown to.
+  const kubernetes_access own = from.of_object() ? from.state().way_to_api() : kubernetes_access{};
+  made.api_server = from.of_object() ? own.api_server : from.url("apiServer");
+  made.token_file = from.of_object() ? own.token_file : from.file("tokenFile");
+  made.ca_file = from.of_object() ? own.ca_file : from.file("caFile");
   made.audiences = from.texts("audience");
   section offline = from.child("offline");
   if (offline.present()) made.offline = build_keys(offline);

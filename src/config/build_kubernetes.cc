@@ -22,7 +22,7 @@ std::string own_ca_secret(const kubernetes_discovery& of) {
 
 kubernetes_discovery build_kubernetes_discovery(section& from) {
   kubernetes_discovery made;
-  made.name_space = from.text("namespace");
+  made.name_space = from.namespace_text("namespace");
   made.service = from.text("service");
   if (section cluster = from.child("cluster"); cluster.present()) {
     made.run_by = cluster.choice("operator", kubernetes_operators);
@@ -38,13 +38,25 @@ kubernetes_discovery build_kubernetes_discovery(section& from) {
   return made;
 }
 
-kubernetes_access build_kubernetes_access(section from) {
+kubernetes_access build_kubernetes_access(section& from) {
   if (!from.present()) return {};
   return {.kubeconfig_file = from.file("kubeconfigFile"),
           .context = from.text("context"),
           .api_server = from.url("apiServer"),
           .token_file = from.file("tokenFile"),
           .ca_file = from.file("caFile")};
+}
+
+kubernetes_presence build_kubernetes_presence(section& from) {
+  kubernetes_presence made;
+  if (!from.present()) return made;
+  made.gateway = from.text("gateway");
+  made.name_space = from.text("namespace");
+  if (section objects = from.child("objects"); objects.present())
+    made.objects = {.namespaces = objects.texts("namespaces"), .labels = objects.text("selector")};
+  made.requests = from.boolean("requests");
+  made.events = from.boolean("events");
+  return made;
 }
 
 }  // namespace trunkline::config

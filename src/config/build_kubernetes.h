@@ -6,6 +6,7 @@
 namespace trunkline::config {
 
 kubernetes_discovery build_kubernetes_discovery(section& from);
-kubernetes_access build_kubernetes_access(section from);
+kubernetes_access build_kubernetes_access(section& from);
+kubernetes_presence build_kubernetes_presence(section& from);
 
 }  // namespace trunkline::config

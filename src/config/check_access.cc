@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_set>
 
 #include "config/checks.h"
 #include "config/glob.h"
@@ -27,11 +28,19 @@ constexpr std::array<std::string_view, 9> reserved_settings{"role",
 struct policy_at {
   const check_input& in;
   const access_policy& self;
+  const std::unordered_set<std::string_view>& route_names;
   std::string key;  ///< "access.policies[0]"
 
   void problem(std::string_view leaf, std::string text, std::string expected) const {
     in.problem(key + std::string(leaf), std::move(text), std::move(expected));
   }
+  /// What depends on routes: objects of Kubernetes come and go, and what is not there yet may come.
+  void miss(std::string_view leaf, std::string text, std::string expected) const {
+    if (self.name_space.empty() && !in.value.in_kubernetes.objects)
+      return problem(leaf, std::move(text), std::move(expected));
+    in.warn(key + std::string(leaf), std::move(text), std::move(expected));
+  }
+  bool is_for(const route& one) const { return self.name_space.empty() || self.name_space == one.name_space; }
 };
 
 bool any_fits(const std::vector<std::string>& globs, std::string_view text) {
@@ -44,7 +53,7 @@ template <class Is>
 bool covers_route(const policy_at& policy, Is is) {
   const auto& routes = policy.in.value.routes;
   return std::any_of(routes.begin(), routes.end(), [&](const route& each) {
-    return any_fits(policy.self.routes, each.name) && is(each.auth);
+    return policy.is_for(each) && is(each.auth) && any_fits(policy.self.routes, each.name);
   });
 }
 
@@ -58,20 +67,20 @@ void check_subjects(const policy_at& policy) {
     return policy.problem(".subjects", "names nobody", "user, group, serviceAccount or spiffe");
   }
   if (!who.groups.empty() && !covers_route(policy, tells_groups)) {
-    policy.problem(".subjects.group", "no route that it is for knows the groups of its clients",
-                   "auth.jwt.groupsClaim on a route, or method: kubernetes");
+    policy.miss(".subjects.group", "no route that it is for knows the groups of its clients",
+                "auth.jwt.groupsClaim on a route, or method: kubernetes");
   }
   const auto by_kubernetes = [](const route_auth& auth) { return auth.method == auth_method::kubernetes; };
   if (!who.service_accounts.empty() && !covers_route(policy, by_kubernetes)) {
-    policy.problem(".subjects.serviceAccount", "no route that it is for has method kubernetes",
-                   "user, or auth.method: kubernetes on a route");
+    policy.miss(".subjects.serviceAccount", "no route that it is for has method kubernetes",
+                "user, or auth.method: kubernetes on a route");
   }
   const auto by_uri = [](const route_auth& auth) {
     return auth.method == auth_method::cert || auth.method == auth_method::jwt;
   };
   if (!who.spiffe.empty() && !covers_route(policy, by_uri)) {
-    policy.problem(".subjects.spiffe", "no route that it is for has method cert or jwt",
-                   "auth.method: cert on a route, with certificate.map from uri");
+    policy.miss(".subjects.spiffe", "no route that it is for has method cert or jwt",
+                "auth.method: cert on a route, with certificate.map from uri");
   }
   for (const auto& each : who.service_accounts)
     if (std::count(each.begin(), each.end(), '/') != 1)
@@ -84,14 +93,21 @@ void check_subjects(const policy_at& policy) {
 void check_objects(const policy_at& policy) {
   const auto& routes = policy.in.value.routes;
   for (const auto& each : policy.self.routes) {
+    if (policy.route_names.contains(each)) continue;  // as nearly always
     if (std::any_of(routes.begin(), routes.end(),
-                    [&](const route& one) { return glob_match(each, one.name); }))
+                    [&](const route& one) { return policy.is_for(one) && glob_match(each, one.name); }))
       continue;
+    if (!policy.self.name_space.empty()) {
+      policy.miss(".objects.route",
+                  quote(each.substr(policy.self.name_space.size() + 1)) + " is no route of the namespace",
+                  "the name of a PostgresRoute");
+      continue;
+    }
     std::vector<std::string> names;
     for (const auto& one : routes)
       names.push_back(one.name);
     const auto near = nearest(each, names);
-    policy.problem(
+    policy.miss(
         ".objects.route",
         quote(each) + (near ? fmt::format(" is no route, did you mean `{}`?", *near) : " is no route"),
         names.size() <= 8 ? enumerate(names) : "the name of a route");
@@ -147,8 +163,8 @@ void check_approval(const policy_at& policy) {
   const access_approval& needed = *policy.self.approval;
   if (needed.any_of.empty() && needed.all_of.empty())
     policy.problem(".approval", "nobody may approve", "anyOf or allOf");
-  if (policy.in.value.access.store.empty())
-    policy.problem(".approval", "requests have nowhere to be kept", "access.store");
+  if (policy.in.value.access.store.empty() && !policy.in.value.in_kubernetes.requests)
+    policy.problem(".approval", "requests have nowhere to be kept", "access.store, or kubernetes.requests");
   if (!needed.any_of.empty() || needed.count <= needed.all_of.size() || needed.all_of.empty()) return;
   policy.problem(
       ".approval.count",
@@ -190,6 +206,7 @@ bool sources_cover(const access_policy& wide, const access_policy& narrow) {
 
 /// Whoever fits `narrow` surely fits `wide`.
 bool covers(const access_policy& wide, const access_policy& narrow, budget& steps) {
+  if (!wide.name_space.empty() && wide.name_space != narrow.name_space) return false;
   if (wide.hours && wide.hours != narrow.hours) return false;
   // Where no policy lets replication in, a denial of it decides nothing.
   const bool narrow_takes_it =
@@ -225,6 +242,27 @@ void check_policy_reach(const check_input& in) {
   }
 }
 
+/// Policies of a namespace must know who the clients of its routes are.
+void check_governed(const check_input& in) {
+  const auto& governed = in.value.access.governed;
+  const auto hides = [&](const route& each) {
+    return std::any_of(in.value.listeners.begin(), in.value.listeners.end(), [&](const listener& from) {
+      return from.tls.mode == listener_tls_mode::passthrough && may_come_from(each.match, from);
+    });
+  };
+  for (std::size_t i = 0; i < in.value.routes.size(); ++i) {
+    const route& each = in.value.routes[i];
+    if (each.name_space.empty() || !std::binary_search(governed.begin(), governed.end(), each.name_space))
+      continue;
+    if (hides(each))
+      in.problem(
+          fmt::format("routes[{}].match.listener", i),
+          "a listener with passthrough hides who the clients are, and the AccessPolicies of the namespace "
+          "must know",
+          "match.listener to name only others");
+  }
+}
+
 void check_passthrough(const check_input& in) {
   for (std::size_t i = 0; i < in.value.listeners.size(); ++i) {
     if (in.value.listeners[i].tls.mode != listener_tls_mode::passthrough) continue;
@@ -248,11 +286,16 @@ void check_webhooks(const check_input& in) {
 void check_access(const check_input& in) {
   const auto& policies = in.value.access.policies;
   check_webhooks(in);
+  check_governed(in);
   if (policies.empty()) return;
-  check_passthrough(in);
+  if (std::any_of(policies.begin(), policies.end(), [](const auto& each) { return each.name_space.empty(); }))
+    check_passthrough(in);
+  std::unordered_set<std::string_view> route_names;
+  for (const auto& each : in.value.routes)
+    route_names.insert(each.name);
   std::map<std::string_view, std::size_t> names;
   for (std::size_t i = 0; i < policies.size(); ++i) {
-    const policy_at policy{in, policies[i], fmt::format("access.policies[{}]", i)};
+    const policy_at policy{in, policies[i], route_names, fmt::format("access.policies[{}]", i)};
     const auto [first, fresh] = names.try_emplace(policies[i].name, i);
     if (!fresh && !policies[i].name.empty())
       policy.problem(

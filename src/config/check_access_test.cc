@@ -131,8 +131,10 @@ TEST(CheckAccess, RefusesWhatHasNoUseOrIsNotForAPolicy) {
 }
 
 TEST(CheckAccess, ApprovalsNeedSomebodyAndAStore) {
-  EXPECT_THAT(with_policy("approval: {anyOf: dba}"),
-              ElementsAre(HasSubstr("approval: requests have nowhere to be kept (expected access.store)")));
+  EXPECT_THAT(
+      with_policy("approval: {anyOf: dba}"),
+      ElementsAre(HasSubstr(
+          "approval: requests have nowhere to be kept (expected access.store, or kubernetes.requests)")));
   const auto stored = [](const std::string& approval) {
     return with_rest("access: {store: /s, policies: [{name: p, subjects: {user: a}, approval: {" + approval +
                      "}}]}\n");

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "config/checks.h"
 #include "config/name_pattern.h"
@@ -202,19 +203,22 @@ void check_admin_tokens(const check_input& in) {
 }
 
 void check_issuers(const check_input& in) {
-  std::vector<std::string> known;
-  const auto count = [&](const std::string& one) {
-    if (std::find(known.begin(), known.end(), one) == known.end()) known.push_back(one);
-  };
-  if (in.value.admin.jwt) count(in.value.admin.jwt->keys.issuer);
-  for (const auto& each : in.value.routes) {
-    if (each.auth.jwt) count(each.auth.jwt->keys.issuer);
-    if (!each.auth.kubernetes) continue;
-    count(each.auth.kubernetes->api_server);
-    if (each.auth.kubernetes->offline) count(each.auth.kubernetes->offline->issuer);
+  std::set<std::string_view> known;
+  if (in.value.admin.jwt) known.insert(in.value.admin.jwt->keys.issuer);
+  std::size_t of_file = known.size();
+  for (std::size_t i = 0; i < in.value.routes.size(); ++i) {
+    const auto& each = in.value.routes[i];
+    if (each.auth.jwt) known.insert(each.auth.jwt->keys.issuer);
+    if (each.auth.kubernetes) known.insert(each.auth.kubernetes->api_server);
+    if (each.auth.kubernetes && each.auth.kubernetes->offline)
+      known.insert(each.auth.kubernetes->offline->issuer);
+    if (each.name_space.empty()) of_file = known.size();
+    if (each.name_space.empty() || known.size() <= limits::issuers || of_file > limits::issuers) continue;
+    in.problem(fmt::format("routes[{}].auth", i), "names an issuer or API server that is one too many",
+               fmt::format("at most {} of all routes", limits::issuers));
   }
-  if (known.size() <= limits::issuers) return;
-  in.problem("routes", fmt::format("name {} different issuers and API servers", known.size()),
+  if (of_file <= limits::issuers) return;
+  in.problem("routes", fmt::format("name {} different issuers and API servers", of_file),
              fmt::format("at most {}", limits::issuers));
 }
 

@@ -4,39 +4,25 @@
 #include <charconv>
 
 #include "config/checks.h"
+#include "config/kubernetes_names.h"
 
 namespace trunkline::config {
 
 namespace {
 
-constexpr std::size_t label_bytes = 63;
-constexpr std::size_t subdomain_bytes = 253;
-
-bool is_label_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-}
-
-/// As names of objects are (RFC 1123): they become a part of a path, and of a selector.
-bool is_object_name(std::string_view text, std::size_t most, bool with_dots) {
-  const auto ends_well = [](char c) { return c != '-' && c != '.'; };
-  return !text.empty() && text.size() <= most && ends_well(text.front()) && ends_well(text.back()) &&
-         std::all_of(text.begin(), text.end(),
-                     [&](char c) { return is_label_character(c) || (with_dots && c == '.'); });
-}
-
 void check_name(const check_input& in, const std::string& key, const std::string& text, bool with_dots) {
-  if (text.empty() || is_object_name(text, with_dots ? subdomain_bytes : label_bytes, with_dots)) return;
+  if (text.empty() || (with_dots ? is_kubernetes_name(text) : is_kubernetes_label(text))) return;
   in.problem(key, quote(text) + " is no name of an object",
              fmt::format("small letters, digits{} and '-', at most {}", with_dots ? ", '.'" : "",
-                         with_dots ? subdomain_bytes : label_bytes));
+                         with_dots ? 253 : 63));
 }
 
 void check_port(const check_input& in, const std::string& key, const std::string& port) {
   unsigned number = 0;
   const auto read = std::from_chars(port.data(), port.data() + port.size(), number);
   const bool is_number = read.ec != std::errc::invalid_argument && read.ptr == port.data() + port.size();
-  const bool good = is_number ? read.ec == std::errc() && number >= 1 && number <= 65'535
-                              : is_object_name(port, label_bytes, false);
+  const bool good =
+      is_number ? read.ec == std::errc() && number >= 1 && number <= 65'535 : is_kubernetes_label(port);
   if (!port.empty() && !good)
     in.problem(key, quote(port) + " is no port", "a number from 1 to 65535, or a port's name");
 }
@@ -68,9 +54,43 @@ void check_kubernetes_discovery(const check_input& in, const upstream& one, cons
                "mode: verify-ca or verify-full");
 }
 
+namespace {
+
+/// So that "trunkline-NAME" can be a Lease's name.
+constexpr std::size_t gateway_name_bytes = 50;
+
+/// As the API server reads it: words, and what stands between them.
+bool is_selector(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("-_./=!,() ").find(c) != std::string_view::npos;
+  });
+}
+
+/// What is taken from the API and kept there.
+void check_presence(const check_input& in) {
+  const kubernetes_presence& said = in.value.in_kubernetes;
+  if (!is_kubernetes_label(said.gateway) || said.gateway.size() > gateway_name_bytes)
+    in.problem("kubernetes.gateway", quote(said.gateway) + " is no part of an object's name",
+               fmt::format("small letters, digits and '-', at most {}", gateway_name_bytes));
+  check_name(in, "kubernetes.namespace", said.name_space, false);
+  if (said.requests && !in.value.access.store.empty())
+    in.problem("kubernetes.requests", "keeps requests in Kubernetes, and access.store in a file",
+               "one of them");
+  if (!said.objects) return;
+  for (const auto& each : said.objects->namespaces)
+    if (each != "*") check_name(in, "kubernetes.objects.namespaces", each, false);
+  if (!is_selector(said.objects->labels))
+    in.problem("kubernetes.objects.selector", quote(said.objects->labels) + " is no selector of labels",
+               "such as team=a");
+}
+
+}  // namespace
+
 void check_kubernetes_access(const check_input& in) {
   const kubernetes_access& said = in.value.kubernetes;
   if (!in.state.sound("kubernetes")) return;
+  if (stands(in.root, "kubernetes")) check_presence(in);
   const bool direct = !said.api_server.empty() || !said.token_file.empty() || !said.ca_file.empty();
   if (!said.kubeconfig_file.empty() && direct)
     in.problem("kubernetes", "has a kubeconfig beside what it would hold",

@@ -94,5 +94,42 @@ TEST(KubernetesConfig, TheApiServer) {
   EXPECT_THAT(with_access("apiServer: 'http://127.0.0.1:8001'"), IsEmpty());
 }
 
+TEST(KubernetesConfig, WhatIsKeptThere) {
+  for (const char* good :
+       {"gateway: edge-1", "namespace: gateways, objects: {}", "objects: {namespaces: '*'}, events: false",
+        "objects: {namespaces: [a, b-c], selector: 'team in (x,y),!z,app.io/part=db'}, requests: true"})
+    EXPECT_THAT(with_access(good), IsEmpty()) << good;
+  const std::pair<const char*, const char*> bad[] = {
+      {"gateway: Edge", "kubernetes.gateway: `Edge` is no part of an object's name"},
+      {"gateway: a.b", "kubernetes.gateway"},
+      {"gateway: a234567890b234567890c234567890d234567890e2345678901", "at most 50"},
+      {"namespace: a/b", "kubernetes.namespace: `a/b` is no name of an object"},
+      {"objects: {namespaces: 'a*'}", "kubernetes.objects.namespaces: `a*` is no name of an object"},
+      {"objects: {selector: 'a&b'}", "kubernetes.objects.selector: `a&b` is no selector of labels"},
+      {"objects: true", "kubernetes.objects: is a single value"},
+      {"requests: yes", "kubernetes.requests: `yes` is neither true nor false"},
+  };
+  for (const auto& [said, text] : bad)
+    EXPECT_THAT(with_access(said), ElementsAre(HasSubstr(text))) << said;
+}
+
+TEST(KubernetesConfig, RequestsAreInOnePlace) {
+  EXPECT_THAT(with_rest("access: {store: /s}\nkubernetes: {requests: true}\n"),
+              ElementsAre(HasSubstr(
+                  "kubernetes.requests: keeps requests in Kubernetes, and access.store in a file")));
+  EXPECT_THAT(
+      with_rest("kubernetes: {requests: true}\naccess: {policies: [{name: p, subjects: {user: a}, approval: "
+                "{anyOf: b}}]}\n"),
+      IsEmpty());
+}
+
+TEST(KubernetesConfig, ConsentIsForObjects) {
+  const std::string upstream = "{name: db, endpoints: ['unix:/s'], allowedNamespaces: [team]}";
+  EXPECT_THAT(warnings_of(sample{.upstream = upstream}.text()),
+              ElementsAre(HasSubstr("upstreams[0].allowedNamespaces: has no use: no route is an object")));
+  EXPECT_THAT(warnings_of(sample{.upstream = upstream, .rest = "kubernetes: {objects: {}}\n"}.text()),
+              IsEmpty());
+}
+
 }  // namespace
 }  // namespace trunkline::config

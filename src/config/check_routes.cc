@@ -267,6 +267,18 @@ void check_target(const joined_route& route) {
       "health with a user on the upstream, target: any, or a single endpoint");
 }
 
+/// The first route that ends TLS on the way to an upstream of the file is an object: it is not the file's
+/// problem that `tls` there was never meant for that.
+void check_upstream_tls(const joined_route& route) {
+  const bool ends = std::any_of(route.listeners.begin(), route.listeners.end(), [&](std::size_t i) {
+    return route.in.value.listeners[i].tls.mode != listener_tls_mode::passthrough;
+  });
+  if (route.self.name_space.empty() || !route.to.name_space.empty() || !ends) return;
+  if (tls_passes_through(route.in.value, route.to, true))
+    check_server_tls(route.in, route.to.tls, route.key("upstream"),
+                     !route.to.found.in_kubernetes.ca_secret.empty());
+}
+
 /// A shared server connection was logged in for nobody in particular.
 void check_pooling(const joined_route& route) {
   const auto& self = route.self;
@@ -324,6 +336,7 @@ void check_route(const check_input& in, std::size_t index) {
   check_credentials(route);
   check_server_names(route);
   check_target(route);
+  check_upstream_tls(route);
 }
 
 }  // namespace trunkline::config

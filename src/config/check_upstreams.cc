@@ -102,6 +102,9 @@ void check_upstreams(const check_input& in) {
   for (std::size_t i = 0; i < in.value.upstreams.size(); ++i) {
     const auto& one = in.value.upstreams[i];
     const auto key = fmt::format("upstreams[{}]", i);
+    if (!one.allowed_namespaces.empty() && one.name_space.empty() && !in.value.in_kubernetes.objects)
+      in.warn(key + ".allowedNamespaces", "has no use: no route is an object of a namespace",
+              "kubernetes.objects");
     if (in.state.sound(key + ".endpoints")) check_endpoints(in, one, key);
     if (in.state.sound(key + ".endpoints") && in.state.sound(key + ".discovery"))
       check_discovery(in, one, key);
@@ -109,8 +112,9 @@ void check_upstreams(const check_input& in) {
     if (in.state.sound(key + ".pool") && one.pool.min_idle > one.pool.size)
       in.problem(key + ".pool.minIdle", fmt::format("is more than the pool's size, {}", one.pool.size),
                  "at most as many");
-    const bool joined = in.state.sound("listeners") && in.state.sound("routes");
-    if (joined && !one.health && stands(in.root, key + ".tls") && tls_passes_through(in.value, one)) {
+    // Of an object all is right or wrong by itself; and the file is, whatever objects there are.
+    const bool joined = one.name_space.empty() && in.state.sound("listeners") && in.state.sound("routes");
+    if (joined && !one.health && stands(in.root, key + ".tls") && tls_passes_through(in.value, one, true)) {
       in.warn(key + ".tls", "has no effect: all its clients' TLS passes through from end to end",
               "to be left out");
       continue;

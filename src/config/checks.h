@@ -49,8 +49,8 @@ void check_console(const check_input& in);
 void check_reach(const check_input& in);
 
 /// Whether every client that may reach `to` does so through a passthrough listener, so that `to.tls` is never
-/// used.
-bool tls_passes_through(const settings& value, const upstream& to);
+/// used. `by_file_alone`: as far as the file's own routes go.
+bool tls_passes_through(const settings& value, const upstream& to, bool by_file_alone = false);
 
 /// http:// to this very machine: what is said there cannot be changed on the way.
 bool is_loopback_url(std::string_view url);

@@ -2,6 +2,7 @@
 // takes from it. Plain data; see settings.h.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,6 +18,21 @@ struct kubernetes_access {
   std::string token_file = {};  ///< without a kubeconfig, read again for each question; empty: the pod's own
   std::string ca_file = {};     ///< without a kubeconfig; empty: the pod's own
   bool operator==(const kubernetes_access&) const = default;
+};
+
+/// A part of a Secret's data.
+struct secret_reference {
+  std::string name_space = {};
+  std::string name = {};
+  std::string key = {};
+  auto operator<=>(const secret_reference&) const = default;
+};
+
+/// A file that holds what a Secret does, in the place of one that somebody wrote down.
+struct secret_file {
+  std::string path = {};
+  secret_reference of = {};
+  bool operator==(const secret_file&) const = default;
 };
 
 /// Who looks after the servers, and by which labels they are found.

@@ -9,6 +9,7 @@
 
 #include "config/build.h"
 #include "config/checks.h"
+#include "config/load_parts.h"
 
 namespace trunkline::config {
 
@@ -18,8 +19,14 @@ struct file_closer {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
 
+void note(std::vector<std::string>& list, const std::string& file) {
+  if (!file.empty() && std::find(list.begin(), list.end(), file) == list.end()) list.push_back(file);
+}
+
+}  // namespace
+
 /// One byte more than allowed is enough to know that it is too large.
-std::expected<std::string, std::string> read_all(const std::string& path) {
+std::expected<std::string, std::string> read_configuration(const std::string& path) {
   errno = 0;
   const std::unique_ptr<std::FILE, file_closer> file(std::fopen(path.c_str(), "rbe"));
   if (!file) return std::unexpected(std::generic_category().message(errno));
@@ -29,7 +36,7 @@ std::expected<std::string, std::string> read_all(const std::string& path) {
   return text;
 }
 
-loaded finish(load_state& state, settings value) {
+loaded finish_load(load_state& state, settings value) {
   loaded result;
   const auto by_place = [](const problem& a, const problem& b) {
     return std::tie(a.line, a.column) < std::tie(b.line, b.column);
@@ -40,14 +47,10 @@ loaded finish(load_state& state, settings value) {
   result.problems = std::move(state.problems);
   result.warnings = std::move(state.warnings);
   result.referenced_files = std::move(state.referenced);
+  for (const auto& [wanted, path] : state.secrets)
+    result.wanted_secrets.push_back(wanted);
   return result;
 }
-
-void note(std::vector<std::string>& list, const std::string& file) {
-  if (!file.empty() && std::find(list.begin(), list.end(), file) == list.end()) list.push_back(file);
-}
-
-}  // namespace
 
 std::string problem::render() const {
   std::string text_form = file;
@@ -63,22 +66,22 @@ loaded load_text(std::string_view text, const std::string& name, const load_opti
   const auto tree = parse_tree(text);
   if (!tree) {
     state.problem(tree.error().where, "", tree.error().text, tree.error().expected);
-    return finish(state, {});
+    return finish_load(state, {});
   }
   node empty;
   empty.kind = node_kind::mapping;
   const node& root = *tree ? **tree : empty;
   auto value = build_settings(state, root);
   if (root.kind == node_kind::mapping) check_settings(state, root, value);
-  return finish(state, std::move(value));
+  return finish_load(state, std::move(value));
 }
 
 loaded load_file(const std::string& path, const load_options& options) {
-  const auto text = read_all(path);
+  const auto text = read_configuration(path);
   if (text) return load_text(*text, path, options);
   load_state state(path, options);
   state.problem({}, "", "cannot be read: " + text.error(), "a readable file");
-  return finish(state, {});
+  return finish_load(state, {});
 }
 
 namespace {

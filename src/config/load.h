@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "config/settings.h"
 
 namespace trunkline::config {
@@ -19,9 +20,10 @@ struct problem {
   std::string file;
   int line = 0;  ///< from 1; 0: the file as a whole
   int column = 0;
-  std::string key;       ///< "listeners[0].tls.mode"; empty: no key to name
-  std::string text;      ///< what is wrong
-  std::string expected;  ///< what would be right; may be empty
+  std::string key;         ///< "listeners[0].tls.mode"; empty: no key to name
+  std::string text;        ///< what is wrong
+  std::string expected;    ///< what would be right; may be empty
+  bool of_secret = false;  ///< a Secret cannot be had
 
   /// `file:line:col: key: text (expected …)`
   std::string render() const;
@@ -33,6 +35,13 @@ struct load_options {
   std::function<std::optional<std::string>(const std::string&)> environment = {};
   /// Off for tests and fuzzing: then files need not exist and passwords are not read.
   bool check_files = true;
+  /// The path of a file that holds the Secret's value, the same as long as there is one; or why there is
+  /// none, for a human. Left out: Secrets are named and not looked up, and nothing can log in with them.
+  std::function<result<std::string>(const secret_reference&)> secret = {};
+  /// What other rooms alone can say of what an object has become, such as that its Secret holds no
+  /// certificate; empty: nothing is wrong. Asked once for each upstream and route that is an object, by its
+  /// index in the settings.
+  std::function<std::string(const settings&, bool is_route, std::size_t index)> examine = {};
 };
 
 struct loaded {
@@ -42,6 +51,7 @@ struct loaded {
   /// The configuration file and every file it names, as absolute paths, each once: what a watch looks at.
   /// Filled as far as known even when the file is wrong, so that mending a named file is noticed too.
   std::vector<std::string> referenced_files;
+  std::vector<secret_reference> wanted_secrets;  ///< each once, whether they are there or not
 };
 
 /// At most 1 MiB. Relative paths resolve against the folder of `path`.

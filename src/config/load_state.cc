@@ -77,9 +77,12 @@ bool is_at_or_below(std::string_view key, std::string_view parent) {
 std::string quote(std::string_view text) {
   constexpr std::size_t shown_max = 60;
   std::string shown = "`";
-  for (const char c : text.substr(0, shown_max))
+  auto cut = std::min(text.size(), shown_max);
+  while (cut < text.size() && cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xc0U) == 0x80)
+    --cut;  // not within a character
+  for (const char c : text.substr(0, cut))
     shown += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
-  return shown + (text.size() > shown_max ? "…`" : "`");
+  return shown + (cut < text.size() ? "…`" : "`");
 }
 
 load_state::load_state(std::string file, load_options options)
@@ -145,6 +148,24 @@ std::optional<std::string> load_state::expand(const node& scalar, const std::str
   return value;
 }
 
+kubernetes_access load_state::way_to_api() const {
+  kubernetes_access made = own_api;
+  if (!made.kubeconfig_file.empty()) return {};
+  constexpr const char* folder = "/var/run/secrets/kubernetes.io/serviceaccount/";
+  if (made.api_server.empty()) {
+    const auto host = options_.environment("KUBERNETES_SERVICE_HOST");
+    const auto port = options_.environment("KUBERNETES_SERVICE_PORT");
+    if (!host || host->empty()) return {};
+    const bool v6 = host->find(':') != std::string::npos;
+    made.api_server =
+        "https://" + (v6 ? "[" + *host + "]" : *host) + ":" + (port && !port->empty() ? *port : "443");
+  }
+  if (made.token_file.empty()) made.token_file = fmt::format("{}token", folder);
+  if (made.ca_file.empty() && made.api_server.starts_with("https://"))
+    made.ca_file = fmt::format("{}ca.crt", folder);
+  return made;
+}
+
 std::string load_state::absolute(const std::string& path) const {
   return (std::filesystem::path(folder_) / path).lexically_normal().string();
 }
@@ -167,8 +188,41 @@ std::string load_state::resolve_file(place where, const std::string& key, const 
   return resolved;
 }
 
+namespace {
+
+constexpr std::string_view secret_placeholder = "secret:";
+
+}  // namespace
+
+bool load_state::is_placeholder(const std::string& path) {
+  return path.starts_with(secret_placeholder);
+}
+
+std::string load_state::resolve_secret(place where, const std::string& key, const secret_reference& wanted) {
+  auto [known, fresh] = secrets.try_emplace(wanted);
+  std::string& path = known->second;
+  if (!fresh && !is_placeholder(path)) return path;
+  path = fmt::format("{}{}/{}/{}", secret_placeholder, wanted.name_space, wanted.name, wanted.key);
+  if (!options_.secret) return path;
+  auto held = options_.secret(wanted);
+  if (held) {
+    path = std::move(*held);
+    referenced.push_back(path);
+  } else {
+    problem(where, key, std::move(held.error().message), "a Secret that is there");
+    problems.back().of_secret = true;
+  }
+  return path;
+}
+
+std::string load_state::shown(const std::string& path) const {
+  for (const auto& [of, known] : secrets)
+    if (known == path) return fmt::format("key {} of Secret {}/{}", of.key, of.name_space, of.name);
+  return path;
+}
+
 secret_text load_state::read_secret(place where, const std::string& key, const std::string& path) {
-  if (!options_.check_files || !sound(key)) return {};
+  if (!options_.check_files || !sound(key) || is_placeholder(path)) return {};
   const secret_text whole = read_secret_file(path);
   std::string_view content = whole.reveal();
   if (content.ends_with('\n')) content.remove_suffix(1);
@@ -176,7 +230,7 @@ secret_text load_state::read_secret(place where, const std::string& key, const s
   const bool fits = !content.empty() && whole.reveal().size() <= limits::config_secret_bytes &&
                     content.find_first_of(std::string_view("\0\n\r", 3)) == std::string_view::npos;
   if (fits) return secret_text(std::string(content));
-  problem(where, key, fmt::format("{} does not hold one line", path),
+  problem(where, key, fmt::format("{} does not hold one line", shown(path)),
           fmt::format("the password alone, at most {} bytes", limits::config_secret_bytes));
   return {};
 }

@@ -54,6 +54,8 @@ std::string render_reference() {
     if (key.kind == value_kind::mapping) write_table(out, key.path);
     if (key.kind == value_kind::mappings) write_table(out, key.path + "[]");
   }
+  write_table(out, secret_key_path);
+  write_table(out, tls_secret_path);
   return out;
 }
 

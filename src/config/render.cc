@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_map>
 
 #include "base/url_origin.h"
 #include "config/checks.h"
@@ -47,6 +48,11 @@ std::string scalar(std::string_view text) {
 
 class writer {
  public:
+  explicit writer(const settings& of) {
+    for (const auto& each : of.secret_files)
+      secrets_.emplace(each.path, &each.of);
+  }
+
   std::string take() { return std::move(text_); }
 
   void line(std::string_view key, std::string_view value) {
@@ -59,6 +65,19 @@ class writer {
   void text(std::string_view key, std::string_view value) { line(key, scalar(value)); }
   void text_if(std::string_view key, std::string_view value) {
     if (!value.empty()) text(key, value);
+  }
+
+  /// As STEM + "File", or as STEM + "Secret" where it is one.
+  void file_if(std::string_view stem, const std::string& path) {
+    const auto secret = secrets_.find(path);
+    if (secret == secrets_.end()) return text_if(std::string(stem) + "File", path);
+    reference(std::string(stem) + "Secret", *secret->second, true);
+  }
+  void certificate_if(const std::string& certificate, const std::string& key) {
+    const auto secret = secrets_.find(certificate);
+    if (secret != secrets_.end()) return reference("certSecret", *secret->second, false);
+    text_if("certFile", certificate);
+    text_if("keyFile", key);
   }
 
   template <class List, class Show>
@@ -99,6 +118,14 @@ class writer {
   }
 
  private:
+  void reference(std::string_view key, const secret_reference& to, bool with_key) {
+    mapping(key, [&] {
+      text("namespace", to.name_space);
+      text("name", to.name);
+      if (with_key) text("key", to.key);
+    });
+  }
+
   void start(std::string_view key) {
     text_ += std::string(static_cast<std::size_t>(depth_ - (item_ ? 1 : 0)) * 2, ' ');
     if (item_) text_ += "- ";
@@ -107,6 +134,7 @@ class writer {
     text_ += ':';
   }
 
+  std::unordered_map<std::string_view, const secret_reference*> secrets_;
   std::string text_;
   int depth_ = 0;
   bool item_ = false;
@@ -149,7 +177,7 @@ void write_match(writer& out, const route_match& match) {
 /// What came from a file names the file; what came from the environment shows that it is there.
 void write_password(writer& out, const secret_text& password, const std::string& file) {
   if (!file.empty()) {
-    out.text("passwordFile", file);
+    out.file_if("password", file);
   } else if (!password.empty()) {
     out.text("password", secret_shown);
   }
@@ -174,7 +202,7 @@ void write_keys(writer& out, const issuer_keys& keys) {
   out.text("issuer", keys.issuer);
   out.text_if("jwksFile", keys.jwks_file);
   out.text_if("jwksUri", keys.jwks_uri);
-  out.text_if("caFile", keys.ca_file);
+  out.file_if("ca", keys.ca_file);
 }
 
 void write_tokens(writer& out, const jwt_auth& jwt) {
@@ -227,7 +255,7 @@ void write_identity(writer& out, const route_auth& auth) {
 void write_auth(writer& out, const route_auth& auth) {
   out.mapping("auth", [&] {
     out.line("method", name_of(auth_methods, auth.method));
-    out.text_if("verifierFile", auth.verifier_file);
+    out.file_if("verifier", auth.verifier_file);
     write_identity(out, auth);
     if (!auth.query) return;
     out.mapping("query", [&] {
@@ -324,6 +352,7 @@ void write_health(writer& out, const health& one) {
 
 void write_upstream(writer& out, const upstream& one, bool tls_is_used) {
   out.text("name", one.name);
+  out.texts_if("allowedNamespaces", one.allowed_namespaces);
   out.list_if("endpoints", one.endpoints, [](const address& at) { return at.text(); });
   write_discovery(out, one.found);
   if (one.health) write_health(out, *one.health);
@@ -345,9 +374,8 @@ void write_upstream(writer& out, const upstream& one, bool tls_is_used) {
   if (tls_is_used) {
     out.mapping("tls", [&] {
       out.text("mode", name_of(upstream_tls_modes, one.tls.mode));
-      out.text_if("caFile", one.tls.ca_file);
-      out.text_if("certFile", one.tls.cert_file);
-      out.text_if("keyFile", one.tls.key_file);
+      out.file_if("ca", one.tls.ca_file);
+      out.certificate_if(one.tls.cert_file, one.tls.key_file);
       out.flag("direct", one.tls.direct);
       out.flag("sameCertificate", one.tls.same_certificate);
     });
@@ -501,20 +529,37 @@ void write_replicas(writer& out, const replicas& one) {
   });
 }
 
-void write_kubernetes_access(writer& out, const kubernetes_access& one) {
+void write_presence(writer& out, const kubernetes_presence& one) {
+  out.text("gateway", one.gateway);
+  out.text_if("namespace", one.name_space);
+  if (one.objects == kubernetes_objects{}) out.line("objects", "{}");
+  if (one.objects && one.objects != kubernetes_objects{}) {
+    out.mapping("objects", [&] {
+      out.texts_if("namespaces", one.objects->namespaces);
+      out.text_if("selector", one.objects->labels);
+    });
+  }
+  out.flag("requests", one.requests);
+  out.flag("events", one.events);
+}
+
+void write_kubernetes_api(writer& out, const settings& value) {
+  const kubernetes_access& one = value.kubernetes;
+  if (one == kubernetes_access{} && value.in_kubernetes == kubernetes_presence{}) return;
   out.mapping("kubernetes", [&] {
     out.text_if("kubeconfigFile", one.kubeconfig_file);
     out.text_if("context", one.context);
     out.text_if("apiServer", one.api_server);
     out.text_if("tokenFile", one.token_file);
     out.text_if("caFile", one.ca_file);
+    if (value.in_kubernetes != kubernetes_presence{}) write_presence(out, value.in_kubernetes);
   });
 }
 
 }  // namespace
 
 std::string render_yaml(const settings& value) {
-  writer out;
+  writer out(value);
   out.mappings("listeners", value.listeners, [&](const listener& one) { write_listener(out, one); });
   out.mappings("routes", value.routes, [&](const route& one) { write_route(out, one); });
   out.mappings("upstreams", value.upstreams, [&](const upstream& one) {
@@ -541,7 +586,7 @@ std::string render_yaml(const settings& value) {
       out.text("endpoint", value.tracing.endpoint);
       out.text_if("caFile", value.tracing.ca_file);
     });
-  if (value.kubernetes != kubernetes_access{}) write_kubernetes_access(out, value.kubernetes);
+  write_kubernetes_api(out, value);
   return out.take();
 }
 

@@ -141,25 +141,56 @@ kubernetes: {apiServer: 'https://10.0.0.1', tokenFile: /c/k8s-token, caFile: /c/
 admin: {address: '[::]:9631', status: '0.0.0.0:9632', tokensFile: /c/tokens, jwt: {issuer: 'https://idp', audience: gateway, groupsClaim: groups, jwksFile: /c/admin-keys, algorithms: [ES256]}, console: {users: [ops, 'metrics-*'], readers: [stats], verifierFile: /c/console}}
 )";
 
-settings load_everything() {
-  const auto made = load_text(everything, "t", without_files({{"LITERAL", "$${x}"}}));
+/// The keys that stand in the place of others there.
+const std::string everything_in_kubernetes = R"(
+listeners: [{name: main, address: 'unix:/run/t'}]
+routes:
+- name: query
+  upstream: far
+  auth: {method: scram, query: {user: asker, passwordSecret: {namespace: n, name: asker}}}
+  credentials: {user: app, passwordSecret: {namespace: n, name: app, key: pw}, principals: [{principal: a, user: b, passwordSecret: {namespace: n, name: b}}]}
+- name: users
+  match: {user: a}
+  upstream: far
+  auth: {method: scram, verifierSecret: {namespace: n, name: users}}
+  credentials: {ephemeral: {user: maker, passwordSecret: {namespace: n, name: maker}}}
+upstreams:
+- name: far
+  allowedNamespaces: [team, 'shop-*']
+  endpoints: ['db:1']
+  health: {user: watch, passwordSecret: {namespace: n, name: watch}}
+  tls: {caSecret: {namespace: n, name: ca, key: root.pem}, certSecret: {namespace: n, name: me}}
+kubernetes: {gateway: edge, namespace: gateways, objects: {namespaces: [team, shop], selector: 'a=b,!c'}, requests: true, events: false}
+admin: {jwt: {issuer: 'https://idp', audience: gateway, caSecret: {namespace: n, name: idp}}}
+)";
+
+settings load_all(const std::string& text) {
+  const auto made = load_text(text, "t", without_files({{"LITERAL", "$${x}"}}));
   EXPECT_THAT(made.problems, testing::IsEmpty()) << made.problems.front().render();
   return made.value ? *made.value : settings{};
 }
 
+settings load_everything() {
+  return load_all(everything);
+}
+
 TEST(Render, IsReadBackAsTheSame) {
-  const auto first = load_everything();
-  const auto text = render_yaml(first);
-  const auto again = load_text(text, "t", without_files());
-  ASSERT_TRUE(again.value) << again.problems.front().render() << '\n' << text;
-  EXPECT_TRUE(*again.value == first) << text;
+  for (const auto& written : {everything, everything_in_kubernetes,
+                              std::string("listeners: [{name: l, address: "
+                                          "'unix:/l'}]\nkubernetes: {objects: {}}\n")}) {
+    const auto first = load_all(written);
+    const auto text = render_yaml(first);
+    const auto again = load_text(text, "t", without_files());
+    ASSERT_TRUE(again.value) << again.problems.front().render() << '\n' << text;
+    EXPECT_TRUE(*again.value == first) << text;
+  }
 }
 
 TEST(Render, LeavesOutNoKey) {
   settings value = load_everything();
   value.kubernetes.kubeconfig_file = "/c/kubeconfig";  // it has what stands beside it here
   value.kubernetes.context = "prod";
-  const auto text = render_yaml(value);
+  const auto text = render_yaml(value) + render_yaml(load_all(everything_in_kubernetes));
   for (const auto& key : schema()) {
     if (key.kind == value_kind::later || key.kind == value_kind::secret) continue;
     EXPECT_THAT(text, testing::HasSubstr(std::string(key.leaf()) + ":")) << key.path;
@@ -201,12 +232,13 @@ TEST(Render, ShowsNoMoreOfAWebhookThanItsHost) {
 }
 
 TEST(Render, NamesEveryFileForTheWatch) {
-  EXPECT_THAT(referenced_files(load_everything()),
-              testing::ElementsAre(testing::EndsWith("/t"), "/c/a.crt", "/c/a.key", "/c/b.crt", "/c/b.key",
-                                   "/c/ca.crt", "/c/pw", "/c/app", "/c/dba", "/c/verifiers", "/c/maker",
-                                   "/c/idp-ca", "/c/k8s-ca", "/c/k8s-jwks", "/c/ca", "/c/crt", "/c/key",
-                                   "/c/health", "/c/replicas", "/c/r-ca", "/c/r-crt", "/c/r-key", "/c/hook",
-                                   "/c/url", "/c/tokens", "/c/admin-keys", "/c/console", "/ca.crt", "/c/api-ca"));
+  EXPECT_THAT(
+      referenced_files(load_everything()),
+      testing::ElementsAre(testing::EndsWith("/t"), "/c/a.crt", "/c/a.key", "/c/b.crt", "/c/b.key",
+                           "/c/ca.crt", "/c/pw", "/c/app", "/c/dba", "/c/verifiers", "/c/maker", "/c/idp-ca",
+                           "/c/k8s-ca", "/c/k8s-jwks", "/c/ca", "/c/crt", "/c/key", "/c/health",
+                           "/c/replicas", "/c/r-ca", "/c/r-crt", "/c/r-key", "/c/hook", "/c/url", "/c/tokens",
+                           "/c/admin-keys", "/c/console", "/ca.crt", "/c/api-ca"));
 }
 
 TEST(Render, KeepsTheTlsOfAHealthCheckWhoseClientsPassThrough) {

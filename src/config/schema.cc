@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <unordered_map>
+
 #include "base/limits.h"
 #include "config/enum_names.h"
 #include "config/schema_access.h"
 #include "config/schema_identity.h"
 #include "config/schema_kubernetes.h"
+#include "config/schema_secrets.h"
 #include "config/values.h"
 
 namespace trunkline::config {
@@ -118,9 +121,10 @@ void add_routes(std::vector<schema_key>& to) {
             "`trust`: nobody; only for listeners on unix sockets and loopback addresses. `cert`: the gateway, by the client's "
             "certificate. `jwt`: the gateway, by a token of an OpenID Connect issuer. `kubernetes`: the gateway, by the token "
             "of a service account ([identity.md](identity.md)).",
-     .default_text = "server", .choices = words(auth_methods)},
+     .default_text = "server", .choices = words(auth_methods), .file_choices = {"trust"}},
     {.path = "routes[].auth.verifierFile", .kind = kind::file,
      .doc = "For `scram`: one line `\"user\" \"SCRAM-SHA-256$…\"` for each user, verifiers as in pg_authid."},
+    secret_beside("routes[].auth.verifier", "The same, from a Secret of Kubernetes.", "users"),
     {.path = "routes[].auth.query", .kind = kind::mapping, .doc = "For `scram`: ask the server for the verifier."},
     {.path = "routes[].auth.query.sql", .kind = kind::text,
      .doc = "One parameter, the user's name; returns name and verifier.",
@@ -128,11 +132,12 @@ void add_routes(std::vector<schema_key>& to) {
     {.path = "routes[].auth.query.user", .kind = kind::text, .doc = "Who asks.", .required = true},
     {.path = "routes[].auth.query.password", .kind = kind::secret, .doc = "Its password."},
     {.path = "routes[].auth.query.passwordFile", .kind = kind::file, .doc = "Its password, from a file."},
+    secret_beside("routes[].auth.query.password", "Its password, from a Secret.", "password"),
     {.path = "routes[].auth.query.database", .kind = kind::text, .doc = "Where the query runs.",
      .default_text = "postgres"},
     {.path = "routes[].credentials", .kind = kind::mapping,
-     .doc = "How the gateway logs in to the server where it does so itself (not with `server`). With `scram` and neither "
-            "verifierFile nor query, clients must know this user and password too."},
+     .doc = "How the gateway logs in to the server where it does so itself (not with `server`). With `scram`, and no "
+            "verifiers or query there, clients must know this user and password too."},
     {.path = "routes[].settings", .kind = kind::parameters,
      .doc = "Server settings (GUCs) sent at start-up, such as `statement_timeout: 30s`."},
     {.path = "routes[].limits", .kind = kind::mapping, .doc = "Bounds for the sessions of this route."},
@@ -164,6 +169,7 @@ void add_credentials(std::vector<schema_key>& to) {
     {.path = "routes[].credentials.passwordFile", .kind = kind::file,
      .doc = "Its password, from a file. Where the file changes, servers that still want the one before get it "
             "(docs/credentials.md)."},
+    secret_beside("routes[].credentials.password", "Its password, from a Secret. Where it changes, servers that still want the one before get it.", "password"),
     {.path = "routes[].credentials.principals", .kind = kind::mappings,
      .doc = "Users at the server for some principals; the first that fits counts, and the user above for all others."},
     {.path = "routes[].credentials.principals[].principal", .kind = kind::texts, .doc = "Who the client is.",
@@ -173,6 +179,7 @@ void add_credentials(std::vector<schema_key>& to) {
     {.path = "routes[].credentials.principals[].password", .kind = kind::secret, .doc = "Its password."},
     {.path = "routes[].credentials.principals[].passwordFile", .kind = kind::file,
      .doc = "Its password, from a file."},
+    secret_beside("routes[].credentials.principals[].password", "Its password, from a Secret.", "password"),
     {.path = "routes[].credentials.principalAs", .kind = kind::choice,
      .doc = "How the server is told who the client is, at the start of a session: behind its application_name, or in the "
             "setting `trunkline.principal`. For logs and pg_stat_activity; a session can change either.",
@@ -184,6 +191,7 @@ void add_credentials(std::vector<schema_key>& to) {
      .doc = "Who makes and drops them: a role with CREATEROLE that may grant `memberOf`.", .required = true},
     {.path = "routes[].credentials.ephemeral.password", .kind = kind::secret, .doc = "Its password."},
     {.path = "routes[].credentials.ephemeral.passwordFile", .kind = kind::file, .doc = "Its password, from a file."},
+    secret_beside("routes[].credentials.ephemeral.password", "Its password, from a Secret.", "password"),
     {.path = "routes[].credentials.ephemeral.memberOf", .kind = kind::texts,
      .doc = "Roles that each is a member of, beside the policy's `role`."},
     {.path = "routes[].credentials.ephemeral.prefix", .kind = kind::text,
@@ -201,6 +209,10 @@ void add_upstreams(std::vector<schema_key>& to) {
   to.insert(to.end(), {
     {.path = "upstreams", .kind = kind::mappings, .doc = "The servers. At least one.", .required = true},
     {.path = "upstreams[].name", .kind = kind::name, .doc = "For routes, logs and metrics; unique.", .required = true},
+    {.path = "upstreams[].allowedNamespaces", .kind = kind::texts,
+     .doc = "Namespaces whose PostgresRoutes may lead here ([kubernetes-objects.md](kubernetes-objects.md)); its own always "
+            "may, where it has one.",
+     .default_note = "none"},
     {.path = "upstreams[].endpoints", .kind = kind::endpoints,
      .doc = "Where the servers answer. A unix address is the socket file itself, such as "
             "`unix:/run/postgresql/.s.PGSQL.5432`. Needed where there is no `discovery`."},
@@ -211,8 +223,10 @@ void add_upstreams(std::vector<schema_key>& to) {
     {.path = tls + ".caFile", .kind = kind::file,
      .doc = "PEM: who must have signed the server's certificate (`verify-ca`, `verify-full`).",
      .default_note = "with `verify-full` the system's trust store"},
+    secret_beside(tls + ".ca", "The same, from a Secret.", "ca.crt"),
     {.path = tls + ".certFile", .kind = kind::file, .doc = "PEM: the gateway's own certificate for the server."},
     {.path = tls + ".keyFile", .kind = kind::file, .doc = "PEM: its private key."},
+    tls_secret_in(tls, "Both, `tls.crt` and `tls.key` of a Secret."),
     {.path = tls + ".direct", .kind = kind::boolean,
      .doc = "TLS from the first byte, without SSLRequest (PostgreSQL 17 and later).", .default_text = "false"},
     {.path = tls + ".sameCertificate", .kind = kind::boolean,
@@ -260,6 +274,7 @@ void add_servers(std::vector<schema_key>& to) {
             "whether the server accepts connections is known, not its role."},
     {.path = "upstreams[].health.password", .kind = kind::secret, .doc = "Its password."},
     {.path = "upstreams[].health.passwordFile", .kind = kind::file, .doc = "Its password, from a file."},
+    secret_beside("upstreams[].health.password", "Its password, from a Secret.", "password"),
     {.path = "upstreams[].health.database", .kind = kind::text, .doc = "Where it logs in.",
      .default_text = "postgres"},
     {.path = "upstreams[].health.maxReplicaLag", .kind = kind::duration,
@@ -469,19 +484,62 @@ const std::vector<schema_key>& schema() {
   return table;
 }
 
-const schema_key* find_key(std::string_view path) {
-  for (const auto& key : schema()) {
-    if (key.path == path) return &key;
+namespace {
+
+/// A reload looks up some keys for each entry of each list.
+struct schema_index {
+  std::vector<schema_key> of_secrets = secret_keys();
+  std::unordered_map<std::string_view, const schema_key*> by_path;
+  std::unordered_map<std::string_view, std::vector<const schema_key*>> by_parent;
+  std::unordered_map<std::string_view, schema_leaves> leaves;
+
+  schema_index() {
+    add(schema());
+    add(of_secrets);
   }
-  return nullptr;
+  void add(const std::vector<schema_key>& keys) {
+    for (const auto& key : keys) {
+      by_path.emplace(key.path, &key);
+      by_parent[key.parent()].push_back(&key);
+      leaves[key.parent()].emplace(key.leaf(), &key);
+    }
+  }
+};
+
+const schema_index& indexed() {
+  static const schema_index made;
+  return made;
 }
 
-std::vector<const schema_key*> keys_of(std::string_view parent) {
-  std::vector<const schema_key*> found;
-  for (const auto& key : schema()) {
-    if (key.parent() == parent) found.push_back(&key);
+}  // namespace
+
+bool is_for_objects(const schema_key& key) {
+  switch (key.kind) {
+    case kind::file:
+    case kind::folder:
+    case kind::secret:
+    case kind::later:
+      return false;
+    default:
+      return !key.file_only;
   }
-  return found;
+}
+
+const schema_key* find_key(std::string_view path) {
+  const auto found = indexed().by_path.find(path);
+  return found == indexed().by_path.end() ? nullptr : found->second;
+}
+
+const std::vector<const schema_key*>& keys_of(std::string_view parent) {
+  static const std::vector<const schema_key*> none;
+  const auto found = indexed().by_parent.find(parent);
+  return found == indexed().by_parent.end() ? none : found->second;
+}
+
+const schema_leaves& leaves_of(std::string_view parent) {
+  static const schema_leaves none;
+  const auto found = indexed().leaves.find(parent);
+  return found == indexed().leaves.end() ? none : found->second;
 }
 
 std::string enumerate(const std::vector<std::string>& list) {
@@ -533,6 +591,10 @@ std::string expectation(const schema_key& key) {
       return "the path of a readable file";
     case kind::secret:
       return "${NAME} of an environment variable, or the key passwordFile";
+    case kind::secret_key:
+      return "a Secret: {namespace, name, key}";
+    case kind::tls_secret:
+      return "a Secret: {namespace, name}";
     case kind::parameters:
       return "a mapping of setting names to values";
     case kind::workers:

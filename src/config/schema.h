@@ -7,6 +7,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace trunkline::config {
@@ -29,6 +30,8 @@ enum class value_kind {
   url,         ///< http:// or https://
   file,        ///< a readable file; relative to the configuration's folder
   secret,      ///< only as ${NAME} of an environment variable
+  secret_key,  ///< a part of a Secret of Kubernetes
+  tls_secret,  ///< a Secret of type kubernetes.io/tls: certificate and private key
   parameters,  ///< free keys with texts as values
   workers,     ///< `auto` or a whole number
   later,       ///< known, and refused by this version
@@ -39,11 +42,14 @@ struct schema_key {
   value_kind kind = value_kind::text;
   std::string doc;
   bool required = false;
-  std::string default_text = {};          ///< as one would write it; used where the key is left out
-  std::string default_note = {};          ///< for the reader, where the default depends on other keys
-  std::vector<std::string> choices = {};  ///< of a choice
-  std::vector<std::string> later = {};    ///< choices that a later version will know
-  std::int64_t least = 0;                 ///< of an integer, or of a duration in milliseconds
+  std::string default_text = {};               ///< as one would write it; used where the key is left out
+  std::string default_note = {};               ///< for the reader, where the default depends on other keys
+  std::vector<std::string> choices = {};       ///< of a choice
+  std::vector<std::string> later = {};         ///< choices that a later version will know
+  std::vector<std::string> file_choices = {};  ///< of these, what an object of Kubernetes may not choose
+  std::string secret_default = {};             ///< of a secret_key: which of the Secret's data
+  bool file_only = false;                      ///< no object of Kubernetes has it
+  std::int64_t least = 0;                      ///< of an integer, or of a duration in milliseconds
   std::int64_t most = std::numeric_limits<std::int64_t>::max();
 
   /// "mode"
@@ -54,10 +60,22 @@ struct schema_key {
 
 const std::vector<schema_key>& schema();
 
+/// What objects of Kubernetes may say too. They name no files, folders or environment variables of the
+/// gateway's.
+bool is_for_objects(const schema_key& key);
+
 /// Null where there is none.
 const schema_key* find_key(std::string_view path);
 /// The keys of one mapping, in the order of the table.
-std::vector<const schema_key*> keys_of(std::string_view parent);
+const std::vector<const schema_key*>& keys_of(std::string_view parent);
+
+/// The keys of one mapping by their leaves.
+using schema_leaves = std::unordered_map<std::string_view, const schema_key*>;
+const schema_leaves& leaves_of(std::string_view parent);
+
+/// Below which path find_key() and keys_of() have what stands in a reference to a Secret.
+inline constexpr std::string_view secret_key_path = "*Secret";
+inline constexpr std::string_view tls_secret_path = "certSecret";
 
 /// "a duration such as …": what the messages and the docs say is expected.
 std::string expectation(const schema_key& key);

@@ -1,6 +1,7 @@
 #include "config/schema_identity.h"
 
 #include "config/enum_names.h"
+#include "config/schema_secrets.h"
 
 namespace trunkline::config {
 
@@ -33,7 +34,7 @@ void add_tokens(std::vector<schema_key>& to, const std::string& jwt, std::string
   to.insert(to.end(), {
     {.path = jwt, .kind = held::mapping, .doc = std::move(doc)},
     {.path = jwt + ".issuer", .kind = held::url,
-     .doc = "The issuer (`iss`), to the letter. Without jwksFile and jwksUri its discovery document says where its keys are.",
+     .doc = "The issuer (`iss`), to the letter. Where nothing else says where its keys are, its discovery document does.",
      .required = true},
     {.path = jwt + ".audience", .kind = held::texts,
      .doc = "A token must be made for one of these (`aud`); no wildcards.", .required = true},
@@ -46,6 +47,7 @@ void add_tokens(std::vector<schema_key>& to, const std::string& jwt, std::string
     {.path = jwt + ".jwksUri", .kind = held::url, .doc = "Where the issuer's keys are, without its discovery document."},
     {.path = jwt + ".caFile", .kind = held::file, .doc = "Authorities (PEM) that vouch for the issuer behind https.",
      .default_note = "the system's trust store"},
+    secret_beside(jwt + ".ca", "The same, from a Secret of Kubernetes.", "ca.crt"),
     {.path = jwt + ".algorithms", .kind = held::texts,
      .doc = "Signatures that count: `RS256` `RS384` `RS512` `PS256` `PS384` `PS512` `ES256` `ES384` `ES512`.",
      .default_note = "all of them"},
@@ -70,8 +72,9 @@ void add_kubernetes(std::vector<schema_key>& to, const std::string& kubernetes) 
   to.insert(to.end(), {
     {.path = kubernetes, .kind = held::mapping, .doc = "For `kubernetes`: who says whose service-account token it is."},
     {.path = kubernetes + ".apiServer", .kind = held::url,
-     .doc = "The API server, such as https://kubernetes.default.svc, which is asked by TokenReview.",
-     .default_note = "none: `offline` decides"},
+     .doc = "The API server, such as https://kubernetes.default.svc, which is asked by TokenReview. For objects it is the "
+            "gateway's own.",
+     .default_note = "none: `offline` decides", .file_only = true},
     {.path = kubernetes + ".tokenFile", .kind = held::file,
      .doc = "The gateway's own token, which may create TokenReviews; read again for each."},
     {.path = kubernetes + ".caFile", .kind = held::file, .doc = "Authorities (PEM) that vouch for the API server.",
@@ -85,9 +88,10 @@ void add_kubernetes(std::vector<schema_key>& to, const std::string& kubernetes) 
     {.path = offline + ".jwksFile", .kind = held::file, .doc = "Its keys, a JWKS, from a file."},
     {.path = offline + ".jwksUri", .kind = held::url,
      .doc = "Where its keys are, such as https://kubernetes.default.svc/openid/v1/jwks.",
-     .default_note = "without jwksFile: as its discovery document says"},
+     .default_note = "none: as its discovery document says"},
     {.path = offline + ".caFile", .kind = held::file, .doc = "Authorities (PEM) that vouch for the issuer.",
      .default_note = "the system's trust store"},
+    secret_beside(offline + ".ca", "The same, from a Secret.", "ca.crt"),
   });
 }
 

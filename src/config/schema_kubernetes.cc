@@ -31,7 +31,7 @@ void add_kubernetes_discovery(std::vector<schema_key>& to) {
     {.path = here + ".serverName", .kind = held::text,
      .doc = "The name that the servers' certificates must be for.", .default_note = "`SERVICE.NAMESPACE.svc`"},
     {.path = here + ".caSecret", .kind = held::mapping,
-     .doc = "Instead of `tls.caFile`: a Secret of the namespace that holds who must have signed the servers' certificates. "
+     .doc = "In the place of the authorities that `tls` names: a Secret of the namespace that holds who must have signed the servers' certificates. "
             "Another content is in force at once."},
     {.path = here + ".caSecret.name", .kind = held::text, .doc = "The Secret's name.",
      .default_note = "with `cluster`: the operator's own"},
@@ -42,7 +42,7 @@ void add_kubernetes_discovery(std::vector<schema_key>& to) {
 void add_kubernetes_access(std::vector<schema_key>& to) {
   to.insert(to.end(), {
     {.path = "kubernetes", .kind = held::mapping,
-     .doc = "How the API server is reached. Left out: as in a pod, with its service account."},
+     .doc = "The API server: how it is reached, and what is kept there. Left out: as in a pod, with its service account."},
     {.path = "kubernetes.kubeconfigFile", .kind = held::file,
      .doc = "A kubeconfig: server, authorities, token or client certificate. `exec` and other plugins are refused.",
      .default_note = "none: the keys below"},
@@ -53,6 +53,23 @@ void add_kubernetes_access(std::vector<schema_key>& to) {
      .default_note = "the pod's own, in `/var/run/secrets/kubernetes.io/serviceaccount`"},
     {.path = "kubernetes.caFile", .kind = held::file, .doc = "Authorities (PEM) that vouch for the API server.",
      .default_note = "the pod's own"},
+    {.path = "kubernetes.gateway", .kind = held::name,
+     .doc = "The name that the replicas of one gateway share: of their Lease, and of who writes statuses and events.",
+     .default_text = "trunkline"},
+    {.path = "kubernetes.namespace", .kind = held::text, .doc = "The gateway's own namespace.",
+     .default_note = "the pod's"},
+    {.path = "kubernetes.objects", .kind = held::mapping,
+     .doc = "PostgresUpstream, PostgresRoute and AccessPolicy objects are configuration beside this file, which then needs no "
+            "`routes` and `upstreams` ([kubernetes-objects.md](kubernetes-objects.md)). Left out: they are not."},
+    {.path = "kubernetes.objects.namespaces", .kind = held::texts, .doc = "Where they count: names of namespaces, or `*`.",
+     .default_note = "the gateway's own"},
+    {.path = "kubernetes.objects.selector", .kind = held::text, .doc = "Which of them: labels, such as `team=a`.",
+     .default_note = "all"},
+    {.path = "kubernetes.requests", .kind = held::boolean,
+     .doc = "Requests for access and grants are AccessRequest objects in the gateway's namespace, in the place of `access.store`.",
+     .default_text = "false"},
+    {.path = "kubernetes.events", .kind = held::boolean,
+     .doc = "Kubernetes Events tell of what somebody should see of objects and requests.", .default_text = "true"},
   });
 }
 

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <unordered_map>
+
+#include "config/kubernetes_names.h"
 #include "config/values.h"
 
 namespace trunkline::config {
@@ -16,10 +19,11 @@ bool is_name(std::string_view text) {
          });
 }
 
-std::vector<std::string> leaves(const std::vector<const schema_key*>& keys) {
+std::vector<std::string> leaves(const std::vector<const schema_key*>& keys, bool of_object) {
   std::vector<std::string> names;
   for (const auto* key : keys) {
-    if (key->kind != value_kind::later) names.emplace_back(key->leaf());
+    if (key->kind != value_kind::later && (!of_object || is_for_objects(*key)))
+      names.emplace_back(key->leaf());
   }
   return names;
 }
@@ -41,14 +45,37 @@ std::string list_complaint(const node& value) {
              : "";
 }
 
+/// A reload makes very many of them.
+std::string joined_path(std::string_view parent, std::string_view leaf) {
+  if (parent.empty()) return std::string(leaf);
+  std::string made;
+  made.reserve(parent.size() + 1 + leaf.size());
+  made += parent;
+  made += '.';
+  made += leaf;
+  return made;
+}
+
+/// Of an object, whose name objects.cc has written before it.
+std::string_view namespace_of(const node& object) {
+  const std::string_view name = object.find("name")->text;
+  return name.substr(0, name.find('/'));
+}
+
 bool is_whole_environment_reference(std::string_view text) {
   return text.starts_with("${") && text.find('}') == text.size() - 1;
 }
 
 }  // namespace
 
-section::section(load_state& state, const node* from, std::string schema_path, std::string key_path)
-    : state_(&state), from_(from), schema_path_(std::move(schema_path)), key_path_(std::move(key_path)) {
+section::section(load_state& state, const node* from, std::string schema_path, std::string key_path,
+                 std::string_view name_space)
+    : state_(&state),
+      from_(from),
+      schema_path_(std::move(schema_path)),
+      key_path_(std::move(key_path)),
+      name_space_(name_space),
+      known_(&leaves_of(schema_path_)) {
   if (from_ != nullptr && from_->kind != node_kind::mapping) {
     state_->problem(from_->where, key_path_, is_this(from_->kind), "a mapping");
     from_ = nullptr;
@@ -57,7 +84,7 @@ section::section(load_state& state, const node* from, std::string schema_path, s
 }
 
 std::string section::path_of(std::string_view key) const {
-  return key_path_.empty() ? std::string(key) : fmt::format("{}.{}", key_path_, key);
+  return joined_path(key_path_, key);
 }
 
 const node* section::find(std::string_view key) const {
@@ -66,39 +93,59 @@ const node* section::find(std::string_view key) const {
 
 const schema_key& section::describe(std::string_view key) const {
   static const schema_key unknown{};
-  const auto* found =
-      find_key(schema_path_.empty() ? std::string(key) : fmt::format("{}.{}", schema_path_, key));
-  return found == nullptr ? unknown : *found;
+  const auto found = known_->find(key);
+  return found == known_->end() ? unknown : *found->second;
 }
 
 void section::check_keys() {
-  const auto known = keys_of(schema_path_);
-  std::map<std::string_view, place> seen;
+  std::unordered_map<std::string_view, place> seen;
+  seen.reserve(from_->entries.size());
   for (const auto& entry : from_->entries) {
     const auto [first, fresh] = seen.try_emplace(entry.key, entry.where);
     if (fresh) {
-      check_one_key(entry, known);
+      check_one_key(entry);
     } else {
       state_->problem(entry.where, path_of(entry.key),
                       fmt::format("stands here again, after line {}", first->second.line), "the key once");
     }
   }
-  for (const auto* key : known) {
-    if (!key->required || from_->find(key->leaf()) != nullptr) continue;
+  for (const auto* key : keys_of(schema_path_)) {
+    if (!key->required || from_->find(key->leaf()) != nullptr || may_lack(*key)) continue;
     state_->problem(from_->where, path_of(key->leaf()), "is missing", expectation(*key));
   }
 }
 
-void section::check_one_key(const node_entry& entry, const std::vector<const schema_key*>& known) {
-  const auto match =
-      std::find_if(known.begin(), known.end(), [&](const auto* key) { return key->leaf() == entry.key; });
-  if (match != known.end()) {
-    if ((*match)->kind == value_kind::later) {
-      state_->problem(entry.where, path_of(entry.key), "not supported by this version", expectation(**match));
+/// Objects bring routes and upstreams, and have a namespace.
+bool section::may_lack(const schema_key& key) const {
+  if (of_object()) return key.leaf() == "namespace";
+  return state_->has_objects && (key.path == "routes" || key.path == "upstreams");
+}
+
+/// Files and variables are the gateway's, and not for whoever may write an object.
+void section::check_for_object(const node_entry& entry, const schema_key& key) {
+  if (is_for_objects(key)) return;
+  std::string instead(key.leaf());
+  if (instead.ends_with("File")) instead.resize(instead.size() - 4);
+  instead = find_key(schema_path_ + ".certSecret") != nullptr && (instead == "cert" || instead == "key")
+                ? "certSecret"
+                : instead + "Secret";
+  const bool has_secret = find_key(fmt::format("{}.{}", schema_path_, instead)) != nullptr;
+  state_->problem(entry.where, path_of(entry.key), "is for the gateway's own file, and not for an object",
+                  has_secret ? instead : "to be left out");
+}
+
+void section::check_one_key(const node_entry& entry) {
+  const auto match = known_->find(entry.key);
+  if (match != known_->end()) {
+    if (match->second->kind == value_kind::later) {
+      state_->problem(entry.where, path_of(entry.key), "not supported by this version",
+                      expectation(*match->second));
+    } else if (of_object()) {
+      check_for_object(entry, *match->second);
     }
     return;
   }
-  const auto names = leaves(known);
+  const auto names = leaves(keys_of(schema_path_), of_object());
   const auto near = nearest(entry.key, names);
   const auto shown = quote(entry.key);
   state_->problem(entry.where, path_of(shown.substr(1, shown.size() - 2)),
@@ -116,7 +163,7 @@ std::optional<section::scalar> section::read_scalar(const node& value, const sch
     wrong(value.where, key_path, key, is_this(value.kind));
     return std::nullopt;
   }
-  auto expanded = state_->expand(value, key_path);
+  auto expanded = of_object() ? std::optional(value.text) : state_->expand(value, key_path);
   if (!expanded) return std::nullopt;
   if (expanded->size() > limits::config_text_bytes) {
     wrong(value.where, key_path, key, fmt::format("is longer than {} bytes", limits::config_text_bytes));
@@ -136,7 +183,7 @@ std::optional<section::scalar> section::scalar_of(std::string_view key) {
     if (auto read = read_scalar(*value, described, path_of(key))) return read;
   }
   if (described.default_text.empty()) return std::nullopt;
-  return scalar{described.default_text, described.default_text, {}, true, path_of(key)};
+  return scalar{described.default_text, described.default_text, {}, true, {}};
 }
 
 std::vector<section::scalar> section::scalars_of(std::string_view key, bool one_is_enough) {
@@ -163,10 +210,24 @@ std::string section::text(std::string_view key) {
   auto value = scalar_of(key);
   if (!value) return {};
   const auto& described = describe(key);
-  if (described.kind == value_kind::name && !is_name(value->text)) {
+  if (described.kind == value_kind::name && !is_name(value->text) && !is_object_name(value->text)) {
     wrong(value->where, path_of(key), described, quote(value->shown) + " is not a name");
   }
   return std::move(value->text);
+}
+
+/// NAMESPACE/NAME, as objects.cc has written it.
+bool section::is_object_name(std::string_view text) const {
+  if (!of_object() || !text.starts_with(name_space_)) return false;
+  text.remove_prefix(name_space_.size());
+  return text.starts_with('/') && is_name(text.substr(1));
+}
+
+std::string section::namespace_text(std::string_view key) {
+  if (!of_object()) return text(key);
+  if (has(key) && text(key) != name_space_)
+    refuse(key, quote(text(key)) + " is another namespace than the object's own", "to be left out");
+  return name_space();
 }
 
 std::vector<std::string> section::texts(std::string_view key) {
@@ -311,7 +372,11 @@ std::optional<address> section::listen_address(std::string_view key) {
 std::vector<address> section::endpoints(std::string_view key) {
   std::vector<address> list;
   for (const auto& value : scalars_of(key, false)) {
-    if (auto parsed = parse_endpoint(value.text)) {
+    auto parsed = parse_endpoint(value.text);
+    if (parsed && parsed->is_unix() && of_object()) {
+      state_->problem(value.where, value.key, "a socket of the gateway's own machine is not for an object",
+                      "an address such as db.example.org:5432");
+    } else if (parsed) {
       list.push_back(std::move(*parsed));
     } else {
       wrong(value.where, value.key, describe(key), quote(value.shown) + " is not the address of a server");
@@ -321,6 +386,7 @@ std::vector<address> section::endpoints(std::string_view key) {
 }
 
 std::string section::file(std::string_view key) {
+  if (of_object()) return {};  // check_for_object has said so
   const auto value = scalar_of(key);
   if (!value) return {};
   return state_->resolve_file(value->where, path_of(key), value->text);
@@ -333,17 +399,67 @@ std::pair<secret_text, std::string> section::key_file(std::string_view key) {
   return {std::move(secret), std::move(path)};
 }
 
+secret_reference section::reference(std::string_view key) {
+  const auto& described = describe(key);
+  const bool is_pair = described.kind == value_kind::tls_secret;
+  section from(*state_, find(key), std::string(is_pair ? tls_secret_path : secret_key_path), path_of(key),
+               name_space_);
+  if (!from.present()) return {};
+  secret_reference made{.name_space = from.namespace_text("namespace"), .name = from.text("name"), .key = {}};
+  if (!is_pair) made.key = from.has("key") ? from.text("key") : described.secret_default;
+  bool good = true;
+  const auto check = [&](std::string_view leaf, const std::string& text, bool fits, const char* expected) {
+    if (!fits && !text.empty()) from.refuse(leaf, quote(text) + " cannot be such a name", expected);
+    good = good && fits;
+  };
+  check("namespace", made.name_space, is_kubernetes_label(made.name_space), "a namespace's name");
+  check("name", made.name, is_kubernetes_name(made.name), "a Secret's name");
+  check("key", made.key, is_pair || is_secret_key(made.key), "letters, digits, '-', '_' and '.'");
+  return good ? made : secret_reference{};
+}
+
+std::string section::file_or_secret(std::string_view stem) {
+  const std::string file_key = std::string(stem) + "File";
+  const std::string secret_key = std::string(stem) + "Secret";
+  std::string path = file(file_key);
+  if (!has(secret_key)) return path;
+  const auto wanted = reference(secret_key);
+  if (has(file_key) && !of_object())
+    refuse(secret_key, fmt::format("stands beside {}; only one can hold", file_key), "one of the two");
+  if (wanted.name.empty()) return path;
+  return state_->resolve_secret(find(secret_key)->where, path_of(secret_key), wanted);
+}
+
+std::pair<std::string, std::string> section::certificate_files() {
+  std::pair<std::string, std::string> made{file("certFile"), file("keyFile")};
+  if (!has("certSecret")) return made;
+  auto wanted = reference("certSecret");
+  if ((has("certFile") || has("keyFile")) && !of_object())
+    refuse("certSecret", "stands beside certFile or keyFile; only one can hold", "one of the two");
+  if (wanted.name.empty()) return made;
+  const auto path_to = [&](const char* key) {
+    wanted.key = key;
+    return state_->resolve_secret(find("certSecret")->where, path_of("certSecret"), wanted);
+  };
+  made.first = path_to("tls.crt");
+  made.second = path_to("tls.key");
+  return made;
+}
+
 std::pair<secret_text, std::string> section::password() {
-  std::string path = file("passwordFile");
-  const auto* direct = find("password");
+  std::string path = file_or_secret("password");
+  const auto* direct = of_object() ? nullptr : find("password");
   if (direct == nullptr) {
     if (path.empty()) return {};
-    auto secret = state_->read_secret(find("passwordFile")->where, path_of("passwordFile"), path);
+    const std::string_view key = has("passwordSecret") ? "passwordSecret" : "passwordFile";
+    auto secret = state_->read_secret(find(key)->where, path_of(key), path);
     return {std::move(secret), std::move(path)};
   }
   const auto& described = describe("password");
   if (!path.empty())
-    wrong(direct->where, path_of("password"), described, "stands beside passwordFile; only one can hold");
+    wrong(direct->where, path_of("password"), described,
+          fmt::format("stands beside {}; only one can hold",
+                      has("passwordSecret") ? "passwordSecret" : "passwordFile"));
   if (direct->kind == node_kind::scalar && !is_whole_environment_reference(direct->text)) {
     wrong(direct->where, path_of("password"), described, "a password must not stand in the file");
     return {};
@@ -378,8 +494,7 @@ std::vector<std::pair<std::string, std::string>> section::parameters(std::string
 }
 
 section section::child(std::string_view key) {
-  const auto path = schema_path_.empty() ? std::string(key) : fmt::format("{}.{}", schema_path_, key);
-  return {*state_, find(key), path, path_of(key)};
+  return {*state_, find(key), joined_path(schema_path_, key), path_of(key), name_space_};
 }
 
 std::vector<section> section::children(std::string_view key) {
@@ -390,10 +505,11 @@ std::vector<section> section::children(std::string_view key) {
     wrong(value->where, path_of(key), describe(key), complaint);
     return list;
   }
-  const auto path =
-      (schema_path_.empty() ? std::string(key) : fmt::format("{}.{}", schema_path_, key)) + "[]";
+  const auto path = joined_path(schema_path_, key) + "[]";
   for (std::size_t i = 0; i < value->items.size(); ++i) {
-    list.emplace_back(*state_, value->items[i].get(), path, fmt::format("{}[{}]", path_of(key), i));
+    const node& item = *value->items[i];
+    list.emplace_back(*state_, &item, path, fmt::format("{}[{}]", path_of(key), i),
+                      item.of_object ? namespace_of(item) : name_space_);
   }
   return list;
 }
@@ -402,6 +518,11 @@ std::string section::choice_word(std::string_view key) {
   const auto value = scalar_of(key);
   if (!value) return {};
   const auto& described = describe(key);
+  if (of_object() && contains(described.file_choices, value->text)) {
+    wrong(value->where, path_of(key), described,
+          quote(value->shown) + " is for the gateway's own file, and not for an object");
+    return described.default_text;
+  }
   if (contains(described.choices, value->text)) return value->text;
   if (contains(described.later, value->text)) {
     wrong(value->where, path_of(key), described, quote(value->shown) + " is not supported by this version");

@@ -40,6 +40,9 @@ class load_state {
   std::string resolve_file(place where, const std::string& key, const std::string& path);
   /// Absolute, against the configuration's folder.
   std::string absolute(const std::string& path) const;
+  /// The path of the file that holds the Secret's value, noted as referenced and wanted; a problem where it
+  /// cannot be had.
+  std::string resolve_secret(place where, const std::string& key, const secret_reference& wanted);
   /// The content without its last line end; a problem where it is empty, too large or not one line.
   secret_text read_secret(place where, const std::string& key, const std::string& path);
   /// The content, whatever bytes; a problem where there are too few or too many.
@@ -50,8 +53,18 @@ class load_state {
   std::vector<config::problem> problems;
   std::vector<config::problem> warnings;
   std::vector<std::string> referenced;
+  std::map<secret_reference, std::string> secrets;  ///< that are wanted, and the paths of their files
+  kubernetes_access own_api;                        ///< how the gateway reaches its API server
+  /// The same with what every pod is told, where nothing is said of it; without a kubeconfig's.
+  kubernetes_access way_to_api() const;
+  bool has_objects = false;  ///< routes and upstreams may be objects of Kubernetes
 
  private:
+  /// Nothing may be read there: the Secret is not looked up, or is not there.
+  static bool is_placeholder(const std::string& path);
+  /// "Secret NAMESPACE/NAME, key KEY" where it is one.
+  std::string shown(const std::string& path) const;
+
   std::string file_;
   std::string folder_;
   load_options options_;
@@ -64,12 +77,18 @@ std::string quote(std::string_view text);
 
 class section {
  public:
-  /// `from` null: the mapping is left out, everything has its default and nothing is missing.
-  section(load_state& state, const node* from, std::string schema_path, std::string key_path);
+  /// `from` null: the mapping is left out, everything has its default and nothing is missing. `name_space`:
+  /// of the object of Kubernetes that it is a part of; empty: of the file.
+  section(load_state& state, const node* from, std::string schema_path, std::string key_path,
+          std::string_view name_space = {});
 
   bool has(std::string_view key) const { return find(key) != nullptr; }
   bool present() const { return from_ != nullptr; }
   std::string path_of(std::string_view key) const;
+  bool of_object() const { return !name_space_.empty(); }
+  /// Of the object that this is a part of; empty: it stands in the file.
+  std::string name_space() const { return std::string(name_space_); }
+  const load_state& state() const { return *state_; }
 
   std::string text(std::string_view key);
   std::vector<std::string> texts(std::string_view key);
@@ -89,9 +108,16 @@ class section {
   std::optional<address> listen_address(std::string_view key);
   std::vector<address> endpoints(std::string_view key);
   std::string file(std::string_view key);
+  /// The same, from keys STEM + "File" or STEM + "Secret", of which one at most may be there.
+  std::string file_or_secret(std::string_view stem);
+  /// Certificate and private key, from certFile and keyFile or certSecret.
+  std::pair<std::string, std::string> certificate_files();
+  /// Of an object: its own namespace, whatever `key` says; another one is a problem.
+  std::string namespace_text(std::string_view key);
   /// What the file `key` holds, and its path.
   std::pair<secret_text, std::string> key_file(std::string_view key);
-  /// From `password` or `passwordFile`; both at once is a problem. The second is the file's path.
+  /// From `password`, `passwordFile` or `passwordSecret`; two at once are a problem. The second is the file's
+  /// path.
   std::pair<secret_text, std::string> password();
   std::vector<std::pair<std::string, std::string>> parameters(std::string_view key);
   /// What was read at `key` is wrong in a way that the schema does not tell.
@@ -119,13 +145,18 @@ class section {
     std::string shown;  ///< as the file has it, before ${…}
     place where;
     bool plain = true;  ///< not quoted, or from the environment
-    std::string key;    ///< its path, with the index where it stands in a list
+    std::string key;    ///< its path, with the index where it stands in a list; none of a default
   };
 
   const node* find(std::string_view key) const;
   const schema_key& describe(std::string_view key) const;
   void check_keys();
-  void check_one_key(const node_entry& entry, const std::vector<const schema_key*>& known);
+  bool may_lack(const schema_key& key) const;
+  bool is_object_name(std::string_view text) const;
+  void check_for_object(const node_entry& entry, const schema_key& key);
+  /// From what `key` says; empty names where it does not, with the problem written down.
+  secret_reference reference(std::string_view key);
+  void check_one_key(const node_entry& entry);
   void wrong(place where, std::string key_path, const schema_key& key, std::string text);
   std::optional<scalar> read_scalar(const node& value, const schema_key& key, const std::string& key_path);
   /// The value, or the default of the schema, or nothing.
@@ -136,6 +167,8 @@ class section {
   const node* from_;
   std::string schema_path_;
   std::string key_path_;
+  std::string_view name_space_;
+  const schema_leaves* known_;
 };
 
 }  // namespace trunkline::config

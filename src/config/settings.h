@@ -369,7 +369,8 @@ struct settings {
   config::tracing tracing;
   config::replicas replicas;
   kubernetes_access kubernetes;
-  kubernetes_presence in_kubernetes;  ///< the rest of the key `kubernetes`
+  kubernetes_presence in_kubernetes;      ///< the rest of the key `kubernetes`
+  std::vector<secret_file> secret_files;  ///< which of the files named above are Secrets, each once
 
   /// Somebody wants to know of every exchange.
   bool is_audited() const { return !audit.sinks.empty() || !tracing.endpoint.empty(); }

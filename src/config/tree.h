@@ -35,6 +35,8 @@ struct node {
   place where;
   std::string text;     ///< of a scalar, quotes and escapes resolved
   bool quoted = false;  ///< of a scalar
+  /// Of a mapping that is an object of the Kubernetes API, and does not stand in the file (objects.h).
+  bool of_object = false;
   std::vector<node_ptr> items;
   std::vector<node_entry> entries;
   std::size_t weight = 1;  ///< nodes of the whole subtree, aliases counted in full

@@ -119,8 +119,28 @@ json given(const access::policy& by, access::wall_time when) {
   return made;
 }
 
+/// What is known of who asks for what.
+json asked_of(const asked_for& all) {
+  const access::question& asked = all.question;
+  return {{"principal", all.who.principal},
+          {"user", asked.user},
+          {"database", asked.database},
+          {"route", asked.route->name},
+          {"at", admin::rfc3339(asked.when)}};
+}
+
+/// The route's namespace has no policies, and neither has the file.
+json ungoverned(const asked_for& all) {
+  json made = asked_of(all);
+  made.update({{"policies", json::array()},
+               {"outcome", access::outcome_names[0]},
+               {"reason", "no access policy is for this route, and it decides alone"}});
+  return made;
+}
+
 json explain(const asked_for& all) {
   const access::question& asked = all.question;
+  if (!all.policies->governs(*asked.route)) return ungoverned(all);
   const access::decision decided = all.policies->decide(asked);
   json list = json::array();
   for (const auto& each : all.policies->policies()) {
@@ -130,14 +150,10 @@ json explain(const asked_for& all) {
     if (&each == decided.by) one["decides"] = true;
     list.push_back(std::move(one));
   }
-  json made{{"principal", all.who.principal},
-            {"user", asked.user},
-            {"database", asked.database},
-            {"route", asked.route->name},
-            {"at", admin::rfc3339(asked.when)},
-            {"policies", std::move(list)},
-            {"outcome", access::outcome_names[static_cast<std::size_t>(decided.what)]},
-            {"reason", decided.reason()}};
+  json made = asked_of(all);
+  made.update({{"policies", std::move(list)},
+               {"outcome", access::outcome_names[static_cast<std::size_t>(decided.what)]},
+               {"reason", decided.reason()}});
   if (decided.by != nullptr && decided.what != access::outcome::deny)
     made["gives"] = given(*decided.by, asked.when);
   return made;

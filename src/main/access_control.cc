@@ -230,7 +230,7 @@ grants::answer<grants::question> access_control::question_of(const grants::perso
                                   [&](const config::route& each) { return each.name == wish.route; });
   if (route == routes.end()) return refuse(kind::not_found, "there is no route \"" + wish.route + "\"");
   if (wish.database.empty()) return refuse(kind::invalid, "a database is needed to ask for");
-  if (setup->policies == nullptr)
+  if (setup->policies == nullptr || !setup->policies->governs(*route))
     return refuse(kind::invalid, "there are no policies, and nothing to be asked for");
   const auth::identity identity{.principal = who.principal, .groups = who.groups};
   const std::string user = wish.user.empty() ? who.principal : wish.user;

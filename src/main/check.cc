@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "config/without_secrets.h"
 #include "grants/token_file.h"
 #include "k8s/api_access.h"
 #include "main/options.h"
@@ -24,8 +25,9 @@ int check(const std::string& config_file) {
   print_findings(loaded);
   if (!loaded.value) return exit_usage;
   // What serve would refuse, check refuses: certificates that do not fit their keys, verifier files that are
-  // wrong.
-  const auto ready = session::build_deployment(loaded.value, std::make_shared<tls::ticket_keys>());
+  // wrong. Secrets of Kubernetes are not looked up here.
+  const auto known = std::make_shared<const config::settings>(config::without_secrets(*loaded.value));
+  const auto ready = session::build_deployment(known, std::make_shared<tls::ticket_keys>());
   if (!ready) {
     fmt::print(stderr, "{}: {}\n", config_file, ready.error().message);
     return exit_usage;

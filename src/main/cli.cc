@@ -13,6 +13,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include "config/crds.h"
 #include "config/reference.h"
 #include "main/access_command.h"
 #include "main/audit_command.h"
@@ -107,6 +108,10 @@ int run_guarded(const CLI::App& app, const command_words& said) {
     if (app.got_subcommand("doctor")) return run_doctor(said.examining);
     if (app.got_subcommand("demo")) return demo(said.showing);
     if (app.got_subcommand("scram-keys")) return print_scram_keys(said.verifier);
+    if (app.got_subcommand("crds")) {
+      fmt::print("{}", config::render_crds());
+      return std::fflush(stdout) == 0 ? exit_good : exit_failure;
+    }
     fmt::print("{}", app.got_subcommand("reference") ? config::render_reference() : version_text());
     return std::fflush(stdout) == 0 ? exit_good : exit_failure;
   } catch (const std::exception& unexpected) {
@@ -146,6 +151,7 @@ int run_command_line(int argc, const char* const* argv) {
   add_doctor_command(app, said.examining);
   add_storm_command(app, said.storming);
   app.add_subcommand("version", "version, build and libraries");
+  app.add_subcommand("crds", "the CustomResourceDefinitions of the objects that are configuration, YAML");
   app.add_subcommand("reference", "the tables of docs/configuration.md")->group("");
 
   const auto words = with_command(argc, argv);

@@ -75,6 +75,7 @@ step<> decide_access(login_context& context) {
   const auto* policies = context.facts->setup->policies.get();
   if (policies == nullptr || context.opaque || context.decided) return {};
   const session_facts& known = *context.facts;
+  if (!policies->governs(*known.route)) return {};
   const auto index = static_cast<std::size_t>(known.route - context.settings().routes.data());
   context.decided = policies->decide(question_of(known, *known.route, index));
   if (context.decided->what == outcome::deny)
@@ -101,7 +102,7 @@ std::optional<access::decision> decide_again(const session_facts& facts, const d
   const auto& routes = setup.settings->routes;
   const auto same = std::find_if(routes.begin(), routes.end(),
                                  [&](const config::route& each) { return each.name == facts.route->name; });
-  if (same == routes.end()) return std::nullopt;
+  if (same == routes.end() || !setup.policies->governs(*same)) return std::nullopt;
   return setup.policies->decide(question_of(facts, *same, static_cast<std::size_t>(same - routes.begin())));
 }
 

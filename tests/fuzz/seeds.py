@@ -230,6 +230,14 @@ SEEDS = {
         b'\0current-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\n'
         b'clusters: [{name: k, cluster: {server: "https://k"}}]\nusers: [{name: u, user: {token: t}}]\n',
     ],
+    "objects_fuzz": [
+        b'[{"endpoints":["db:5432"],"allowedNamespaces":["o*"],"tls":{"caSecret":{"name":"ca"},"certSecret":{"name":"none"}},'
+        b'"health":{"user":"w","passwordSecret":{"name":"w","key":"pw"}},"pool":{"size":5}},'
+        b'{"upstream":"team/db","priority":-5,"match":{"listener":["main"],"database":["a*"]},"auth":{"method":"scram",'
+        b'"query":{"user":"q"}},"credentials":{"user":"app"},"settings":{"a":"${X}"}},'
+        b'{"effect":"deny","subjects":{"group":["x"]},"objects":{"route":["db"]}},{"discovery":{"kubernetes":{"service":"s"}}},'
+        b'{"upstream":"open","auth":{"method":"trust"}},{"subjects":{"user":["*"]},"approval":{"anyOf":["g"]}}]',
+    ],
     "line_view_fuzz": [
         b'{"v":1,"seq":7,"time":"2026-11-25T14:00:00.123456Z","event":"exchange","session":"a-1","statements":[{"text":"select 1",'
         b'"fingerprint":"0","sqlstate":"42501"}],"seconds":{"total":0.5},"prev":"0"}',

@@ -174,8 +174,12 @@ class Store:
             kept = {"kind", "apiVersion", "metadata"}
             made = {key: made[key] for key in kept} | k8s_schema.pruned(
                 {key: value for key, value in made.items() if key not in kept}, resource.schema)
-            if found := k8s_schema.problems({key: value for key, value in made.items() if key not in kept}, resource.schema):
-                raise ApiError(422, "Invalid", f'{resource.kind} "{made["metadata"]["name"]}" is invalid: {"; ".join(found)}')
+            found = k8s_schema.problems({key: value for key, value in made.items() if key not in kept}, resource.schema)
+            key = made["metadata"].get("namespace", ""), made["metadata"]["name"]
+            if not found:
+                found = k8s_schema.broken_rules(made, resource.schema, before=self._objects[resource].get(key))
+            if found:
+                raise ApiError(422, "Invalid", f'{resource.kind} "{key[1]}" is invalid: {"; ".join(found)}')
         return made
 
     def _keep(self, resource: Resource, key, before: dict | None, after: dict) -> dict:
