@@ -179,8 +179,8 @@ verb_test() {
   if [[ " ${stages[*]} " == *integration* || " ${stages[*]} " == *" deploy "* ]]; then
     scripts/setup-postgres
     scripts/setup-cel
+    scripts/setup-kubernetes
   fi
-  if [[ " ${stages[*]} " == *" deploy "* ]]; then scripts/setup-kubernetes; fi
 
   rm -rf "$results"
   mkdir -p "$results"

@@ -17,19 +17,20 @@ constexpr std::string_view api_root = "/api/v1/";
 constexpr std::string_view sessions_folder = "sessions/";
 
 http_response index_page() {
-  return json_response(
-      {{"healthz", "/healthz"},
-       {"readyz", "/readyz"},
-       {"metrics", "/metrics"},
-       {"api",
-        {"/api/v1/sessions", "/api/v1/sessions/ID", "/api/v1/upstreams", "/api/v1/pools", "/api/v1/prepared",
-         "/api/v1/exchanges", "/api/v1/path", "/api/v1/audit", "/api/v1/access", "/api/v1/config"}}});
+  return json_response({{"healthz", "/healthz"},
+                        {"readyz", "/readyz"},
+                        {"metrics", "/metrics"},
+                        {"api",
+                         {"/api/v1/sessions", "/api/v1/sessions/ID", "/api/v1/upstreams", "/api/v1/pools",
+                          "/api/v1/prepared", "/api/v1/exchanges", "/api/v1/path", "/api/v1/audit",
+                          "/api/v1/access", "/api/v1/config", "/api/v1/objects"}}});
 }
 
 }  // namespace
 
-admin_site::admin_site(session::observer& seen, std::string version, access_source* access)
-    : seen_(seen), version_(std::move(version)), access_(access) {}
+admin_site::admin_site(session::observer& seen, std::string version, access_source* access,
+                       objects_source objects)
+    : seen_(seen), version_(std::move(version)), access_(access), objects_(std::move(objects)) {}
 
 lane admin_site::lane_of(const http_request& request) const {
   if (request.path == "/healthz" || request.path == "/readyz") return lane::here;
@@ -61,7 +62,8 @@ http_response admin_site::metrics(const http_request& request) {
   const metrics_moment at{.now = std::chrono::steady_clock::now(),
                           .date = std::chrono::system_clock::now(),
                           .busy = busy_.ratios(),
-                          .version = version_};
+                          .version = version_,
+                          .objects = objects_()};
   return {.status = 200,
           .content_type = std::string(telemetry::content_type_of(format)),
           .body = metrics_page(seen_, at, format)};
@@ -79,6 +81,7 @@ http_response admin_site::api(const http_request& request, std::string_view page
   if (page == "access" || page == "whoami" || page.starts_with("access/"))
     return access_page(seen_, access_, request, page);
   if (page == "config") return config_page(seen_);
+  if (page == "objects") return objects_page(objects_(), request);
   return error_response(404, "there is no such page; /api/v1/ lists them");
 }
 

@@ -150,6 +150,19 @@ void write_access(metrics_writer& out, const session::access_view& access) {
   one(out, metric::webhooks_lost, access.hooks_lost);
 }
 
+void write_objects(metrics_writer& out, const session::objects_view& objects) {
+  if (!objects.enabled) return;
+  out.family(metric::kubernetes_objects);
+  for (const auto& each : objects.kinds) {
+    out.sample({{"kind", each.kind}, {"state", "accepted"}}, std::uint64_t{each.accepted});
+    out.sample({{"kind", each.kind}, {"state", "refused"}}, std::uint64_t{each.refused});
+  }
+  out.family(metric::kubernetes_objects_age);
+  for (const auto& each : objects.kinds)
+    if (each.age_seconds) out.sample({{"kind", each.kind}}, *each.age_seconds);
+  one(out, metric::kubernetes_leader, std::uint64_t{objects.leads});
+}
+
 template <class Value>
 void write_workers(metrics_writer& out, const telemetry::metric_family& which, std::size_t count,
                    Value value) {
@@ -206,6 +219,7 @@ std::string metrics_page(session::observer& seen, const metrics_moment& at,
   write_pools(out, seen);
   write_audit(out, seen.audit());
   write_access(out, seen.access());
+  write_objects(out, at.objects);
   write_workers(out, seen, at);
   const auto settings = seen.settings();
   one(out, metric::ready, std::uint64_t{seen.ready()});

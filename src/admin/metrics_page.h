@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "session/objects_view.h"
 #include "session/observer.h"
 #include "telemetry/openmetrics.h"
 
@@ -16,6 +17,7 @@ struct metrics_moment {
   std::chrono::system_clock::time_point date;
   std::vector<double> busy;  ///< of each worker (busy_window.h)
   std::string_view version;
+  session::objects_view objects = {};
 };
 
 std::string metrics_page(session::observer& seen, const metrics_moment& at, telemetry::metrics_format format);

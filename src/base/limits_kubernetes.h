@@ -43,6 +43,39 @@ inline constexpr std::size_t k8s_asks = 256;
 /// Of an answer to one.
 inline constexpr std::size_t k8s_answer_bytes = 4 * 1024 * 1024;
 
+/// Of events on objects: one, and how many are saved up; the same is not posted again for a while; and as many
+/// are posted at a time.
+inline constexpr std::chrono::milliseconds k8s_event_gap = 1s;
+inline constexpr int k8s_event_burst = 50;
+inline constexpr std::chrono::milliseconds k8s_event_again = 5min;
+inline constexpr std::size_t k8s_events_under_way = 16;
+
+/// Of the Lease: another replica may have it when it has not changed for so long; whoever has it gives up when
+/// it could not renew it for so long, which is sooner; how often it is renewed, or looked at; and what giving
+/// it back may take.
+inline constexpr std::chrono::milliseconds k8s_lease_time = 15s;
+inline constexpr std::chrono::milliseconds k8s_lease_renew_deadline = 10s;
+inline constexpr std::chrono::milliseconds k8s_lease_retry = 2s;
+inline constexpr std::chrono::milliseconds k8s_lease_release = 2s;
+
+/// Of status: one write, and how many are saved up; at a time; how often the same is written to one object
+/// within which time, before it is left to whoever changes it; when all are looked at again; after failures.
+inline constexpr std::chrono::milliseconds k8s_status_gap = 50ms;
+inline constexpr int k8s_status_burst = 50;
+inline constexpr std::size_t k8s_status_under_way = 4;
+inline constexpr int k8s_status_repeats = 3;
+inline constexpr std::chrono::milliseconds k8s_status_repeats_within = 10min;
+inline constexpr std::chrono::milliseconds k8s_status_look_again = 10s;
+inline constexpr std::chrono::milliseconds k8s_status_retry = 1s;
+inline constexpr std::chrono::milliseconds k8s_status_retry_most = 60s;
+
+/// A start waits so long for the first answers about objects and Secrets; a reload for those about Secrets
+/// that are new to it.
+inline constexpr std::chrono::milliseconds k8s_first_answers = 5s;
+inline constexpr std::chrono::milliseconds k8s_secret_wait = 1s;
+/// Changes of objects and Secrets are gathered for so long.
+inline constexpr std::chrono::milliseconds k8s_gather = 5ms;
+
 /// Of an object that is configuration: values in its spec, and in all of them together.
 inline constexpr std::size_t object_values = 5'000;
 inline constexpr std::size_t objects_values = 200'000;

@@ -1,6 +1,9 @@
 #include "k8s/discovery.h"
 
 #include <algorithm>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "k8s/endpoint_slices.h"
@@ -67,10 +70,10 @@ std::string key_of(const config::kubernetes_discovery& what) {
 }  // namespace
 
 const discovery::search* discovery::find(const config::upstream& upstream) const {
-  const auto found = std::find_if(searches_.begin(), searches_.end(), [&](const search& each) {
-    return each.upstream == upstream.name && each.what == upstream.found.in_kubernetes;
-  });
-  return found == searches_.end() ? nullptr : &*found;
+  const auto [first, last] = searches_.equal_range(upstream.name);
+  const auto found = std::find_if(
+      first, last, [&](const auto& each) { return each.second.what == upstream.found.in_kubernetes; });
+  return found == last ? nullptr : &found->second;
 }
 
 discovery::search discovery::begin(const config::upstream& upstream) {
@@ -80,7 +83,7 @@ discovery::search discovery::begin(const config::upstream& upstream) {
       client_.watch({.path = "/apis/discovery.k8s.io/v1/namespaces/" + what.name_space + "/endpointslices",
                      .labels = slices_of(what)},
                     std::make_shared<slices_sink>(what, feed));
-  return {.upstream = upstream.name, .what = what, .feed = std::move(feed), .watch = std::move(watch)};
+  return {.what = what, .feed = std::move(feed), .watch = std::move(watch)};
 }
 
 discovery::reference discovery::refer(const config::kubernetes_discovery& what) {
@@ -94,7 +97,7 @@ void discovery::want(const config::settings& settings) {
   client_.configure(settings.kubernetes);
   for (const config::upstream& each : settings.upstreams) {
     if (!is_searched(each)) continue;
-    if (find(each) == nullptr) searches_.push_back(begin(each));
+    if (find(each) == nullptr) searches_.emplace(each.name, begin(each));
     const config::kubernetes_discovery& what = each.found.in_kubernetes;
     if (!what.ca_secret.empty() && !references_.contains(key_of(what)))
       references_.emplace(key_of(what), refer(what));
@@ -102,17 +105,18 @@ void discovery::want(const config::settings& settings) {
 }
 
 void discovery::keep_only(const config::settings& settings) {
-  const auto wanted_by = [&](auto is_it) {
-    return std::any_of(settings.upstreams.begin(), settings.upstreams.end(),
-                       [&](const config::upstream& each) { return is_searched(each) && is_it(each); });
-  };
-  std::erase_if(searches_, [&](const search& one) {
-    return !wanted_by(
-        [&](const auto& each) { return each.name == one.upstream && each.found.in_kubernetes == one.what; });
+  std::unordered_map<std::string_view, const config::kubernetes_discovery*> searched;
+  std::unordered_set<std::string> referred;
+  for (const config::upstream& each : settings.upstreams) {
+    if (!is_searched(each)) continue;
+    searched.emplace(each.name, &each.found.in_kubernetes);
+    referred.insert(key_of(each.found.in_kubernetes));
+  }
+  std::erase_if(searches_, [&](const auto& one) {
+    const auto wanted = searched.find(one.first);
+    return wanted == searched.end() || *wanted->second != one.second.what;
   });
-  std::erase_if(references_, [&](const auto& one) {
-    return !wanted_by([&](const auto& each) { return key_of(each.found.in_kubernetes) == one.first; });
-  });
+  std::erase_if(references_, [&](const auto& one) { return !referred.contains(one.first); });
 }
 
 std::shared_ptr<pool::endpoint_feed> discovery::feed_of(const config::upstream& upstream) const {

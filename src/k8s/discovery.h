@@ -24,14 +24,14 @@ class discovery {
   /// Whether a text holds authorities.
   using judge = std::function<result<>(const std::string& pem)>;
 
-  /// `log` outlives it.
-  discovery(telemetry::logger& log, judge authorities) : log_(log), usable_(std::move(authorities)) {}
+  /// `client` and `log` outlive it.
+  discovery(api_client& client, telemetry::logger& log, judge authorities)
+      : client_(client), log_(log), usable_(std::move(authorities)) {}
 
   /// Watches what these upstreams want, beside what is watched already.
   void want(const config::settings& settings);
   /// And from now on nothing else.
   void keep_only(const config::settings& settings);
-  void stop() { client_.stop(); }
 
   /// Null where the upstream's endpoints are not looked for. The same one as long as the upstream wants the
   /// same.
@@ -45,7 +45,6 @@ class discovery {
 
  private:
   struct search {
-    std::string upstream;
     config::kubernetes_discovery what;
     std::shared_ptr<pool::endpoint_feed> feed;
     std::shared_ptr<const void> watch;
@@ -59,11 +58,11 @@ class discovery {
   search begin(const config::upstream& upstream);
   reference refer(const config::kubernetes_discovery& what);
 
+  api_client& client_;
   telemetry::logger& log_;
   const judge usable_;
   std::shared_ptr<std::atomic<bool>> changed_ = std::make_shared<std::atomic<bool>>(false);
-  api_client client_;
-  std::vector<search> searches_;
+  std::multimap<std::string, search> searches_;  // by upstream; two while it changes
   std::map<std::string, reference> references_;  // by namespace/name/key
 };
 

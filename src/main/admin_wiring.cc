@@ -43,10 +43,10 @@ void admin_door::hand_over() {
   if (server_ != nullptr) server_->hand_over();
 }
 
-admin_server::admin_server(session::observer& seen, admin::access_source& access, telemetry::logger& log,
-                           inheritance& inherited)
+admin_server::admin_server(session::observer& seen, admin::access_source& access,
+                           admin::objects_source objects, telemetry::logger& log, inheritance& inherited)
     : log_(log),
-      site_(seen, TRUNKLINE_VERSION, &access),
+      site_(seen, TRUNKLINE_VERSION, &access, std::move(objects)),
       status_site_(site_),
       all_("", site_, inherited),
       status_("status", status_site_, inherited) {}

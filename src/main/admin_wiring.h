@@ -48,8 +48,8 @@ class admin_door {
 class admin_server {
  public:
   /// All outlive it. What `inherited` has is taken rather than opened.
-  admin_server(session::observer& seen, admin::access_source& access, telemetry::logger& log,
-               inheritance& inherited);
+  admin_server(session::observer& seen, admin::access_source& access, admin::objects_source objects,
+               telemetry::logger& log, inheritance& inherited);
 
   /// Opens the addresses of `next` where they are not open already. On an error nothing has changed; on
   /// success nothing has either, until `apply`. Another `prepare` forgets the first.

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 #include <utility>
 
 #include "base/limits.h"
@@ -20,6 +21,9 @@ using namespace std::chrono_literals;
 using telemetry::log_level;
 
 namespace {
+
+/// At files, and whatever else is done about once a second.
+constexpr auto look_interval = 1s;
 
 sigset_t control_signals(signal_habit habit) {
   sigset_t set;
@@ -49,20 +53,25 @@ void prepare_process(signal_habit habit) {
   ::setrlimit(RLIMIT_CORE, &none);
 }
 
-control::control(const serve_options& options, configuration_source& source, config::loaded first,
-                 inheritance inherited)
+control::control(const serve_options& options, process_parts& parts, configuration_source& source,
+                 config::loaded first, inheritance inherited)
     : options_(options),
       source_(source),
-      log_(options.format, options.level, options.log_also),
+      log_(parts.log),
       inherited_(std::move(inherited)),
-      gateway_(log_, inherited_, requests_),
+      gateway_(parts, inherited_, requests_),
       current_(std::move(first)) {
-  admin_.emplace(observer_, gateway_.access(), log_, inherited_);
+  admin_.emplace(observer_, gateway_.access(), [this] { return source_.seen(); }, log_, inherited_);
 }
 
+/// What was said of the one before is not said again.
 void control::log_warnings(const config::loaded& loaded) {
+  std::set<std::string> told;
+  if (&loaded != &current_)
+    for (const auto& each : current_.warnings)
+      told.insert(each.render());
   for (const auto& each : loaded.warnings)
-    log_.write(log_level::warning, "config", each.render());
+    if (const auto text = each.render(); !told.contains(text)) log_.write(log_level::warning, "config", text);
 }
 
 int control::next_signal(const sigset_t& which, std::chrono::milliseconds patience) {
@@ -86,6 +95,7 @@ result<> control::apply(config::loaded loaded, const char* why) {
   for (const auto& each : loaded.problems)
     log_.write(log_level::error, "config.reload", each.render());
   const auto stays = [&](const std::string& problem, const std::string& told) -> result<> {
+    source_.settled(false);
     gateway_.reload_failed(problem);
     log_.write(log_level::error, "config.reload", told,
                {{"generation", static_cast<std::int64_t>(current_.value->generation)}});
@@ -105,6 +115,7 @@ result<> control::apply(config::loaded loaded, const char* why) {
   }
   admin_->apply();
   current_ = std::move(loaded);
+  source_.settled(true);
   log_.write(log_level::info, "config.reload", "a new configuration is in force",
              {{"generation", static_cast<std::int64_t>(current_.value->generation)},
               {"reason", std::string_view(why)}});
@@ -167,6 +178,7 @@ void control::log_io_uring() {
 
 void control::tick() {
   gateway_.tick(std::chrono::steady_clock::now());
+  source_.tick();
   tell_dropped_lines();
 }
 
@@ -181,6 +193,7 @@ result<> control::start() {
                {{"workers", static_cast<std::int64_t>(gateway_.worker_count())}});
   }
   admin_->apply();
+  source_.settled(true);
   inherited_.ready();
   notify_manager("READY=1");
   return {};
@@ -273,14 +286,29 @@ void control::wait_for_clients(const char* why) {
   stay(std::chrono::hours(24 * 365), [this] { return gateway_.sessions() > 0; });
 }
 
+/// Until the next look at files, or until the source wants something.
+std::chrono::milliseconds control::patience(std::chrono::steady_clock::time_point next_look) const {
+  const auto until = std::min(next_look, source_.due().value_or(next_look));
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+  return std::max(left, 0ms);
+}
+
+void control::look() {
+  if (source_.is_watched() && watch_.poll()) (void)reload("a file changed");
+  if (gateway_.secrets_changed()) (void)reload("a Secret changed");
+  tick();
+}
+
 void control::serve_until_ended() {
   const sigset_t set = control_signals(options_.habit);
-  for (;;) {
-    const int which = next_signal(set, 1s);
+  for (auto next_look = std::chrono::steady_clock::now() + look_interval;;) {
+    const int which = next_signal(set, patience(next_look));
     if (which != 0 && on_signal(which) == outcome::end) return;
-    if (which == 0 && source_.is_watched() && watch_.poll()) (void)reload("a file changed");
-    if (which == 0 && gateway_.secrets_changed()) (void)reload("a Secret changed");
-    tick();
+    if (const auto due = source_.due(); due && *due <= std::chrono::steady_clock::now())
+      (void)reload("objects or Secrets changed");
+    if (std::chrono::steady_clock::now() < next_look) continue;
+    look();
+    next_look = std::chrono::steady_clock::now() + look_interval;
   }
 }
 
@@ -295,6 +323,7 @@ int control::run() {
   serve_until_ended();
   requests_.close();
   admin_.reset();  // whoever looks is gone before there is nothing to see
+  source_.stop();
   gateway_.stop();
   log_.write(log_level::info, "stopped", "",
              {{"notPostgres", static_cast<std::int64_t>(gateway_.not_postgres())}});

@@ -18,6 +18,7 @@
 #include "main/gateway_observer.h"
 #include "main/inheritance.h"
 #include "main/options.h"
+#include "main/process_parts.h"
 #include "main/reload_watch.h"
 #include "main/successor.h"
 #include "telemetry/logger.h"
@@ -29,9 +30,9 @@ void prepare_process(signal_habit habit);
 
 class control {
  public:
-  /// `source` outlives it. `first` is what `source` loaded, without problems.
-  control(const serve_options& options, configuration_source& source, config::loaded first,
-          inheritance inherited);
+  /// `parts` and `source` outlive it. `first` is what `source` loaded, without problems.
+  control(const serve_options& options, process_parts& parts, configuration_source& source,
+          config::loaded first, inheritance inherited);
 
   /// Until it is told to end; answers the exit code.
   int run();
@@ -42,6 +43,8 @@ class control {
   result<> start();
   void serve_until_ended();
   void tick();
+  std::chrono::milliseconds patience(std::chrono::steady_clock::time_point next_look) const;
+  void look();
   void tell_dropped_lines();
   void log_warnings(const config::loaded& loaded);
   void log_io_uring();
@@ -66,7 +69,7 @@ class control {
 
   const serve_options& options_;
   configuration_source& source_;
-  telemetry::logger log_;
+  telemetry::logger& log_;
   inheritance inherited_;
   control_requests requests_;
   gateway gateway_;

@@ -64,6 +64,7 @@ bool control::await(successor& next) {
 void control::leave_to(successor& next) {
   const auto grace = current_.value->drain_grace;
   notify_manager(fmt::format("MAINPID={}\nREADY=1", next.pid()));
+  source_.stop();
   admin_->hand_over();
   gateway_.hand_over(next.take_link());
   log_.write(log_level::info, "handover", "the new process has taken over; sessions go on here",

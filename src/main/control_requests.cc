@@ -23,6 +23,10 @@ int control_requests::wake_signal() {
   return SIGRTMIN;
 }
 
+void control_requests::wake() {
+  ::kill(::getpid(), wake_signal());
+}
+
 result<> control_requests::ask(control_verb verb, std::string key, std::string value) {
   auto answer = std::make_shared<std::promise<result<>>>();
   auto future = answer->get_future();
@@ -32,7 +36,7 @@ result<> control_requests::ask(control_verb verb, std::string key, std::string v
     // As many as there are threads of the console, so that this has a bound.
     waiting_.push_back({verb, std::move(key), std::move(value), std::move(answer)});
   }
-  ::kill(::getpid(), wake_signal());
+  wake();
   if (future.wait_for(limits::reload_wait) != std::future_status::ready)
     return fail(late("no answer in time; the log says what becomes of it"));
   try {

@@ -42,6 +42,8 @@ class control_requests {
 
   /// The signal that wakes the control thread, which has it blocked.
   static int wake_signal();
+  /// Any thread: there is something to see.
+  static void wake();
 
  private:
   std::mutex mutex_;

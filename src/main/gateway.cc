@@ -15,6 +15,7 @@
 #include "net/socket.h"
 #include "runtime/epoll_loop.h"
 #include "runtime/random.h"
+#include "session/deployment_builder.h"
 
 namespace trunkline::main {
 namespace {
@@ -63,8 +64,9 @@ result<runtime::unique_fd> open_socket(const config::listener& listener) {
 
 }  // namespace
 
-gateway::gateway(telemetry::logger& log, inheritance& inherited, control_requests& control)
-    : log_(log),
+gateway::gateway(process_parts& parts, inheritance& inherited, control_requests& control)
+    : parts_(parts),
+      log_(parts.log),
       inherited_(inherited),
       key_cache_secret_(runtime::random_bytes<32>()),
       fake_salt_secret_(runtime::random_bytes<32>()),
@@ -78,9 +80,9 @@ gateway::gateway(telemetry::logger& log, inheritance& inherited, control_request
       work_(std::clamp(usable_cores(), 1u, 4u), waiting_jobs),
       lookups_(lookup_threads, waiting_jobs),
       own_tap_(audit_.add_worker()),
-      tokens_(log),
+      tokens_(log_),
       access_(
-          log, [this] { return current(); },
+          log_, [this] { return current(); },
           [this](decltype(audit::rare_event::what) what) { tell(std::move(what)); },
           [this](std::int64_t grant) { roles_.grant_over(grant); }),
       roles_({.loop = std::make_unique<runtime::epoll_loop>(),
@@ -97,8 +99,9 @@ gateway::gateway(telemetry::logger& log, inheritance& inherited, control_request
                 .log = &log_,
                 .loops = &loops_,
                 .evict = [this](const pool::eviction& why) { evict(why); },
-                .hold = [this](const std::shared_ptr<const pool::member>& of) { hold(of); }}),
-      kubernetes_(log, can_vouch),
+                .hold = [this](const std::shared_ptr<const pool::member>& of) { hold(of); },
+                .told = parts.told_of_upstream}),
+      discovery_(parts.kubernetes.client(), log_, can_vouch),
       peers_(std::make_unique<runtime::epoll_loop>(), lookups_, replicas_.peers, log_),
       commander_(*this, control) {
   services_.reset(new session::services{.log = log_,
@@ -158,7 +161,7 @@ result<> gateway::start(const config::snapshot& settings) {
 
 result<> gateway::reload(const config::snapshot& settings) {
   auto done = replace(settings);
-  if (!done) kubernetes_.want(*current()->settings);
+  if (!done) discovery_.want(*current()->settings);
   return done;
 }
 
@@ -188,13 +191,18 @@ result<std::shared_ptr<const session::deployment>> gateway::deploy(const config:
   if (const auto& how = settings->kubernetes; !how.kubeconfig_file.empty()) {
     if (const auto read = k8s::read_access(how, k8s::environment_variable); !read) return fail(read.error());
   }
-  kubernetes_.want(*settings);
+  discovery_.want(*settings);
   // Without them no server could be trusted; with an API server that is gone it is the same, and said.
-  kubernetes_.wait_for_secrets(limits::k8s_connect_timeout);
-  (void)kubernetes_.secrets_changed();  // what they hold by now is used
+  discovery_.wait_for_secrets(limits::k8s_connect_timeout);
+  (void)discovery_.secrets_changed();  // what they hold by now is used
   return session::build_deployment(
-      settings, tickets_, [this](const std::string& upstream) { return servers_.of(upstream); }, &tokens_,
-      older.get(), [this](const config::upstream& of) { return kubernetes_.authorities_of(of); });
+      settings,
+      {.tickets = tickets_,
+       .parts = &parts_.files,
+       .clusters = [this](const std::string& upstream) { return servers_.of(upstream); },
+       .tokens = &tokens_,
+       .older = older.get(),
+       .authorities = [this](const config::upstream& of) { return discovery_.authorities_of(of); }});
 }
 
 void gateway::hold(const std::shared_ptr<const pool::member>& of) {
@@ -290,18 +298,23 @@ void gateway::identify(const config::settings& settings) {
 
 void gateway::publish(std::shared_ptr<const session::deployment> setup) {
   identify(*setup->settings);
-  for (const auto& warning : setup->warnings)
-    log_.write(telemetry::log_level::warning, "config", warning);
+  const auto older = current();
+  for (const auto& warning : setup->warnings) {
+    const bool told =
+        older != nullptr && std::ranges::find(older->warnings, warning) != older->warnings.end();
+    if (!told) log_.write(telemetry::log_level::warning, "config", warning);
+  }
   {
     std::lock_guard lock(current_mutex_);
     current_ = setup;
   }
+  if (older != nullptr) retired_.push_back(older);
   std::vector<std::shared_ptr<const pool::watch_setup>> watched;
-  kubernetes_.keep_only(*setup->settings);
+  discovery_.keep_only(*setup->settings);
   for (std::size_t i = 0; i < setup->settings->upstreams.size(); ++i) {
     watched.push_back(std::make_shared<const pool::watch_setup>(
         pool::watch_setup{setup->settings, i, setup->upstream_tls[i], setup->socket_options,
-                          kubernetes_.feed_of(setup->settings->upstreams[i])}));
+                          discovery_.feed_of(setup->settings->upstreams[i])}));
   }
   servers_.configure(std::move(watched));
   if (std::ranges::any_of(setup->settings->routes,
@@ -312,11 +325,13 @@ void gateway::publish(std::shared_ptr<const session::deployment> setup) {
     open.push_back({each.name, sockets_[each.name].fd});
   for (auto& each : workers_)
     each->configure(setup, open);
+  parts_.files.forget_unused();
 }
 
 void gateway::tick(runtime::time_point now) {
   watch_audit();
   tokens_.prune();
+  std::erase_if(retired_, [](const auto& each) { return each.use_count() == 1; });
   if (now - tickets_rotated_ < limits::tls_ticket_key_rotation) return;
   tickets_rotated_ = now;
   tickets_->rotate();
@@ -395,7 +410,7 @@ void gateway::stop() {
   for (auto& each : workers_)
     each->join();
   roles_.stop();
-  kubernetes_.stop();
+  parts_.kubernetes.client().stop();
   servers_.stop();
   peers_.stop();
   lookups_.stop();

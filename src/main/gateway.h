@@ -21,6 +21,7 @@
 #include "main/access_control.h"
 #include "main/gateway_commander.h"
 #include "main/inheritance.h"
+#include "main/process_parts.h"
 #include "pool/watch_room.h"
 #include "runtime/unique_fd.h"
 #include "session/observer.h"
@@ -34,8 +35,8 @@ namespace trunkline::main {
 class gateway {
  public:
   /// What the console wants of the control thread goes to `control`. What `inherited` has is taken rather
-  /// than opened; it outlives the gateway.
-  gateway(telemetry::logger& log, inheritance& inherited, control_requests& control);
+  /// than opened. All outlive the gateway.
+  gateway(process_parts& parts, inheritance& inherited, control_requests& control);
   ~gateway();
 
   /// Opens the listeners of `settings` and starts the workers. Once.
@@ -45,7 +46,7 @@ class gateway {
   /// About once a second: session ticket keys rotate, and what has become of the audit is logged.
   void tick(runtime::time_point now);
   /// A Secret that the configuration refers to holds something else now: it wants to be reloaded. Once.
-  bool secrets_changed() { return kubernetes_.secrets_changed(); }
+  bool secrets_changed() { return discovery_.secrets_changed(); }
 
   /// Readiness goes off; nothing else changes yet.
   void announce_drain() { leaving_.store(true); }
@@ -106,6 +107,7 @@ class gateway {
   void watch_audit();
   void identify(const config::settings& settings);
 
+  process_parts& parts_;
   telemetry::logger& log_;
   inheritance& inherited_;
   std::array<std::byte, 32> key_cache_secret_;
@@ -129,7 +131,7 @@ class gateway {
   access_control access_;  // before the workers: their sessions hold on to it
   session::role_keeper roles_;
   pool::watch_room servers_;  // before the workers: sessions tell it what they see
-  k8s::discovery kubernetes_;  // after them: it tells them what it finds
+  k8s::discovery discovery_;  // after them: it tells them what it finds
   session::peer_watch peers_;
   gateway_commander commander_;
   std::unique_ptr<session::services> services_;
@@ -140,6 +142,8 @@ class gateway {
   std::vector<std::unique_ptr<session::worker>> workers_;
   mutable std::mutex current_mutex_;
   std::shared_ptr<const session::deployment> current_;
+  /// So that it is not a worker's loop that takes one down: with a thousand routes that takes a while.
+  std::vector<std::shared_ptr<const session::deployment>> retired_;
   std::atomic<bool> listens_{false};
   std::atomic<bool> leaving_{false};
   std::atomic<std::uint64_t> reload_failures_{0};

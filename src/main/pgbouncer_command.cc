@@ -41,7 +41,8 @@ int run_settled(const pgbouncer_options& options, pgbouncer_source& source, conf
                         .before_reload = [&log] { return (*log)->reopen(); },
                         .format = options.format};
   if (options.verbose + wishes.verbose > 0) serving.level = telemetry::log_level::debug;
-  return control(serving, source, std::move(loaded), inheritance()).run();
+  process_parts parts(serving);
+  return control(serving, parts, source, std::move(loaded), inheritance()).run();
 }
 
 }  // namespace

@@ -1,23 +1,8 @@
 #include "main/reload_watch.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 
 namespace trunkline::main {
-
-std::optional<file_fingerprint> reload_watch::look_at_file(const std::string& path) {
-  struct stat facts{};
-  if (stat(path.c_str(), &facts) != 0) return std::nullopt;
-  const auto ns = [](const timespec& time) {
-    return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-  };
-  return file_fingerprint{.device = facts.st_dev,
-                          .inode = facts.st_ino,
-                          .modified_ns = ns(facts.st_mtim),
-                          .status_changed_ns = ns(facts.st_ctim),
-                          .size_bytes = static_cast<std::uint64_t>(facts.st_size)};
-}
 
 void reload_watch::watch(const std::vector<std::string>& files) {
   state kept;

@@ -11,17 +11,11 @@
 #include <string>
 #include <vector>
 
+#include "runtime/file_stamp.h"
+
 namespace trunkline::main {
 
-/// What tells one state of a file from another. Symlinks are followed. Times are nanoseconds.
-struct file_fingerprint {
-  std::uint64_t device = 0;
-  std::uint64_t inode = 0;
-  std::int64_t modified_ns = 0;
-  std::int64_t status_changed_ns = 0;  ///< also a chmod that makes it readable
-  std::uint64_t size_bytes = 0;
-  bool operator==(const file_fingerprint&) const = default;
-};
+using file_fingerprint = runtime::file_stamp;
 
 class reload_watch {
  public:
@@ -31,9 +25,7 @@ class reload_watch {
   /// Polls for which a file may be missing before that counts as a change.
   static constexpr int missing_polls_max = 5;
 
-  explicit reload_watch(look how = look_at_file) : look_(std::move(how)) {}
-
-  static std::optional<file_fingerprint> look_at_file(const std::string& path);
+  explicit reload_watch(look how = runtime::stamp_of) : look_(std::move(how)) {}
 
   /// From now on these files (config::loaded::referenced_files). What is known of a file that stays is kept,
   /// so that a change between the last poll and this call is not lost.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "main/control.h"
+#include "main/objects_source.h"
 
 namespace trunkline::main {
 
@@ -34,13 +35,14 @@ int serve(const serve_options& options) {
     fmt::print(stderr, "{}\n", inherited.error().message);
     return exit_usage;
   }
-  yaml_source source(options.config_file);
+  process_parts parts(options);
+  objects_source source(options.config_file, parts, control_requests::wake);
   auto loaded = source.load(1);
   if (loaded.value == nullptr) {
     tell_problems(loaded, options, *inherited);
     return exit_usage;
   }
-  return control(options, source, std::move(loaded), std::move(*inherited)).run();
+  return control(options, parts, source, std::move(loaded), std::move(*inherited)).run();
 }
 
 }  // namespace trunkline::main

@@ -29,6 +29,15 @@ std::string zone_of(const config::upstream& of, const std::string& endpoint_name
   return "";
 }
 
+/// Nothing about the upstream differs, whatever else does.
+bool says_the_same(const watch_setup& a, const watch_setup& b) {
+  return a.upstream() == b.upstream() && a.tls == b.tls && a.feed == b.feed &&
+         a.options.keepalive_idle == b.options.keepalive_idle &&
+         a.options.keepalive_interval == b.options.keepalive_interval &&
+         a.options.keepalive_probes == b.options.keepalive_probes &&
+         a.options.user_timeout == b.options.user_timeout;
+}
+
 std::string text_of(const net::socket_address& address) {
   return address.text();
 }
@@ -77,11 +86,12 @@ cluster_watch::~cluster_watch() {
 }
 
 void cluster_watch::configure(std::shared_ptr<const watch_setup> setup) {
+  const bool same = setup_ != nullptr && says_the_same(*setup_, *setup);
   setup_ = std::move(setup);
   if (setup_->feed != feed_) listen_to(setup_->feed);
   for (entry& each : entries_)
     each.watch->configure(setup_);
-  look_again();
+  if (!same) look_again();
 }
 
 void cluster_watch::listen_to(std::shared_ptr<endpoint_feed> feed) {
@@ -460,10 +470,27 @@ void cluster_watch::tell_endpoint(const endpoint& before, const endpoint& after)
     if (after.state == endpoint_state::down) write(log_level::warning, "endpoint.down");
     if (after.state == endpoint_state::foreign) write(log_level::error, "endpoint.foreign");
     if (after.state == endpoint_state::self) write(log_level::error, "endpoint.self");
+    spread_state(before, after);
   }
   if (before.role != after.role && after.role != server_role::unknown)
     write(log_level::info, "endpoint.role");
   if (after.leaving && !before.leaving) write(log_level::info, "endpoint.leaving");
+}
+
+/// That a server is up is news only where it was not before.
+void cluster_watch::spread_state(const endpoint& before, const endpoint& after) const {
+  using event = upstream_news::event;
+  if (after.state == endpoint_state::down) spread(event::endpoint_down, after.name, after.said);
+  if (after.state == endpoint_state::foreign || after.state == endpoint_state::self)
+    spread(event::endpoint_foreign, after.name, after.said);
+  if (after.state == endpoint_state::up && before.state != endpoint_state::unknown)
+    spread(event::endpoint_up, after.name, "");
+}
+
+void cluster_watch::spread(upstream_news::event what, const std::string& endpoint,
+                           const std::string& said) const {
+  if (with_.told)
+    with_.told({.what = what, .upstream = cluster_->name(), .endpoint = endpoint, .said = said});
 }
 
 void cluster_watch::tell_primary(const cluster_view& view) {
@@ -479,8 +506,12 @@ void cluster_watch::tell_primary(const cluster_view& view) {
     const std::string known = routing::describe(view.known, now);
     with_.log->write(log_level::warning, "topology.primary", "none is known: " + known,
                      {{"upstream", upstream}});
+    spread(upstream_news::event::primary_lost, "", known);
   } else {
     const auto gap = primary_lost_ ? now - *primary_lost_ : runtime::duration(0);
+    if (primary_lost_ || primary_told_ != 0)
+      spread(upstream_news::event::primary_found, primary->name,
+             fmt::format("after {:.1f} s without a primary", seconds_of(gap)));
     if (primary_lost_) cluster_->tell_gap(std::chrono::duration_cast<std::chrono::microseconds>(gap));
     primary_lost_.reset();
     with_.log->write(log_level::info, "topology.primary", "",

@@ -12,6 +12,7 @@
 #include "pool/eviction.h"
 #include "pool/name_watch.h"
 #include "pool/role_judge.h"
+#include "pool/upstream_news.h"
 #include "telemetry/logger.h"
 
 namespace trunkline::pool {
@@ -28,6 +29,7 @@ struct watch_services {
   std::function<void(eviction)> evict = {};
   /// Its sessions look at `member::held` again.
   std::function<void(std::shared_ptr<const member>)> hold = {};
+  std::function<void(const upstream_news&)> told = {};
 };
 
 class cluster_watch final : public endpoint_watch_owner, public cluster_listener {
@@ -58,7 +60,7 @@ class cluster_watch final : public endpoint_watch_owner, public cluster_listener
     name_watch* from = nullptr;  // whose addresses it has; null: its own
     std::unique_ptr<endpoint_watch> watch = {};
     routing::server_role learned = routing::server_role::unknown;  // from logins
-    std::string zone = {};  // as discovery says; empty: it does not
+    std::string zone = {};                                         // as discovery says; empty: it does not
     bool ready = true;
     bool leaving = false;
     bool closed = false;          // no new work: PAUSE, or SWITCHOVER away from it
@@ -106,6 +108,8 @@ class cluster_watch final : public endpoint_watch_owner, public cluster_listener
   void tell_changes(const cluster_view& view);
   void tell_endpoint(const routing::endpoint& before, const routing::endpoint& after);
   void tell_primary(const cluster_view& view);
+  void spread_state(const routing::endpoint& before, const routing::endpoint& after) const;
+  void spread(upstream_news::event what, const std::string& endpoint, const std::string& said) const;
   void tell_discovery();
   void tell_hold();
   entry* find(routing::endpoint_id which);

@@ -1,6 +1,8 @@
 #include "pool/watch_room.h"
 
 #include <algorithm>
+#include <string_view>
+#include <unordered_set>
 #include <utility>
 
 namespace trunkline::pool {
@@ -46,11 +48,11 @@ std::vector<std::shared_ptr<cluster>> watch_room::all() const {
 
 void watch_room::configure(std::vector<std::shared_ptr<const watch_setup>> setups) {
   {
+    std::unordered_set<std::string_view> wanted;
+    for (const auto& each : setups)
+      wanted.insert(each->upstream().name);
     std::lock_guard lock(mutex_);
-    std::erase_if(clusters_, [&](const auto& known) {
-      return std::none_of(setups.begin(), setups.end(),
-                          [&](const auto& each) { return each->upstream().name == known.first; });
-    });
+    std::erase_if(clusters_, [&](const auto& known) { return !wanted.contains(known.first); });
   }
   loop_->post([this, setups = std::move(setups)]() mutable { apply(std::move(setups)); });
 }

@@ -62,6 +62,10 @@ inline constexpr metric_family topology_changes{"trunkline_topology_changes_tota
 inline constexpr metric_family discovery_failures{"trunkline_discovery_failures_total", metric_kind::counter, "Look-ups of the upstream's names, and questions to the Kubernetes API, that failed; what was known before stayed in use."};
 inline constexpr metric_family discovery_age{"trunkline_discovery_age_seconds", metric_kind::gauge, "Since the Kubernetes API last said that the upstream's endpoints are those that are known."};
 
+inline constexpr metric_family kubernetes_objects{"trunkline_kubernetes_objects", metric_kind::gauge, "Objects of Kubernetes that are configuration, by whether they are a part of it (accepted) or were left out (refused)."};
+inline constexpr metric_family kubernetes_objects_age{"trunkline_kubernetes_objects_age_seconds", metric_kind::gauge, "Since the Kubernetes API last said that the objects of the kind are those that are known."};
+inline constexpr metric_family kubernetes_leader{"trunkline_kubernetes_leader", metric_kind::gauge, "1 where this replica is the one that writes the status of objects."};
+
 inline constexpr metric_family audit_enabled{"trunkline_audit_enabled", metric_kind::gauge, "1 where the configuration has an audit."};
 inline constexpr metric_family audit_blocked{"trunkline_audit_blocked", metric_kind::gauge, "1 while audit events cannot be written: sessions stop (onFailure: block) or events are lost (continue)."};
 inline constexpr metric_family audit_events{"trunkline_audit_events_total", metric_kind::counter, "Audit events written."};
