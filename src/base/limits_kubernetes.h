@@ -76,6 +76,28 @@ inline constexpr std::chrono::milliseconds k8s_secret_wait = 1s;
 /// Changes of objects and Secrets are gathered for so long.
 inline constexpr std::chrono::milliseconds k8s_gather = 5ms;
 
+// Requests for access as objects (docs/kubernetes-requests.md).
+/// Of answers in one AccessRequest.
+inline constexpr std::size_t k8s_answers = 32;
+/// A gateway that the API server tells of changes looks of itself so often.
+inline constexpr std::chrono::milliseconds k8s_look = 1s;
+/// A question about requests is answered by then. An API server that says nothing for longer than the second
+/// is not asked again for as long as the third, unless a watch hears of it.
+inline constexpr std::chrono::milliseconds k8s_store_timeout = 4s;
+inline constexpr std::chrono::milliseconds k8s_store_patience = 500ms;
+inline constexpr std::chrono::milliseconds k8s_store_rest = 15s;
+/// By so much an answer of the API server moves its clock, where it does not fit to those before.
+inline constexpr std::chrono::milliseconds k8s_clock_step = 1s;
+/// Requests that are over and are kept; and so many are removed at a time, once a minute.
+inline constexpr std::size_t k8s_requests_kept = 5'000;
+inline constexpr std::size_t k8s_forget_batch = 50;
+/// Of requests that were deleted, or cannot be read, and of which the desk is still to hear.
+inline constexpr std::size_t k8s_requests_buried = 1'000;
+/// A request whose gateway has not written its status by then is given up.
+inline constexpr std::chrono::milliseconds k8s_request_begun = 60s;
+/// A Lease that says no more that its gateway is there is removed after that.
+inline constexpr std::chrono::milliseconds k8s_lease_kept = 1h;
+
 /// Of an object that is configuration: values in its spec, and in all of them together.
 inline constexpr std::size_t object_values = 5'000;
 inline constexpr std::size_t objects_values = 200'000;

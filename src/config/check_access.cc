@@ -161,7 +161,9 @@ void check_settings_of(const policy_at& policy) {
 void check_approval(const policy_at& policy) {
   if (!policy.self.approval) return;
   const access_approval& needed = *policy.self.approval;
-  if (needed.any_of.empty() && needed.all_of.empty())
+  // Among objects RBAC says who may, as well as a rule.
+  const bool by_rbac = policy.in.value.in_kubernetes.requests;
+  if (needed.any_of.empty() && needed.all_of.empty() && !by_rbac)
     policy.problem(".approval", "nobody may approve", "anyOf or allOf");
   if (policy.in.value.access.store.empty() && !policy.in.value.in_kubernetes.requests)
     policy.problem(".approval", "requests have nowhere to be kept", "access.store, or kubernetes.requests");

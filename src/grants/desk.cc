@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "base/limits_kubernetes.h"
 #include "grants/quorum.h"
 
 namespace trunkline::grants {
@@ -21,6 +22,7 @@ std::unexpected<refusal> refuse(refusal::kind what, std::string message) {
 }
 
 std::unexpected<refusal> no_store(const store_failure& why) {
+  if (why.what == store_failure::kind::refused) return refuse(refusal::kind::not_allowed, why.message);
   if (why.what == store_failure::kind::full)
     return refuse(refusal::kind::unavailable, "the store of requests is full");
   return refuse(refusal::kind::unavailable, "the store of requests does not work at the moment");
@@ -82,6 +84,7 @@ record draft_of(const question& what, const std::string& gateway, wall_time now)
   made.answer_by = now + what.rule.wait;
   made.length = what.length.count() > 0 ? what.length : limits::access_grant;
   made.by_hand = what.by_hand;
+  made.place = what.place;
   if (!what.by_hand) made.gateways = {gateway};
   return made;
 }
@@ -96,11 +99,16 @@ desk::desk(store& kept, std::string gateway, desk_bounds at)
     : kept_(kept), gateway_(std::move(gateway)), at_(at) {}
 
 stored<> desk::begin() {
-  if (auto all = refresh(); !all) return std::unexpected(all.error());
-  return {};
+  auto known = catch_up();
+  fresh_.clear();
+  return known;
 }
 
 void desk::remember(const record& what) {
+  if (what.unjudged.empty() || what.erased)
+    unjudged_.erase(what.id);
+  else
+    unjudged_.insert(what.id);
   const auto known = live_.find(what.id);
   if (known != live_.end()) {
     if (known->second.version > what.version) return;
@@ -116,18 +124,31 @@ void desk::told(change::kind what, const record& of, std::string by, std::string
   changes_.push_back({.what = what, .of = of, .by = std::move(by), .reason = std::move(reason)});
 }
 
-stored<std::vector<record>> desk::refresh() {
-  std::vector<record> all;
+stored<> desk::catch_up() {
   for (;;) {
     auto some = kept_.changed_since(seen_, limits::access_batch);
-    if (!some) return some;
+    if (!some) return std::unexpected(some.error());
     for (record& each : *some) {
       seen_ = each.version;
       remember(each);
-      all.push_back(std::move(each));
+      fresh_.push_back(std::move(each));
     }
-    if (some->size() < limits::access_batch) return all;
+    if (some->size() < limits::access_batch) return {};
   }
+}
+
+stored<std::vector<record>> desk::refresh(wall_time now) {
+  if (auto known = catch_up(); !known) return std::unexpected(known.error());
+  for (const record& each : fresh_)
+    if (each.erased) tell_erased(each, now);
+  return std::exchange(fresh_, {});
+}
+
+/// Nobody wrote that: one of those who see it tells of it. Rather two of them than none.
+void desk::tell_erased(const record& of, wall_time now) {
+  const auto alive = kept_.alive(now);
+  if (alive && alive->contains(gateway_) && *alive->begin() != gateway_) return;
+  told(of.now == state::revoked ? change::kind::revoke : change::kind::withdraw, of, "", of.over_reason);
 }
 
 /// Nothing: somebody else was faster.
@@ -156,10 +177,11 @@ answer<record> desk::change_one(std::int64_t id, wall_time now, const step& deci
     auto written = write(std::move(changed));
     if (!written) return std::unexpected(written.error());
     if (!*written) continue;
+    const bool granted =
+        made->tell && made->tell->what == change::kind::approve && (*written)->now == state::active;
     if (made->tell)
       told(made->tell->what, **written, std::move(made->tell->by), std::move(made->tell->reason));
-    if ((*written)->now == state::active)
-      told(change::kind::grant, **written, (*written)->approvals.back().by);
+    if (granted) told(change::kind::grant, **written, (*written)->approvals.back().by);
     return std::move(**written);
   }
   return refuse(refusal::kind::unavailable, "too many change this request at once; try again");
@@ -177,7 +199,7 @@ answer<std::optional<record>> desk::settled(record found, wall_time now) {
 }
 
 answer<> desk::has_room(const std::string& principal) {
-  if (auto newest = refresh(); !newest) return no_store(newest.error());
+  if (auto newest = catch_up(); !newest) return no_store(newest.error());
   if (open_ >= at_.open) return refuse(refusal::kind::limit, "too many requests for access are open");
   const auto own = std::count_if(live_.begin(), live_.end(), [&](const auto& each) {
     return each.second.now == state::open && same_person(each.second.what.principal, principal);
@@ -223,6 +245,10 @@ answer<record> desk::ask(const question& what, wall_time now) {
       if (!*made) continue;
       return std::move(**made);
     }
+    // Another gateway may have looked at it first.
+    if (!what.place.empty() && (*found)->place == what.place) return std::move(**found);
+    if (!what.place.empty())
+      return refuse(refusal::kind::wrong_state, sentence_of(**found) + ", and is for the same");
     auto current = settled(std::move(**found), now);
     if (!current) return std::unexpected(current.error());
     if (!*current) continue;
@@ -253,59 +279,137 @@ answer<record> desk::leave(std::int64_t id, bool stays, wall_time now) {
   });
 }
 
+/// What an answer makes of a record, and what is told of it.
+answer<desk::verdict> desk::approved(record& of, const written_answer& given, wall_time now) {
+  const person& by = given.by;
+  if (of.now != state::open) return refuse(refusal::kind::wrong_state, sentence_of(of));
+  approval made{.by = by.principal, .when = now, .reason = given.reason, .as = entries_of(of.rule, by)};
+  if (given.length.count() > 0) of.length = std::min(of.length, given.length);
+  if (same_person(by.principal, of.what.principal)) {
+    if (!may_break_glass(of.rule, by))
+      return refuse(refusal::kind::not_allowed, "nobody approves a request of their own");
+    if (given.reason.empty())
+      return refuse(refusal::kind::invalid, "who approves a request of their own has to give a reason");
+    of.break_glass = true;
+  } else if (made.as.empty()) {
+    return refuse(refusal::kind::not_allowed, "the policy does not let you answer this request");
+  }
+  const bool again = std::any_of(of.approvals.begin(), of.approvals.end(),
+                                 [&](const approval& each) { return same_person(each.by, by.principal); });
+  if (again) return verdict{};
+  of.approvals.push_back(std::move(made));
+  if (of.break_glass || is_met(of.rule, of.what.principal, of.approvals)) grant(of, now);
+  return verdict{true,
+                 change{.what = change::kind::approve, .of = {}, .by = by.principal, .reason = given.reason}};
+}
+
+answer<desk::verdict> desk::denied(record& of, const written_answer& given, wall_time now) {
+  const person& by = given.by;
+  if (of.now != state::open) return refuse(refusal::kind::wrong_state, sentence_of(of));
+  if (!by.administrator && entries_of(of.rule, by).empty())
+    return refuse(refusal::kind::not_allowed, "the policy does not let you answer this request");
+  end(of, state::denied, now, by.principal, given.reason);
+  return verdict{true,
+                 change{.what = change::kind::deny, .of = {}, .by = by.principal, .reason = given.reason}};
+}
+
+answer<desk::verdict> desk::revoked(record& of, const written_answer& given, wall_time now) {
+  const person& by = given.by;
+  if (of.now != state::active) return refuse(refusal::kind::wrong_state, sentence_of(of));
+  if (!may_see(of, by)) return refuse(refusal::kind::not_allowed, "you may not revoke this grant");
+  end(of, state::revoked, now, by.principal, given.reason);
+  return verdict{true,
+                 change{.what = change::kind::revoke, .of = {}, .by = by.principal, .reason = given.reason}};
+}
+
+answer<desk::verdict> desk::withdrawn(record& of, const written_answer& given, wall_time now) {
+  const person& by = given.by;
+  if (of.now != state::open) return refuse(refusal::kind::wrong_state, sentence_of(of));
+  if (!by.administrator && !same_person(by.principal, of.what.principal))
+    return refuse(refusal::kind::not_allowed, "only who asked can withdraw a request");
+  end(of, state::withdrawn, now, by.principal, "");
+  return verdict{true, change{.what = change::kind::withdraw, .of = {}, .by = by.principal}};
+}
+
+answer<desk::verdict> desk::answered(record& of, const written_answer& given, wall_time now) {
+  switch (given.what) {
+    case decision::approve:
+      return approved(of, given, now);
+    case decision::deny:
+      return denied(of, given, now);
+    case decision::revoke:
+      return revoked(of, given, now);
+    case decision::withdraw:
+      return withdrawn(of, given, now);
+  }
+  return refuse(refusal::kind::invalid, "that is no answer");
+}
+
+answer<record> desk::answer_one(std::int64_t id, const written_answer& given, wall_time now) {
+  return change_one(id, now, [&](record& of) { return answered(of, given, now); });
+}
+
 answer<record> desk::approve(std::int64_t id, const person& by, const std::string& reason,
                              std::chrono::milliseconds shorter, wall_time now) {
-  return change_one(id, now, [&](record& of) -> answer<verdict> {
-    if (of.now != state::open) return refuse(refusal::kind::wrong_state, sentence_of(of));
-    approval given{.by = by.principal, .when = now, .reason = reason, .as = entries_of(of.rule, by)};
-    change made{.what = change::kind::approve, .of = {}, .by = by.principal, .reason = reason};
-    if (shorter.count() > 0) of.length = std::min(of.length, shorter);
-    if (same_person(by.principal, of.what.principal)) {
-      if (!may_break_glass(of.rule, by))
-        return refuse(refusal::kind::not_allowed, "nobody approves a request of their own");
-      if (reason.empty())
-        return refuse(refusal::kind::invalid, "who approves a request of their own has to give a reason");
-      of.break_glass = true;
-    } else if (given.as.empty()) {
-      return refuse(refusal::kind::not_allowed, "the policy does not let you answer this request");
-    }
-    const bool again = std::any_of(of.approvals.begin(), of.approvals.end(),
-                                   [&](const approval& each) { return same_person(each.by, by.principal); });
-    if (again) return verdict{};
-    of.approvals.push_back(std::move(given));
-    if (of.break_glass || is_met(of.rule, of.what.principal, of.approvals)) grant(of, now);
-    return verdict{true, std::move(made)};
-  });
+  return answer_one(id, {.id = {}, .by = by, .what = decision::approve, .reason = reason, .length = shorter},
+                    now);
 }
 
 answer<record> desk::deny(std::int64_t id, const person& by, const std::string& reason, wall_time now) {
-  return change_one(id, now, [&](record& of) -> answer<verdict> {
-    if (of.now != state::open) return refuse(refusal::kind::wrong_state, sentence_of(of));
-    if (!by.administrator && entries_of(of.rule, by).empty())
-      return refuse(refusal::kind::not_allowed, "the policy does not let you answer this request");
-    end(of, state::denied, now, by.principal, reason);
-    return verdict{true, change{.what = change::kind::deny, .of = {}, .by = by.principal, .reason = reason}};
-  });
+  return answer_one(id, {.id = {}, .by = by, .what = decision::deny, .reason = reason}, now);
 }
 
 answer<record> desk::withdraw(std::int64_t id, const person& by, wall_time now) {
-  return change_one(id, now, [&](record& of) -> answer<verdict> {
-    if (of.now != state::open) return refuse(refusal::kind::wrong_state, sentence_of(of));
-    if (!by.administrator && !same_person(by.principal, of.what.principal))
-      return refuse(refusal::kind::not_allowed, "only who asked can withdraw a request");
-    end(of, state::withdrawn, now, by.principal, "");
-    return verdict{true, change{.what = change::kind::withdraw, .of = {}, .by = by.principal}};
-  });
+  return answer_one(id, {.id = {}, .by = by, .what = decision::withdraw}, now);
 }
 
 answer<record> desk::revoke(std::int64_t id, const person& by, const std::string& reason, wall_time now) {
-  return change_one(id, now, [&](record& of) -> answer<verdict> {
-    if (of.now != state::active) return refuse(refusal::kind::wrong_state, sentence_of(of));
-    if (!may_see(of, by)) return refuse(refusal::kind::not_allowed, "you may not revoke this grant");
-    end(of, state::revoked, now, by.principal, reason);
-    return verdict{true,
-                   change{.what = change::kind::revoke, .of = {}, .by = by.principal, .reason = reason}};
+  return answer_one(id, {.id = {}, .by = by, .what = decision::revoke, .reason = reason}, now);
+}
+
+/// The first written answer that nobody has judged: whether it counts is said in the write in which it does.
+answer<record> desk::judge_next(std::int64_t id, wall_time now) {
+  std::optional<judged_answer> refused;
+  auto judged = change_one(id, now, [&](record& of) -> answer<verdict> {
+    refused.reset();
+    if (of.unjudged.empty()) return verdict{};
+    written_answer next = of.unjudged.front();
+    const auto objection = kept_.objection(of, next);
+    if (!objection) return no_store(objection.error());
+    next.by.administrator = kept_.administers(next.by);
+    next.by.vouched = next.what != decision::withdraw;
+    record tried = of;
+    answer<verdict> made = refuse(refusal::kind::not_allowed, *objection);
+    if (objection->empty()) made = answered(tried, next, now);
+    if (made) of = std::move(tried);
+    of.unjudged.erase(of.unjudged.begin());
+    of.judged.push_back({.id = next.id,
+                         .by = next.by.principal,
+                         .what = next.what,
+                         .when = now,
+                         .counted = made.has_value(),
+                         .why = made ? "" : made.error().message});
+    if (made) return verdict{true, std::move(made->tell)};
+    refused = of.judged.back();
+    return verdict{true};
   });
+  if (judged && refused) refused_.emplace_back(*judged, std::move(*refused));
+  return judged;
+}
+
+stored<> desk::judge(wall_time now) {
+  if (auto known = catch_up(); !known) return known;
+  const std::set<std::int64_t> todo = unjudged_;
+  for (const std::int64_t id : todo) {
+    // One write for each answer, and no more of them than a record has.
+    for (std::size_t i = 0; i < limits::k8s_answers && unjudged_.contains(id); ++i) {
+      const auto judged = judge_next(id, now);
+      if (judged) continue;
+      if (judged.error().what != refusal::kind::unavailable) break;
+      return std::unexpected(store_failure{store_failure::kind::busy, judged.error().message});
+    }
+  }
+  return {};
 }
 
 answer<record> desk::show(std::int64_t id, const person& by, wall_time now) {

@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -48,6 +49,7 @@ struct question {
   config::access_approval rule = {};
   std::chrono::milliseconds length{0};  ///< of the grant; 0: limits::access_grant
   bool by_hand = false;                 ///< no session waits
+  std::string place = {};               ///< of the wish that it is, in the store
 };
 
 /// What has become of a request, told once by the gateway that did it.
@@ -93,7 +95,9 @@ class desk {
   /// Ends what is due.
   stored<> sweep(wall_time now);
   /// What was written since this was called last, by whomever.
-  stored<std::vector<record>> refresh();
+  stored<std::vector<record>> refresh(wall_time now);
+  /// What people have written into the store counts from now on, or does not.
+  stored<> judge(wall_time now);
   stored<> tell_alive(wall_time until) { return kept_.tell_alive(gateway_, until); }
   /// Those that ended before, and the oldest where there are too many.
   stored<std::size_t> forget(wall_time before) { return kept_.forget(before, limits::access_records); }
@@ -104,6 +108,8 @@ class desk {
 
   /// In order, each once.
   std::vector<change> take_changes() { return std::exchange(changes_, {}); }
+  /// The same of written answers that do not count.
+  std::vector<std::pair<record, judged_answer>> take_refused() { return std::exchange(refused_, {}); }
 
  private:
   /// What a step makes of a record.
@@ -113,6 +119,15 @@ class desk {
   };
   using step = std::function<answer<verdict>(record&)>;
 
+  static answer<verdict> approved(record& of, const written_answer& given, wall_time now);
+  static answer<verdict> denied(record& of, const written_answer& given, wall_time now);
+  static answer<verdict> revoked(record& of, const written_answer& given, wall_time now);
+  static answer<verdict> withdrawn(record& of, const written_answer& given, wall_time now);
+  static answer<verdict> answered(record& of, const written_answer& given, wall_time now);
+  answer<record> answer_one(std::int64_t id, const written_answer& given, wall_time now);
+  answer<record> judge_next(std::int64_t id, wall_time now);
+  stored<> catch_up();
+  void tell_erased(const record& of, wall_time now);
   answer<record> change_one(std::int64_t id, wall_time now, const step& decide);
   answer<std::optional<record>> write(record changed);
   answer<std::optional<record>> join(record found, const question& what);
@@ -128,8 +143,11 @@ class desk {
   const desk_bounds at_;
   std::map<std::int64_t, record> live_;
   std::size_t open_ = 0;
-  std::int64_t seen_ = 0;  // version
+  std::int64_t seen_ = 0;            // version
+  std::vector<record> fresh_;        // and not yet handed on
+  std::set<std::int64_t> unjudged_;  // have answers that nobody has judged
   std::vector<change> changes_;
+  std::vector<std::pair<record, judged_answer>> refused_;
 };
 
 }  // namespace trunkline::grants

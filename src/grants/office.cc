@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/limits_kubernetes.h"
+
 namespace trunkline::grants {
 
 namespace {
@@ -10,11 +12,17 @@ namespace {
 /// How often the store forgets what is over.
 constexpr std::chrono::minutes forget_every{1};
 
-}  // namespace
+/// A clock that differs by less is not asked again at once.
+constexpr std::chrono::milliseconds look_least{10};
 
-wall_time wall_now() {
-  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+/// With when it ends, by the monotonic clock.
+standing standing_of(const record& of, wall_time now) {
+  const wall_time ends = of.now == state::open ? of.answer_by : of.until;
+  return {.of = of,
+          .ends = std::chrono::steady_clock::now() + std::max(std::chrono::milliseconds(0), ends - now)};
 }
+
+}  // namespace
 
 void stay::state::set(standing next) {
   std::lock_guard lock(mutex);
@@ -51,8 +59,11 @@ office::office(parts with)
       desk_(*kept_, std::move(with.gateway)),
       tell_(std::move(with.tell)),
       log_(with.log),
-      clock_(std::move(with.clock)),
+      clock_(with.clock ? std::move(with.clock) : [this] { return kept_->now(); }),
       grant_over_(std::move(with.grant_over)),
+      question_of_(std::move(with.question_of)),
+      refused_one_(std::move(with.refused)),
+      is_told_(kept_->listen([this] { poke(); })),
       thread_("access", [this] { serve(); }) {}
 
 office::~office() {
@@ -62,6 +73,15 @@ office::~office() {
   }
   changed_.notify_all();
   thread_.join();
+  kept_->listen(nullptr);
+}
+
+void office::poke() {
+  {
+    std::lock_guard lock(mutex_);
+    poked_ = true;
+  }
+  changed_.notify_one();
 }
 
 bool office::hand_in(errand what) {
@@ -105,7 +125,7 @@ void office::answer_session(desk& at, const std::shared_ptr<stay::state>& who, c
   }
   who->id = got->id;
   sessions_[got->id].push_back(who);
-  who->set({.of = std::move(*got)});
+  who->set(standing_of(*got, now));
 }
 
 void office::forget_session(desk& at, const std::shared_ptr<stay::state>& who, wall_time now) {
@@ -121,13 +141,24 @@ void office::forget_session(desk& at, const std::shared_ptr<stay::state>& who, w
                {{"request", who->id}});
 }
 
+/// Until it has to look of itself.
+std::chrono::milliseconds office::patience() {
+  if (!is_told_) return limits::access_look;
+  if (!works_.load()) return limits::k8s_look;  // what is due stays so until it can be written
+  const auto due = desk_.next_due();
+  const auto left = due ? *due - clock_() : limits::k8s_look;
+  return std::clamp<std::chrono::milliseconds>(left, look_least, limits::k8s_look);
+}
+
 bool office::do_errands() {
   std::deque<errand> todo;
   bool over = false;
+  const auto at_most = patience();
   {
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, limits::access_look, [this] { return stopping_ || !errands_.empty(); });
+    changed_.wait_for(lock, at_most, [this] { return stopping_ || poked_ || !errands_.empty(); });
     todo.swap(errands_);
+    poked_ = false;
     over = stopping_;
   }
   for (errand& each : todo)
@@ -143,6 +174,7 @@ bool office::worked(const stored<T>& what) {
 
 /// Logs when the store stops working, and when it works again.
 void office::report() {
+  if (auto why = kept_->problem(); !why.empty()) problem_ = std::move(why);
   const bool works = problem_.empty();
   const std::string problem = std::exchange(problem_, {});
   if (works_.exchange(works) == works) return;
@@ -155,18 +187,37 @@ void office::report() {
 
 /// What others have written reaches the sessions here.
 void office::look(wall_time now) {
-  if (const auto swept = desk_.sweep(now); !worked(swept)) return;
-  const auto fresh = desk_.refresh();
+  // What cannot be written keeps nobody from hearing of what others have written.
+  worked(desk_.sweep(now));
+  worked(desk_.judge(now));
+  look_at_wishes(now);
+  const auto fresh = desk_.refresh(now);
   if (!worked(fresh)) return;
   for (const record& each : *fresh) {
     if (const auto concerned = sessions_.find(each.id); concerned != sessions_.end()) {
       for (const auto& who : concerned->second)
-        who->set({.of = each});
+        who->set(standing_of(each, now));
     }
     if (grant_over_ && each.is_grant() && !is_live(each.now)) grant_over_(each);
   }
   open_.store(desk_.open_requests(), std::memory_order_relaxed);
   active_.store(desk_.active_grants(), std::memory_order_relaxed);
+}
+
+/// What people have put into the store becomes requests, or is refused. Where it cannot, the rest waits.
+void office::look_at_wishes(wall_time now) {
+  if (!question_of_) return;
+  const auto all = kept_->wishes();
+  if (!worked(all)) return;
+  for (const wish& each : *all) {
+    auto asked = question_of_(each);
+    if (asked) asked->place = each.place;
+    const auto got = asked ? desk_.ask(*asked, now) : answer<record>(std::unexpected(asked.error()));
+    if (got) continue;
+    if (got.error().what == refusal::kind::unavailable) return;
+    refused_.fetch_add(1, std::memory_order_relaxed);
+    if (!worked(kept_->refuse(each, got.error().message))) return;
+  }
 }
 
 void office::look_after_store(wall_time now) {
@@ -181,6 +232,10 @@ void office::deliver() {
   for (const change& each : desk_.take_changes()) {
     changes_[static_cast<std::size_t>(each.what)].fetch_add(1, std::memory_order_relaxed);
     tell_(each);
+  }
+  for (const auto& [of, what] : desk_.take_refused()) {
+    refused_.fetch_add(1, std::memory_order_relaxed);
+    if (refused_one_) refused_one_(of, what);
   }
 }
 

@@ -24,9 +24,6 @@
 
 namespace trunkline::grants {
 
-/// The machine's clock.
-wall_time wall_now();
-
 class office {
  public:
   struct parts {
@@ -34,10 +31,15 @@ class office {
     std::string gateway;                      ///< a name that no other process has
     std::function<void(const change&)> tell;  ///< on the office's thread, each change that is made here
     telemetry::logger& log;
-    std::function<wall_time()> clock = wall_now;
+    /// Empty: the store's.
+    std::function<wall_time()> clock = {};
     /// On the office's thread, each grant that has ended, whoever ended it, when its sessions know. May be
     /// empty.
     std::function<void(const record&)> grant_over = {};
+    /// What is asked for by somebody who has put it into the store. Empty: nobody can.
+    std::function<answer<question>(const wish&)> question_of = {};
+    /// On the office's thread: an answer that was written into the store does not count. May be empty.
+    std::function<void(const record&, const judged_answer&)> refused = {};
   };
   struct figures {
     std::array<std::uint64_t, change_kinds> changes{};  ///< made here, by change::kind
@@ -78,6 +80,8 @@ class office {
   using errand = std::move_only_function<void(desk&, wall_time)>;
 
   bool hand_in(errand what);
+  void poke();
+  std::chrono::milliseconds patience();
   void leave(std::shared_ptr<stay::state> who);
   void serve();
   /// False: it is over.
@@ -85,6 +89,7 @@ class office {
   void answer_session(desk& at, const std::shared_ptr<stay::state>& who, const question& what, wall_time now);
   void forget_session(desk& at, const std::shared_ptr<stay::state>& who, wall_time now);
   void look(wall_time now);
+  void look_at_wishes(wall_time now);
   void look_after_store(wall_time now);
   void deliver();
   void report();
@@ -97,6 +102,9 @@ class office {
   telemetry::logger& log_;
   const std::function<wall_time()> clock_;
   const std::function<void(const record&)> grant_over_;
+  const std::function<answer<question>(const wish&)> question_of_;
+  const std::function<void(const record&, const judged_answer&)> refused_one_;
+  bool is_told_ = false;  ///< by the store
 
   // The office's thread only:
   std::map<std::int64_t, std::vector<std::shared_ptr<stay::state>>> sessions_;  // by request
@@ -114,6 +122,7 @@ class office {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<errand> errands_;
+  bool poked_ = false;
   bool stopping_ = false;
   runtime::owned_thread thread_;  // last: it uses the others
 };

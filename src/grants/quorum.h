@@ -8,7 +8,8 @@
 
 namespace trunkline::grants {
 
-/// The entries of the rule that somebody fits, by a group or by name; globs. Empty: may not answer.
+/// The entries of the rule that somebody fits, by a group or by name; globs. One that names nobody is for
+/// whomever the store vouches for. Empty: may not answer.
 std::vector<std::string> entries_of(const config::access_approval& rule, const person& who);
 
 /// Approved by enough different people, one of `anyOf` where there is one, and one for each of `allOf`. Who

@@ -85,6 +85,10 @@ record parsed(const json& from) {
 
 }  // namespace
 
+wall_time wall_now() {
+  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
+
 std::string subject::key() const {
   // Lengths before the parts: no choice of names makes two of them one.
   std::string made;

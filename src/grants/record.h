@@ -15,6 +15,8 @@ namespace trunkline::grants {
 
 /// Of the machine's clock, to the millisecond: the times outlive the process.
 using wall_time = std::chrono::sys_time<std::chrono::milliseconds>;
+/// The machine's clock.
+wall_time wall_now();
 inline std::int64_t millis(wall_time when) {
   return when.time_since_epoch().count();
 }
@@ -24,6 +26,7 @@ struct person {
   std::string principal;
   std::vector<std::string> groups = {};
   bool administrator = false;  ///< sees all, and revokes any grant
+  bool vouched = false;        ///< the store itself lets them answer: enough where a rule names nobody
   bool operator==(const person&) const = default;
 };
 
@@ -66,6 +69,32 @@ struct approval {
   bool operator==(const approval&) const = default;
 };
 
+/// What people can do with a request.
+enum class decision : std::uint8_t { approve, deny, revoke, withdraw };
+inline constexpr std::size_t decision_count = 4;
+
+/// What somebody has written beside a record that lies where people write. It counts when a desk has judged
+/// it.
+struct written_answer {
+  std::string id;  ///< that no other answer to the record has
+  person by;
+  decision what = decision::approve;
+  std::string reason = {};
+  std::chrono::milliseconds length{0};  ///< of the grant; 0: as asked for
+  bool operator==(const written_answer&) const = default;
+};
+
+/// What a desk has said of it.
+struct judged_answer {
+  std::string id;
+  std::string by;
+  decision what = decision::approve;
+  wall_time when{};
+  bool counted = false;
+  std::string why = {};  ///< it does not count
+  bool operator==(const judged_answer&) const = default;
+};
+
 struct record {
   std::int64_t id = 0;       ///< 0: not stored yet
   std::int64_t version = 0;  ///< of the whole store when it was written last
@@ -88,6 +117,12 @@ struct record {
   std::optional<wall_time> over = {};  ///< when it became what it is now, where that is final
   std::string over_by;                 ///< who denied, withdrew or revoked it; empty: nobody did
   std::string over_reason;
+  // Of stores in which people write; else empty:
+  std::string place = {};      ///< where they find it
+  std::string object_id = {};  ///< of what is there; another one that comes there has another
+  std::vector<written_answer> unjudged = {};
+  std::vector<judged_answer> judged = {};
+  bool erased = false;  ///< somebody has deleted it, and that ended it
   bool operator==(const record&) const = default;
 
   /// It was granted at some time.

@@ -3,6 +3,7 @@
 // thread.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -18,6 +19,8 @@ class office;
 struct standing {
   std::optional<record> of = {};
   std::optional<refusal> why = {};  ///< there is, and will be, no request
+  /// When the request times out or the grant ends, whatever the clock of this machine says.
+  std::chrono::steady_clock::time_point ends = {};
 };
 
 class stay {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -20,6 +21,7 @@ struct store_failure {
     conflict,  ///< somebody else was faster: read again
     busy,      ///< another process holds it for too long
     full,      ///< no room is left
+    refused,   ///< it takes no such record; the message is for who asks
     broken,    ///< damaged, or it cannot be read or written
   };
   kind what = kind::broken;
@@ -28,6 +30,18 @@ struct store_failure {
 
 template <class T = void>
 using stored = std::expected<T, store_failure>;
+
+/// A request that somebody has put into the store without a gateway, and nobody has looked at.
+struct wish {
+  std::string place;
+  std::string name_space;  ///< the route has to be of that one
+  person by;
+  std::string route;
+  std::string database;
+  std::string user;  ///< of the database; empty: named as who asks
+  std::string reason;
+  std::chrono::milliseconds length{0};  ///< of the grant; 0: as long as the policy allows
+};
 
 class store {
  public:
@@ -55,6 +69,22 @@ class store {
   virtual stored<> tell_alive(const std::string& gateway, wall_time until) = 0;
   /// Those that are there.
   virtual stored<std::set<std::string>> alive(wall_time now) = 0;
+
+  // What only some stores have:
+  /// From now on `changed` is called, on any thread, when there is something new to read. False: it is not,
+  /// and whoever wants to know has to look.
+  virtual bool listen(std::function<void()> changed) { return changed == nullptr; }
+  /// The clock that all who share the store go by.
+  virtual wall_time now() { return wall_now(); }
+  /// Why nothing can be written, although what is known can be read; empty: it can.
+  virtual std::string problem() { return ""; }
+  virtual stored<std::vector<wish>> wishes() { return std::vector<wish>(); }
+  /// It becomes no request.
+  virtual stored<> refuse(const wish&, const std::string&) { return {}; }
+  /// Why that answer does not count, whatever the rule says; empty: it may.
+  virtual stored<std::string> objection(const record&, const written_answer&) { return ""; }
+  /// Whether who has written an answer is an administrator.
+  virtual bool administers(const person&) { return false; }
 };
 
 }  // namespace trunkline::grants

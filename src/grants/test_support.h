@@ -1,13 +1,24 @@
-// A place for a store's file, for tests.
+// Places for stores, for tests.
 #pragma once
 
 #include <unistd.h>
 
 #include <array>
 #include <filesystem>
+#include <memory>
 #include <string>
 
+#include "grants/store.h"
+
 namespace trunkline::grants {
+
+/// Where any number of gateways can open the same store.
+class store_place {
+ public:
+  virtual ~store_place() = default;
+  virtual std::unique_ptr<store> open() = 0;
+};
+using store_place_maker = std::unique_ptr<store_place> (*)();
 
 /// A folder of its own, gone with the object.
 class store_file {

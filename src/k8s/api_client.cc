@@ -90,7 +90,7 @@ class api_client::errand final : public http::exchange_listener {
                                  .bearer = access.token,
                                  .tls = access.tls,
                                  .connect_timeout = limits::k8s_connect_timeout,
-                                 .timeout = limits::k8s_ask_timeout};
+                                 .timeout = what.timeout};
     if (!what.body.is_null()) {
       asked.body = what.body.dump(-1, ' ', false, json::error_handler_t::replace);
       asked.headers.push_back("Content-Type: " + what.type);

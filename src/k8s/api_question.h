@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "base/limits_kubernetes.h"
 #include "k8s/object.h"
 
 namespace trunkline::k8s {
@@ -19,6 +20,7 @@ struct api_question {
   std::string target;   ///< path and query
   json body = nullptr;  ///< null: none
   std::string type = json_type;
+  std::chrono::milliseconds timeout = limits::k8s_ask_timeout;
 };
 
 struct api_answer {

@@ -81,10 +81,17 @@ gateway::gateway(process_parts& parts, inheritance& inherited, control_requests&
       lookups_(lookup_threads, waiting_jobs),
       own_tap_(audit_.add_worker()),
       tokens_(log_),
-      access_(
-          log_, [this] { return current(); },
-          [this](decltype(audit::rare_event::what) what) { tell(std::move(what)); },
-          [this](std::int64_t grant) { roles_.grant_over(grant); }),
+      access_({.log = log_,
+               .current = [this] { return current(); },
+               .audit = [this](decltype(audit::rare_event::what) what) { tell(std::move(what)); },
+               .grant_over = [this](std::int64_t grant) { roles_.grant_over(grant); },
+               .lines = {.ask_and_wait =
+                             [this](k8s::api_question what) {
+                               return parts_.kubernetes.client().ask_and_wait(std::move(what));
+                             },
+                         .ask = parts.kubernetes.asker()},
+               .watch = parts.kubernetes.watcher(),
+               .post = [this](k8s::event_note what) { parts_.kubernetes.events().post(std::move(what)); }}),
       roles_({.loop = std::make_unique<runtime::epoll_loop>(),
               .keys = {.work = &work_, .cache = &keys_},
               .guard = &loops_,

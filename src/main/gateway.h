@@ -18,6 +18,7 @@
 #include "console/desk.h"
 #include "identity/desk.h"
 #include "k8s/discovery.h"
+#include "k8s/event_poster.h"
 #include "main/access_control.h"
 #include "main/gateway_commander.h"
 #include "main/inheritance.h"

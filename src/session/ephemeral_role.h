@@ -2,6 +2,7 @@
 // make it, end it and find those that a crash has left behind (docs/credentials.md). Pure; any thread.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -25,6 +26,7 @@ struct ephemeral_role {
   std::vector<std::string> member_of;  ///< each once
   std::string reassign_to;             ///< empty: nobody can have what it owns
   grants::wall_time until{};
+  std::chrono::steady_clock::time_point ends{};  ///< the same, whatever the clock of this machine says
 };
 
 /// Of the grant `of`, on that route. `tag`: sets its name apart from those of the same grant that other

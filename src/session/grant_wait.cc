@@ -121,8 +121,8 @@ grants::question asked_by(const login_context& context) {
                      *facts.route, *facts.policy);
 }
 
-runtime::duration until(grants::wall_time when) {
-  return std::max(std::chrono::milliseconds(0), when - grants::wall_now());
+runtime::duration until(std::chrono::steady_clock::time_point when) {
+  return std::max(std::chrono::steady_clock::duration(0), when - std::chrono::steady_clock::now());
 }
 
 /// Until it is no longer open. Nothing in the answer: the client is in by it.
@@ -134,12 +134,12 @@ runtime::task<step<>> wait_for_answer(login_context* context, grant_hold* hold) 
     const grants::standing now = hold->at().now();
     if (now.why) co_return std::unexpected(refused_request(*context, *now.why));
     if (now.of && now.of->now == grants::state::active) {
-      note_grant(*context, context->loop->now() + until(now.of->until));
+      note_grant(*context, context->loop->now() + until(now.ends));
       co_return step<>();
     }
     if (now.of && now.of->now != grants::state::open)
       co_return std::unexpected(ended_request(*context, *now.of));
-    if (now.of && !told) late.arm(until(now.of->answer_by) + late_end);
+    if (now.of && !told) late.arm(until(now.ends) + late_end);
     if (now.of && (!told || again.passed())) {
       told = true;
       tell(*context, sentence_of(*now.of));

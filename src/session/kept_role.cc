@@ -14,8 +14,8 @@ namespace {
 constexpr sqlstate no_such_database{"3D000"};
 constexpr std::chrono::milliseconds look_again{100};
 
-runtime::duration left(grants::wall_time until) {
-  return std::max(std::chrono::milliseconds(0), until - grants::wall_now());
+runtime::duration left(std::chrono::steady_clock::time_point until) {
+  return std::max(std::chrono::steady_clock::duration(0), until - std::chrono::steady_clock::now());
 }
 
 error failure(std::string why) {
@@ -51,7 +51,7 @@ void kept_role::hurry() {
 }
 
 bool kept_role::is_over() const {
-  return ended_ || grants::wall_now() >= role_.until;
+  return ended_ || std::chrono::steady_clock::now() >= role_.ends;
 }
 
 void kept_role::answer(const outcome& made) {
@@ -83,7 +83,7 @@ runtime::task<> kept_role::stay(kept_role* self) {
     }
     while (!self->is_over() && (!self->doubted_ || self->waiting_.empty())) {
       if (!self->doubted_) self->answer(made);
-      const runtime::deadline over(self->host_.where(), self->changed_, left(self->role_.until));
+      const runtime::deadline over(self->host_.where(), self->changed_, left(self->role_.ends));
       co_await self->changed_.wait();
     }
     if (self->is_over()) co_return;

@@ -82,13 +82,13 @@ runtime::task<> role_keeper::take_leave(role_keeper* self) {
 
 runtime::task<step<pool::server_secret>> role_keeper::role_for(login_context* context) {
   const session_facts& facts = *context->facts;
-  const auto granted = facts.grant->at().now().of;
+  const grants::standing granted = facts.grant->at().now();
   const std::string database =
       facts.route->database.empty() ? std::string(context->startup.database) : facts.route->database;
   const runtime::remote_wake here(*context->loop, context->changed);
   auto asked = std::make_shared<role_answer>(here.handle());
   with_.loop->post([this, granted, setup = facts.setup, route = facts.route->name, database, asked] {
-    want(*granted, setup, route, database, asked);
+    want(granted, setup, route, database, asked);
   });
   const runtime::deadline late(*context->loop, context->changed, limits::role_errand);
   for (;;) {
@@ -96,7 +96,7 @@ runtime::task<step<pool::server_secret>> role_keeper::role_for(login_context* co
       if (!*answer) co_return std::unexpected(no_role(answer->error()));
       if (facts.grant->at().now().of->now == grants::state::active) co_return std::move(**answer);
       // It ended before the keeper knew of the role: who ends roles came too early for this one.
-      grant_over(granted->id);
+      grant_over(granted.of->id);
       co_return std::unexpected(no_role({.message = "the grant is over"}));
     }
     if (context->client.ended()) co_return std::unexpected(client_ended(context->client));
@@ -119,8 +119,9 @@ void role_keeper::each_of(std::int64_t grant, void (kept_role::*what)()) {
     (roles_.at(at->second).kept.get()->*what)();
 }
 
-void role_keeper::want(const grants::record& of, const configuration& setup, const std::string& route,
+void role_keeper::want(const grants::standing& granted, const configuration& setup, const std::string& route,
                        const std::string& database, std::shared_ptr<role_answer> who) {
+  const grants::record& of = *granted.of;
   const config::route& by = *find_route(*setup, route);
   const place where{of.id, by.upstream, database};
   if (const auto found = in_use_.find(where); found != in_use_.end())
@@ -130,6 +131,7 @@ void role_keeper::want(const grants::record& of, const configuration& setup, con
                                            .message = "the gateway has too many roles at servers"}));
   }
   auto made = role_of(of, by, database, random_tag());
+  made.ends = granted.ends;
   in_use_[where] = made.name;
   add(std::move(made), setup, kept_role::beginning::made).want(std::move(who));
 }

@@ -12,6 +12,7 @@
 #include <tuple>
 #include <vector>
 
+#include "grants/stay.h"
 #include "pool/loop_guard.h"
 #include "runtime/owned_thread.h"
 #include "session/kept_role.h"
@@ -65,7 +66,7 @@ class role_keeper final : public role_desk, private role_host {
   /// A grant, an upstream and a database there: a reload may lead a route elsewhere while the grant lasts.
   using place = std::tuple<std::int64_t, std::string, std::string>;
 
-  void want(const grants::record& of, const configuration& setup, const std::string& route,
+  void want(const grants::standing& granted, const configuration& setup, const std::string& route,
             const std::string& database, std::shared_ptr<role_answer> who);
   kept_role& add(ephemeral_role what, configuration setup, kept_role::beginning how);
   void each_of(std::int64_t grant, void (kept_role::*what)());

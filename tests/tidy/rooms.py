@@ -23,7 +23,7 @@ ALLOWED = {
     "sql": _FLOOR,
     "routing": _FLOOR | {"config", "protocol"},
     "pool": _FLOOR | {"runtime", "net", "tls", "protocol", "auth", "routing", "config", "telemetry"},
-    "k8s": _FLOOR | {"runtime", "net", "auth", "http", "identity", "routing", "pool", "config", "telemetry"},
+    "k8s": _FLOOR | {"runtime", "net", "auth", "http", "identity", "routing", "pool", "grants", "config", "telemetry"},
     "session": _FLOOR | {"runtime", "net", "tls", "protocol", "auth", "routing", "pool", "sql", "audit", "identity", "access", "grants", "config", "telemetry"},
     "console": _FLOOR | {"runtime", "config", "telemetry", "audit", "session"},
     "admin": _FLOOR | {"runtime", "net", "protocol", "config", "telemetry", "audit", "grants", "session"},

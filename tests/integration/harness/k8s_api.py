@@ -103,6 +103,7 @@ class KubernetesApi:
 
     def __init__(self, certificate, client_ca=None, *, port: int = 0):
         self.store, self.rbac = Store(), Rbac()
+        self.admission = None  # k8s_admission.Admission, where policies are to hold
         self.tokens: dict[str, Token] = {}
         self.requests: list[Request] = []
         self.bookmark_seconds = 0.5
@@ -227,7 +228,7 @@ class KubernetesApi:
         if verb == "list":
             return handler.send_json(200, self._spoken(self.store.list(
                 place.resource, self._fits(place, query), int(query.get("limit", 0)), query.get("continue", ""))))
-        status, answer = self._change(verb, place, json.loads(body) if body else {})
+        status, answer = self._change(verb, place, json.loads(body) if body else {}, (user, groups))
         handler.send_json(status, self._spoken(answer))
 
     def _who(self, handler: _Handler) -> tuple[str, list[str]]:
@@ -266,18 +267,29 @@ class KubernetesApi:
             return "watch" if query.get("watch") in ("1", "true") else "list"
         return {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}[method]
 
-    def _change(self, verb: str, place: Place, body: dict) -> tuple[int, dict]:
+    def _change(self, verb: str, place: Place, body: dict | list, who: tuple[str, list[str]]) -> tuple[int, dict]:
         if verb in ("create", "update"):
             body.setdefault("metadata", {}).setdefault("namespace", place.namespace)
-        if verb == "create":
-            return 201, self.store.create(place.resource, body)
-        if verb == "update":
-            return 200, self.store.replace(place.resource, body, status=place.part == "status")
-        if verb == "patch":
-            return 200, self.store.patch(place.resource, place.namespace, place.name, body, status=place.part == "status")
+        if verb in ("create", "update", "patch"):
+            return self._write(verb, place, body, who)
         if verb == "delete":
             return 200, self.store.delete(place.resource, place.namespace, place.name)
         return 200, self.store.get(place.resource, place.namespace, place.name)
+
+    def _write(self, verb: str, place: Place, body: dict | list, who: tuple[str, list[str]]) -> tuple[int, dict]:
+        """Nothing comes between what is admitted and what is written."""
+        with self.store.changed:
+            if verb == "create":
+                self._admit("CREATE", place, who, None, body)
+                return 201, self.store.create(place.resource, body)
+            if verb == "patch":
+                body = self.store.patched(place.resource, place.namespace, place.name, body)
+            self._admit("UPDATE", place, who, self.store.find(place.resource, place.namespace, place.name), body)
+            return 200, self.store.replace(place.resource, body, status=place.part == "status")
+
+    def _admit(self, verb: str, place: Place, who: tuple[str, list[str]], before: dict | None, after: dict) -> None:
+        if self.admission is not None and not place.part:
+            self.admission.review(verb, place.resource, *who, before, after)
 
     @staticmethod
     def _fits(place: Place, query: dict):

@@ -10,7 +10,7 @@ import time
 import uuid
 from dataclasses import dataclass, field
 
-from harness import k8s_schema
+from harness import k8s_patch, k8s_schema
 
 
 class ApiError(Exception):
@@ -114,16 +114,16 @@ class Store:
     def replace(self, resource: Resource, obj: dict, *, status: bool = False) -> dict:
         """`status`: through the subresource, which changes nothing else; and the object itself not that."""
         with self.changed:
-            made = self._checked(resource, obj)
-            key = made["metadata"].get("namespace", ""), made["metadata"]["name"]
+            key = obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
             before = self.get(resource, *key)
-            asked = made["metadata"].get("resourceVersion")
+            asked = obj["metadata"].get("resourceVersion")
+            if status:
+                obj = {**before, "status": obj.get("status", {})}
+            made = self._checked(resource, obj)
             if asked and asked != before["metadata"]["resourceVersion"]:
                 raise ApiError(409, "Conflict", f'Operation cannot be fulfilled on {resource.plural} "{key[1]}": the '
                                                 "object has been modified; please apply your changes to the latest version")
-            if status:
-                made = copy.deepcopy(before) | ({"status": made["status"]} if "status" in made else {})
-            elif resource.has_status:
+            if resource.has_status and not status:
                 made = made | {"status": before["status"]} if "status" in before else {
                     name: value for name, value in made.items() if name != "status"}
             fixed = {name: before["metadata"][name] for name in ("uid", "generation", "creationTimestamp")}
@@ -133,12 +133,19 @@ class Store:
             same = {**made, "metadata": made["metadata"] | {"resourceVersion": before["metadata"]["resourceVersion"]}}
             return before if same == before else self._keep(resource, key, before, made)
 
-    def patch(self, resource: Resource, namespace: str, name: str, patch: dict, *, status: bool = False) -> dict:
+    def patched(self, resource: Resource, namespace: str, name: str, patch: dict | list) -> dict:
+        """What `patch`, or a list of operations, would make of it: for `replace`, at its version unless it names one."""
         with self.changed:
-            merged = _merged(self.get(resource, namespace, name), patch)
-            if "resourceVersion" not in patch.get("metadata", {}):
-                merged["metadata"].pop("resourceVersion", None)
-            return self.replace(resource, merged, status=status)
+            before = self.get(resource, namespace, name)
+            try:
+                made = k8s_patch.patched(before, patch) if isinstance(patch, list) else k8s_patch.merged(before, patch)
+            except k8s_patch.PatchError as problem:
+                raise ApiError(422, "Invalid", str(problem)) from problem
+            return made
+
+    def patch(self, resource: Resource, namespace: str, name: str, patch: dict | list, *, status: bool = False) -> dict:
+        with self.changed:
+            return self.replace(resource, self.patched(resource, namespace, name, patch), status=status)
 
     def delete(self, resource: Resource, namespace: str, name: str) -> dict:
         with self.changed:
@@ -198,6 +205,14 @@ class Store:
                 raise ApiError(404, "NotFound", f'{resource.plural} "{name}" not found')
             return self._objects[resource][namespace, name]
 
+    def find(self, resource: Resource, namespace: str, name: str) -> dict | None:
+        with self.changed:
+            return self._objects[resource].get((namespace, name))
+
+    def all(self, resource: Resource) -> list[dict]:
+        with self.changed:
+            return [each for _, each in sorted(self._objects[resource].items())]
+
     def list(self, resource: Resource, fits, limit: int, go_on: str) -> dict:
         """A page of them, in the order of their names; those that follow are as old as the first."""
         with self.changed:
@@ -236,15 +251,3 @@ class Store:
                 made.append({"type": "DELETED", "object": gone})
         return made, self.version
 
-
-def _merged(target, patch):
-    """RFC 7386."""
-    if not isinstance(patch, dict):
-        return copy.deepcopy(patch)
-    made = copy.deepcopy(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            made.pop(key, None)
-        else:
-            made[key] = _merged(made.get(key), value)
-    return made
