@@ -2,8 +2,10 @@
 // `policy_set`, immutable; any thread.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -41,10 +43,19 @@ struct policy {
   /// Start-up settings of the server leg: the policy's own, read-only, the role. RESET goes back to them.
   std::vector<std::pair<std::string, std::string>> parameters;
 
+  /// It gives less than it says, or is none of the configuration's: RBAC gives no more.
+  bool by_rbac = false;
+  /// The same with level read, and write; null: it gives no more than that anyway.
+  std::array<std::shared_ptr<const policy>, 2> lower = {};
+
   /// Whether its hours hold then; without hours always.
   bool open_at(wall_time when) const;
   /// When they are over; nothing: never. Precondition: `open_at(when)`.
   std::optional<wall_time> closes_after(wall_time when) const;
 };
+
+/// The same with no more than this level; `of` null: nothing but the level. Null: nothing is held to
+/// anything.
+const policy* at_most(const policy* of, config::access_level most);
 
 }  // namespace trunkline::access

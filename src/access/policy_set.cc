@@ -9,6 +9,7 @@
 
 namespace trunkline::access {
 
+using config::access_level;
 using config::access_policy;
 using config::auth_method;
 using config::statement_class;
@@ -79,13 +80,13 @@ void deny(guard_rules& in, statement_class which) {
 }
 
 guard_rules guard_of(const access_policy& of) {
-  guard_rules made{.read_only = of.level == config::access_level::read,
+  guard_rules made{.read_only = of.level == access_level::read,
                    .role = !of.role.empty(),
                    .max_rows = of.max_rows,
                    .max_bytes = of.max_bytes};
   for (const auto each : of.denied)
     deny(made, each);
-  if (of.level != config::access_level::admin) {
+  if (of.level != access_level::admin) {
     deny(made, statement_class::roles);
     deny(made, statement_class::copy_program);
   }
@@ -94,12 +95,38 @@ guard_rules guard_of(const access_policy& of) {
   return made;
 }
 
-policy compile(const access_policy& says) {
+policy compile_one(const access_policy& says) {
   policy made{.says = says, .guard = guard_of(says), .zone = {}, .parameters = says.settings};
   if (made.guard.read_only) made.parameters.emplace_back("default_transaction_read_only", "on");
   // What texts mean is as we read them.
   if (made.guard.reads_statements()) made.parameters.emplace_back("standard_conforming_strings", "on");
   if (made.guard.role) made.parameters.emplace_back("role", says.role);
+  return made;
+}
+
+policy lowered(access_policy says, access_level to, const config::time_zone& zone) {
+  says.level = to;
+  policy made = compile_one(says);
+  made.zone = zone;
+  made.by_rbac = true;
+  return made;
+}
+
+/// What is left of a session's rights where there is no policy.
+policy bare(access_level level) {
+  access_policy none;
+  none.name = "kubernetes-rbac";
+  return lowered(std::move(none), level, {});
+}
+
+/// With what it gives where RBAC gives less.
+policy compile(const access_policy& says, const config::time_zone& zone) {
+  policy made = compile_one(says);
+  made.zone = zone;
+  for (const auto level : {access_level::read, access_level::write})
+    if (level < says.level)
+      made.lower[static_cast<std::size_t>(level)] =
+          std::make_shared<const policy>(lowered(says, level, zone));
   return made;
 }
 
@@ -109,6 +136,13 @@ void set(Bits& in, std::size_t at) {
 }
 
 }  // namespace
+
+const policy* at_most(const policy* of, access_level most) {
+  static const std::array<policy, 2> bare_ones{bare(access_level::read), bare(access_level::write)};
+  if (most == access_level::admin || (of != nullptr && of->says.level <= most)) return of;
+  const auto at = static_cast<std::size_t>(most);
+  return of == nullptr ? &bare_ones[at] : of->lower[at].get();
+}
 
 std::string decision::reason() const {
   if (by == nullptr) return "no access policy fits";
@@ -187,15 +221,10 @@ result<std::shared_ptr<const policy_set>> policy_set::build(const config::settin
   made->all_ = std::any_of(of.access.policies.begin(), of.access.policies.end(),
                            [](const access_policy& each) { return each.name_space.empty(); });
   for (const auto& says : of.access.policies) {
-    policy one = compile(says);
-    if (says.hours) {
-      auto zone = config::time_zone::find(says.hours->time_zone);
-      if (!zone)
-        return fail(
-            {.message = "access policy \"" + says.name + "\": no time zone " + says.hours->time_zone});
-      one.zone = std::move(*zone);
-    }
-    made->policies_.push_back(std::move(one));
+    auto zone = says.hours ? config::time_zone::find(says.hours->time_zone) : config::time_zone();
+    if (!zone)
+      return fail({.message = "access policy \"" + says.name + "\": no time zone " + says.hours->time_zone});
+    made->policies_.push_back(compile(says, *zone));
     made->index(made->policies_.size() - 1, of);
   }
   return std::shared_ptr<const policy_set>(std::move(made));

@@ -320,5 +320,33 @@ TEST(PolicySet, ADenialThatIsRefusedDeniesBehindWhatComesBefore) {
   EXPECT_EQ(all.decide("t/app", "alice"), "deny t/no");
 }
 
+TEST(PolicySet, RbacTakesAwayAndGivesNothing) {
+  using config::access_level;
+  const world all(
+      "{name: a, subjects: {user: a}, level: admin, role: r, limits: {rows: 5}}, "
+      "{name: r, subjects: {user: r}, level: read}");
+  const policy* const admin = all.set->decide(all.ask("a")).by;
+  const policy* const reader = all.set->decide(all.ask("r")).by;
+  EXPECT_EQ(at_most(admin, access_level::admin), admin);
+  EXPECT_EQ(at_most(reader, access_level::admin), reader);
+  EXPECT_EQ(at_most(reader, access_level::read), reader);
+  const policy* const read = at_most(admin, access_level::read);
+  EXPECT_TRUE(read->guard.read_only && read->by_rbac && read->guard.denies(statement_class::roles));
+  EXPECT_TRUE(read->guard.role) << "what else it says still holds";
+  EXPECT_EQ(read->guard.max_rows, 5U);
+  EXPECT_EQ(read->says.name, "a");
+  const policy* const write = at_most(admin, access_level::write);
+  EXPECT_TRUE(!write->guard.read_only && write->guard.denies(statement_class::roles));
+}
+
+TEST(PolicySet, RbacHoldsToItsLevelWithoutPoliciesToo) {
+  using config::access_level;
+  EXPECT_EQ(at_most(nullptr, access_level::admin), nullptr);
+  EXPECT_TRUE(at_most(nullptr, access_level::read)->guard.read_only);
+  EXPECT_FALSE(at_most(nullptr, access_level::write)->guard.read_only);
+  EXPECT_TRUE(at_most(nullptr, access_level::write)->guard.denies(statement_class::copy_program));
+  EXPECT_EQ(at_most(nullptr, access_level::read)->says.level, access_level::read);
+}
+
 }  // namespace
 }  // namespace trunkline::access

@@ -35,6 +35,12 @@ void write_cancels(metrics_writer& out, session::observer& seen) {
     out.sample({{"result", result}}, count);
 }
 
+void write_rbac(metrics_writer& out, session::observer& seen) {
+  out.family(metric::rbac_reviews);
+  for (const auto& [result, count] : seen.rbac_reviews())
+    out.sample({{"result", result}}, count);
+}
+
 using upstream_list = std::vector<session::upstream_view>;
 
 template <class Value>
@@ -215,6 +221,7 @@ std::string metrics_page(session::observer& seen, const metrics_moment& at,
   metrics_writer out(format);
   telemetry::write_routes(out, seen.routes());
   write_cancels(out, seen);
+  write_rbac(out, seen);
   write_upstreams(out, seen.upstreams());
   write_pools(out, seen);
   write_audit(out, seen.audit());

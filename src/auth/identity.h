@@ -5,6 +5,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace trunkline::auth {
@@ -14,6 +15,11 @@ struct identity {
   std::vector<std::string> groups = {};  ///< sorted, each once
   /// The proof holds until then, as a token does; nothing: as long as the session.
   std::optional<std::chrono::system_clock::time_point> until = {};
+
+  /// What an API server has said of it besides, for questions back to it.
+  using fact = std::pair<std::string, std::vector<std::string>>;
+  std::string uid = {};
+  std::vector<fact> extra = {};
 
   bool operator==(const identity&) const = default;
 };

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "auth/access_review.h"
 #include "auth/oauthbearer.h"
 #include "auth/token.h"
 #include "auth/token_review.h"
@@ -29,7 +30,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0) return 0;
   const std::string_view input(reinterpret_cast<const char*>(data + 1), size - 1);
   const token_rules rules{.issuer = "i", .audiences = {"a"}, .groups_claim = "g.h"};
-  switch (data[0] % 4) {
+  switch (data[0] % 5) {
     case 0: {
       const auto verdict = check_token(input, rules, &own, wall_time(std::chrono::seconds(1'000)));
       if (std::holds_alternative<identity>(verdict)) std::abort();
@@ -48,11 +49,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         std::abort();
       break;
     }
-    default: {
+    case 3: {
       const auto verdict = read_token_review(input, {"a"});
-      if (verdict && std::holds_alternative<identity>(*verdict) &&
-          !std::get<identity>(*verdict).principal.starts_with("system:serviceaccount:"))
-        std::abort();
+      if (verdict && std::holds_alternative<identity>(*verdict)) {
+        const auto& who = std::get<identity>(*verdict);
+        if (!who.principal.starts_with("system:serviceaccount:")) std::abort();
+        (void)access_review_body(who, "connect", {"n", input});
+      }
+      break;
+    }
+    default: {
+      const auto verdict = read_access_review(input);
+      if (verdict && verdict->allowed && input.find("true") == std::string_view::npos) std::abort();
     }
   }
   return 0;

@@ -37,6 +37,27 @@ bool is_for_audience(const json& status, const std::vector<std::string>& wanted)
          });
 }
 
+bool are_names(const json& texts) {
+  return texts.is_array() && texts.size() <= limits::token_groups &&
+         std::all_of(texts.begin(), texts.end(), names_one);
+}
+
+/// False: what it says is not of the kind that the API has.
+bool read_extra(const json& user, identity& to) {
+  if (const auto uid = user.find("uid"); uid != user.end() && *uid != "") {
+    if (!names_one(*uid)) return false;
+    to.uid = uid->get<std::string>();
+  }
+  const auto extra = user.find("extra");
+  if (extra == user.end() || extra->is_null()) return true;
+  if (!extra->is_object() || extra->size() > limits::token_groups) return false;
+  for (const auto& [key, values] : extra->items()) {
+    if (!names_one(json(key)) || !are_names(values)) return false;
+    to.extra.emplace_back(key, values.get<std::vector<std::string>>());
+  }
+  return true;
+}
+
 void sort_groups(identity& who) {
   std::sort(who.groups.begin(), who.groups.end());
   who.groups.erase(std::unique(who.groups.begin(), who.groups.end()), who.groups.end());
@@ -70,11 +91,10 @@ result<token_verdict> read_token_review(std::string_view answer, const std::vect
   if (!who.principal.starts_with(account_prefix))
     return token_verdict(token_refusal{.reason = "the token is of no service account"});
   if (const auto groups = user->find("groups"); groups != user->end()) {
-    if (!groups->is_array() || groups->size() > limits::token_groups ||
-        !std::all_of(groups->begin(), groups->end(), names_one))
-      return no_answer("has groups that are none, or too many");
+    if (!are_names(*groups)) return no_answer("has groups that are none, or too many");
     who.groups = groups->get<std::vector<std::string>>();
   }
+  if (!read_extra(*user, who)) return no_answer("says more of the user that is nothing of the kind");
   sort_groups(who);
   return token_verdict(std::move(who));
 }

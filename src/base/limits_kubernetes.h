@@ -106,4 +106,23 @@ inline constexpr std::int64_t object_priority = 1'000'000;
 /// Of what its status says, about.
 inline constexpr std::size_t object_message_bytes = 1'000;
 
+// Who may connect, by RBAC (docs/identity.md).
+/// An API server's answer to SubjectAccessReview counts for so long for new clients.
+inline constexpr std::chrono::milliseconds rbac_allowed_believed = 10s;
+inline constexpr std::chrono::milliseconds rbac_denied_believed = 5s;
+/// For those who are connected it is asked again so often, or three times in the grace time.
+inline constexpr std::chrono::milliseconds rbac_asked_again = 10s;
+/// A login that waits for an answer has none after this.
+inline constexpr std::chrono::milliseconds rbac_review_timeout = 4s;
+/// Users and routes that are asked about at a time, of each API server; each is three questions. And those of
+/// them for the sake of who is connected, and logins that wait for their turn.
+inline constexpr std::size_t rbac_reviews = 32;
+inline constexpr std::size_t rbac_reviews_again = 8;
+inline constexpr std::size_t rbac_reviews_waiting = 1'024;
+/// Of an answer, and what is kept of the reason that it gives.
+inline constexpr std::size_t rbac_answer_bytes = 64 * 1024;
+inline constexpr std::size_t rbac_reason_bytes = 200;
+/// Users and routes whose answers are known.
+inline constexpr std::size_t rbac_cases = 20'000;
+
 }  // namespace trunkline::limits

@@ -317,6 +317,7 @@ settings build_settings(load_state& state, const node& root) {
   made.access = build_access(top.child("access"));
   made.admin = build_admin(top.child("admin"));
   made.replicas = build_replicas(top.child("replicas"));
+  complete_kubernetes(made.routes, made.kubernetes);
   section tracing = top.child("tracing");
   made.tracing = {.endpoint = tracing.url("endpoint"), .ca_file = tracing.file("caFile")};
   for (const auto& [of, path] : state.secrets)

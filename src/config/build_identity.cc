@@ -47,6 +47,12 @@ std::optional<jwt_auth> build_jwt(section from) {
   return made;
 }
 
+std::optional<rbac_object> build_authorization(section from) {
+  if (!from.present()) return std::nullopt;
+  return rbac_object{
+      .name_space = from.text("namespace"), .name = from.text("name"), .grace = from.duration("graceTime")};
+}
+
 std::optional<kubernetes_auth> build_kubernetes(section from) {
   if (!from.present()) return std::nullopt;
   kubernetes_auth made;
@@ -58,10 +64,30 @@ std::optional<kubernetes_auth> build_kubernetes(section from) {
   made.audiences = from.texts("audience");
   section offline = from.child("offline");
   if (offline.present()) made.offline = build_keys(offline);
+  made.authorization = build_authorization(from.child("authorization"));
   return made;
 }
 
+/// What is left out is the route's own, where that is an object.
+void complete_authorization(rbac_object& of, const route& self) {
+  if (self.name_space.empty()) return;
+  if (of.name_space.empty()) of.name_space = self.name_space;
+  if (of.name.empty()) of.name = self.name.substr(self.name.find('/') + 1);
+}
+
 }  // namespace
+
+void complete_kubernetes(std::vector<route>& routes, const kubernetes_access& cluster) {
+  for (route& each : routes) {
+    if (!each.auth.kubernetes) continue;
+    kubernetes_auth& said = *each.auth.kubernetes;
+    if (said.authorization) complete_authorization(*said.authorization, each);
+    if (!said.is_the_pods()) continue;
+    said.api_server = cluster.api_server;
+    if (said.token_file.empty()) said.token_file = cluster.token_file;
+    if (said.ca_file.empty()) said.ca_file = cluster.ca_file;
+  }
+}
 
 std::optional<jwt_auth> build_bearer_tokens(section from) {
   if (!from.present()) return std::nullopt;

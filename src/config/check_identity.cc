@@ -130,6 +130,12 @@ void check_jwt(const identity_route& route) {
   check_tokens(route, *route.self.auth.jwt);
 }
 
+void check_authorization(const identity_route& route, const kubernetes_auth& said) {
+  const std::string at = ".kubernetes.authorization";
+  if (said.api_server.empty() && said.offline) route.problem(at, "has nobody to ask", "apiServer");
+  check_rbac_object(route.in, route.key + at, *said.authorization);
+}
+
 void check_kubernetes(const identity_route& route) {
   check_token_road(route);
   if (!route.self.auth.kubernetes) {
@@ -140,13 +146,18 @@ void check_kubernetes(const identity_route& route) {
   }
   const auto& said = *route.self.auth.kubernetes;
   if (!route.in.state.sound(route.key + ".kubernetes")) return;
-  if (said.api_server.empty() && !said.offline)
+  if (said.is_the_pods() && !route.in.value.kubernetes.kubeconfig_file.empty())
+    route.problem(".kubernetes", "names no API server, and a kubeconfig is not used for clients' tokens",
+                  "apiServer, offline or both");
+  // Of the file, that shows at the start; one object must not be in the way of everything else.
+  if (said.is_the_pods() && !route.self.name_space.empty())
     route.problem(".kubernetes", "names neither an API server nor an issuer", "apiServer, offline or both");
+  if (said.authorization) check_authorization(route, said);
   if (!said.api_server.empty() && said.token_file.empty())
     route.problem(".kubernetes", "has no token of the gateway's own, without which nobody may ask",
                   "tokenFile");
   check_url(route, ".kubernetes.apiServer", said.api_server);
-  if (!said.ca_file.empty() && !is_https(said.api_server))
+  if (!said.ca_file.empty() && !said.is_the_pods() && !is_https(said.api_server))
     route.problem(".kubernetes.caFile", "means nothing without https", "an https:// apiServer, or no caFile");
   if (said.offline) check_keys(route, ".kubernetes.offline", *said.offline);
 }

@@ -53,10 +53,29 @@ TEST(CheckIdentity, AMethodNeedsItsKeysAndNoOthers) {
                                     "jwt)")));
   EXPECT_THAT(with_auth("{userMap: [{user: a}]}"),
               ElementsAre(HasSubstr("routes[0].auth.userMap: has no use with method server")));
-  EXPECT_THAT(with_auth("{method: kubernetes, kubernetes: {audience: db}}"),
-              ElementsAre(HasSubstr("names neither an API server nor an issuer")));
+  EXPECT_THAT(with_auth("{method: kubernetes, kubernetes: {audience: db}}"), IsEmpty());
   EXPECT_THAT(with_auth("{method: kubernetes, kubernetes: {audience: db, apiServer: 'https://k'}}"),
               ElementsAre(HasSubstr("has no token of the gateway's own")));
+}
+
+TEST(CheckIdentity, RbacIsAskedAboutAnObjectAtAnApiServer) {
+  const auto with = [](const std::string& authorization, const std::string& where) {
+    return with_auth("{method: kubernetes, kubernetes: {audience: db" + where +
+                     ", authorization: " + authorization + "}}");
+  };
+  const std::string server = ", apiServer: 'https://k', tokenFile: t";
+  const std::string offline = ", offline: {issuer: 'https://i'}";
+  EXPECT_THAT(with("{namespace: prod, name: app, graceTime: 5m}", server), IsEmpty());
+  EXPECT_THAT(with("{namespace: prod, name: app}", ""), IsEmpty());
+  EXPECT_THAT(with("{namespace: prod, name: app}", server + offline), IsEmpty());
+  EXPECT_THAT(with("{namespace: prod, name: app}", offline),
+              ElementsAre(HasSubstr("authorization: has nobody to ask (expected apiServer)")));
+  EXPECT_THAT(with("{}", server), ElementsAre(HasSubstr("authorization.namespace: is missing"),
+                                              HasSubstr("authorization.name: is missing")));
+  EXPECT_THAT(with("{namespace: 'a/b', name: 'X'}", server),
+              ElementsAre(HasSubstr("`a/b` is no name of an object"), HasSubstr("`X` is no name")));
+  EXPECT_THAT(with("{namespace: prod, name: app, graceTime: 0s}", server),
+              ElementsAre(HasSubstr("graceTime")));
 }
 
 TEST(CheckIdentity, KeysComeOverARoadThatNobodyCanChange) {

@@ -33,6 +33,13 @@ bool is_verified(const upstream& one) {
 
 }  // namespace
 
+void check_rbac_object(const check_input& in, const std::string& key, const rbac_object& one) {
+  if (one.name_space.empty()) in.problem(key + ".namespace", "is missing", "that of a PostgresRoute");
+  if (one.name.empty()) in.problem(key + ".name", "is missing", "that of a PostgresRoute");
+  check_name(in, key + ".namespace", one.name_space, false);
+  check_name(in, key + ".name", one.name, true);
+}
+
 void check_kubernetes_discovery(const check_input& in, const upstream& one, const std::string& key) {
   const kubernetes_discovery& said = one.found.in_kubernetes;
   const bool cluster = said.run_by != kubernetes_operator::none;

@@ -102,9 +102,11 @@ void warn_of_cleartext(const joined_route& route, const listener& from) {
   }
   const bool plain_mode =
       route.to.tls.mode == upstream_tls_mode::disable || route.to.tls.mode == upstream_tls_mode::prefer;
-  const bool remote = std::any_of(route.to.endpoints.begin(), route.to.endpoints.end(),
-                                  [](const address& at) { return !at.is_local(); });
-  if (plain_mode && remote) {
+  const auto is_remote = [&route] {
+    return std::any_of(route.to.endpoints.begin(), route.to.endpoints.end(),
+                       [](const address& at) { return !at.is_local(); });
+  };
+  if (plain_mode && is_remote()) {
     in.warn(route.key("auth.method"),
             fmt::format("upstream `{}` may be reached without TLS; where it asks for a cleartext password, "
                         "it crosses the "

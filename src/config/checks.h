@@ -29,6 +29,8 @@ void check_upstreams(const check_input& in);
 /// `key`: of the mapping that `tls` was read from. `ca_elsewhere`: something else says who must have signed.
 void check_server_tls(const check_input& in, const upstream_tls& tls, const std::string& key,
                       bool ca_elsewhere = false);
+/// `key`: of the mapping `authorization`.
+void check_rbac_object(const check_input& in, const std::string& key, const rbac_object& one);
 /// `key`: of the mapping `discovery.kubernetes`.
 void check_kubernetes_discovery(const check_input& in, const upstream& one, const std::string& key);
 /// The section `kubernetes`.

@@ -62,12 +62,15 @@ struct jwt_auth {
 };
 
 struct kubernetes_auth {
-  std::string api_server;  ///< empty: none is asked, `offline` decides
+  std::string api_server;  ///< empty: none is asked, `offline` decides; without that the pod's own
   std::string token_file;  ///< the gateway's own, read again for each question
   std::string ca_file;
-  std::vector<std::string> audiences;  ///< one of them must be the token's
-  std::optional<issuer_keys> offline;  ///< where the API server cannot be reached
+  std::vector<std::string> audiences;             ///< one of them must be the token's
+  std::optional<issuer_keys> offline;             ///< where the API server cannot be reached
   std::optional<rbac_object> authorization = {};  ///< RBAC says who may have the route
+
+  /// It is asked where every pod of the cluster is told to.
+  bool is_the_pods() const { return api_server.empty() && !offline; }
   bool operator==(const kubernetes_auth&) const = default;
 };
 

@@ -2,6 +2,7 @@
 // takes from it. Plain data; see settings.h.
 #pragma once
 
+#include <chrono>
 #include <compare>
 #include <cstdint>
 #include <optional>
@@ -69,10 +70,13 @@ struct kubernetes_presence {
   bool operator==(const kubernetes_presence&) const = default;
 };
 
-/// An object in RBAC's sense: who may `connect` to it, and `read`, `write` or `admin`, has a route.
+/// A PostgresRoute in RBAC's sense: who may `connect` to it has the route, to read; `write` and `admin` give
+/// more.
 struct rbac_object {
   std::string name_space = {};
   std::string name = {};
+  /// Sessions go on for so long while the API server cannot be asked about them.
+  std::chrono::milliseconds grace{std::chrono::hours(1)};
   bool operator==(const rbac_object&) const = default;
 };
 

@@ -229,6 +229,13 @@ void write_kubernetes(writer& out, const kubernetes_auth& said) {
     out.text_if("caFile", said.ca_file);
     out.texts_if("audience", said.audiences);
     if (said.offline) out.mapping("offline", [&] { write_keys(out, *said.offline); });
+    if (said.authorization) {
+      out.mapping("authorization", [&] {
+        out.text("namespace", said.authorization->name_space);
+        out.text("name", said.authorization->name);
+        out.time("graceTime", said.authorization->grace);
+      });
+    }
   });
 }
 

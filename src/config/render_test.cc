@@ -76,6 +76,7 @@ routes:
     method: kubernetes
     kubernetes:
       apiServer: https://kubernetes.default.svc
+      authorization: {namespace: prod, name: orders, graceTime: 5m}
       tokenFile: /c/own-token
       caFile: /c/k8s-ca
       audience: db

@@ -69,19 +69,30 @@ void add_offer(std::vector<schema_key>& to, const std::string& jwt) {
 
 void add_kubernetes(std::vector<schema_key>& to, const std::string& kubernetes) {
   const std::string offline = kubernetes + ".offline";
+  const std::string authorization = kubernetes + ".authorization";
   to.insert(to.end(), {
     {.path = kubernetes, .kind = held::mapping, .doc = "For `kubernetes`: who says whose service-account token it is."},
     {.path = kubernetes + ".apiServer", .kind = held::url,
      .doc = "The API server, such as https://kubernetes.default.svc, which is asked by TokenReview. For objects it is the "
             "gateway's own.",
-     .default_note = "none: `offline` decides", .file_only = true},
+     .default_note = "none where there is `offline`; else that of the section `kubernetes`, or the pod's", .file_only = true},
     {.path = kubernetes + ".tokenFile", .kind = held::file,
-     .doc = "The gateway's own token, which may create TokenReviews; read again for each."},
+     .doc = "The gateway's own token, which may create TokenReviews; read again for each.",
+     .default_note = "without apiServer and `offline`: as apiServer"},
     {.path = kubernetes + ".caFile", .kind = held::file, .doc = "Authorities (PEM) that vouch for the API server.",
-     .default_note = "the system's trust store"},
+     .default_note = "the system's trust store; without apiServer and `offline`: as apiServer"},
     {.path = kubernetes + ".audience", .kind = held::texts,
      .doc = "A token must be made for one of these: the audience of the pod's projected volume; no wildcards.",
      .required = true},
+    {.path = authorization, .kind = held::mapping,
+     .doc = "RBAC says who may have the route: who may `connect` to this PostgresRoute, to read; with `write` or `admin`, more."},
+    {.path = authorization + ".namespace", .kind = held::text, .doc = "Of the PostgresRoute. There need not be such an object.",
+     .default_note = "the route's own, where it is an object"},
+    {.path = authorization + ".name", .kind = held::text, .doc = "Of the PostgresRoute.",
+     .default_note = "the route's own, where it is an object"},
+    {.path = authorization + ".graceTime", .kind = held::duration,
+     .doc = "Sessions go on for so long while the API server cannot be asked whether they may; then they end.",
+     .default_text = "1h", .least = 1'000, .most = 30 * 24 * 3'600'000LL},
     {.path = offline, .kind = held::mapping,
      .doc = "What decides where the API server cannot be reached: the token's signature."},
     {.path = offline + ".issuer", .kind = held::url, .doc = "The cluster's issuer, to the letter.", .required = true},

@@ -1,30 +1,17 @@
 #include "identity/desk.h"
 
-#include <initializer_list>
 #include <utility>
 #include <vector>
 
 #include "base/limits.h"
+#include "identity/authorizer.h"
 #include "identity/files.h"
+#include "identity/joined.h"
+#include "identity/pod.h"
 
 namespace trunkline::identity {
 
 namespace {
-
-/// Different for different texts: each with its length before it.
-std::string joined(std::initializer_list<std::string_view> texts) {
-  std::string made;
-  for (const std::string_view each : texts)
-    made += std::to_string(each.size()) + ':' + std::string(each);
-  return made;
-}
-
-std::string joined(const std::vector<std::string>& texts) {
-  std::string made = std::to_string(texts.size()) + ';';
-  for (const std::string& each : texts)
-    made += joined({each});
-  return made;
-}
 
 std::string text_of(const config::issuer_keys& keys) {
   return joined({keys.issuer, keys.jwks_file, keys.jwks_uri, keys.ca_file});
@@ -76,7 +63,24 @@ result<std::shared_ptr<const token_checker>> desk::jwt_checker(const config::jwt
   return std::make_shared<const token_checker>(std::move(parts));
 }
 
-result<std::shared_ptr<const token_checker>> desk::kubernetes_checker(const config::kubernetes_auth& of) {
+std::string desk::name_of(const config::kubernetes_auth& of) {
+  return joined({of.api_server, of.ca_file, of.token_file});
+}
+
+void desk::use_api_server(const config::kubernetes_auth& of, token_checker::parts& to) {
+  auto& reviews = reviewers_[name_of(of) + joined(of.audiences)];
+  if (reviews == nullptr) reviews = std::make_shared<reviewer>(of);
+  to.reviewer = reviews;
+  if (!of.authorization) return;
+  auto& access = authorizers_[name_of(of)];
+  if (access == nullptr) access = std::make_shared<authorizer>(of, reviews_, log_);
+  to.authorizer = access;
+}
+
+result<std::shared_ptr<const token_checker>> desk::kubernetes_checker(const config::kubernetes_auth& said) {
+  auto where = with_pod(said, environment_variable);
+  if (!where) return fail(where.error());
+  const config::kubernetes_auth& of = *where;
   token_checker::parts parts;
   parts.service_accounts = true;
   parts.known = known_;
@@ -90,11 +94,7 @@ result<std::shared_ptr<const token_checker>> desk::kubernetes_checker(const conf
         .issuer = of.offline->issuer, .audiences = of.audiences, .clock_skew = config::jwt_auth{}.clock_skew};
     parts.text += text_of(*of.offline);
   }
-  if (!of.api_server.empty()) {
-    auto& known = reviewers_[joined({of.api_server, of.ca_file, of.token_file}) + joined(of.audiences)];
-    if (known == nullptr) known = std::make_shared<reviewer>(of);
-    parts.reviewer = known;
-  }
+  if (!of.api_server.empty()) use_api_server(of, parts);
   return std::make_shared<const token_checker>(std::move(parts));
 }
 
@@ -108,12 +108,15 @@ result<std::shared_ptr<const token_checker>> desk::checker_of(const config::rout
 void desk::prune() {
   prune_map(issuers_);
   prune_map(reviewers_);
+  prune_map(authorizers_);
 }
 
 void desk::stop() {
   for (auto& [name, each] : issuers_)
     each->stop();
   for (auto& [name, each] : reviewers_)
+    each->stop();
+  for (auto& [name, each] : authorizers_)
     each->stop();
 }
 

@@ -4,16 +4,11 @@
 
 #include "base/limits.h"
 #include "identity/files.h"
+#include "identity/joined.h"
 
 namespace trunkline::identity {
 
 namespace {
-
-std::string review_url(std::string_view api_server) {
-  while (api_server.ends_with('/'))
-    api_server.remove_suffix(1);
-  return std::string(api_server) + "/apis/authentication.k8s.io/v1/tokenreviews";
-}
 
 /// Gives a client back whatever happens.
 class borrowed_client {
@@ -40,7 +35,7 @@ class borrowed_client {
 }  // namespace
 
 reviewer::reviewer(const config::kubernetes_auth& of)
-    : url_(review_url(of.api_server)),
+    : url_(api_url(of.api_server, "/apis/authentication.k8s.io/v1/tokenreviews")),
       token_file_(of.token_file),
       audiences_(of.audiences),
       threads_(limits::token_review_threads, limits::token_review_waiting) {

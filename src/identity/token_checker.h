@@ -15,14 +15,17 @@
 
 namespace trunkline::identity {
 
+class authorizer;
+
 class token_checker {
  public:
   struct parts {
     auth::token_rules rules = {};                 ///< of tokens that are checked by signature
     std::shared_ptr<issuer> keys_from = nullptr;  ///< null: the keys are fixed, or there are none
-    std::shared_ptr<const auth::key_set> fixed_keys = nullptr;  ///< of a file
-    std::shared_ptr<identity::reviewer> reviewer = nullptr;     ///< null: no API server is asked
-    bool service_accounts = false;                              ///< nobody else counts
+    std::shared_ptr<const auth::key_set> fixed_keys = nullptr;   ///< of a file
+    std::shared_ptr<identity::reviewer> reviewer = nullptr;      ///< null: no API server is asked
+    std::shared_ptr<identity::authorizer> authorizer = nullptr;  ///< null: RBAC is not asked
+    bool service_accounts = false;                               ///< nobody else counts
     std::shared_ptr<auth::token_cache> known = nullptr;
     std::string text = {};  ///< of all that decides, to tell one checker's verdicts from another's
   };
@@ -50,6 +53,8 @@ class token_checker {
   issuer* keys_from() const { return parts_.keys_from.get(); }
   /// Null: no API server is asked. Otherwise its word comes first.
   identity::reviewer* reviewer() const { return parts_.reviewer.get(); }
+  /// Null: RBAC is not asked who may have the route.
+  identity::authorizer* authorizer() const { return parts_.authorizer.get(); }
 
  private:
   std::shared_ptr<const auth::key_set> known_keys() const;

@@ -1,38 +1,26 @@
 #include "k8s/api_access.h"
 
-#include <cstdlib>
 #include <utility>
 
 #include "base/limits_kubernetes.h"
 #include "identity/files.h"
+#include "identity/pod.h"
 
 namespace trunkline::k8s {
 
 namespace {
 
-constexpr std::string_view pod_folder = "/var/run/secrets/kubernetes.io/serviceaccount/";
-
-result<std::string> pod_server(const environment& from) {
-  const auto host = from("KUBERNETES_SERVICE_HOST");
-  const auto port = from("KUBERNETES_SERVICE_PORT");
-  if (!host || host->empty())
-    return fail({.message = "KUBERNETES_SERVICE_HOST is not set: this is no pod, and the configuration has "
-                            "neither kubernetes.apiServer nor kubernetes.kubeconfigFile"});
-  const bool v6 = host->find(':') != std::string::npos;
-  return "https://" + (v6 ? "[" + *host + "]" : *host) + ":" + (port && !port->empty() ? *port : "443");
-}
-
 result<api_access> read_pod_access(const config::kubernetes_access& how, const environment& from) {
   api_access made;
   if (how.api_server.empty()) {
-    auto server = pod_server(from);
+    auto server = identity::pod_api_server(from);
     if (!server) return fail(server.error());
     made.server = std::move(*server);
   } else {
     made.server = how.api_server;
   }
   const auto place = [](const std::string& said, std::string_view file) {
-    return said.empty() ? std::string(pod_folder) + std::string(file) : said;
+    return said.empty() ? identity::pod_file(file) : said;
   };
   auto token = identity::read_token_file(place(how.token_file, "token"));
   if (!token) return fail(token.error());
@@ -47,11 +35,6 @@ result<api_access> read_pod_access(const config::kubernetes_access& how, const e
 }
 
 }  // namespace
-
-std::optional<std::string> environment_variable(const std::string& name) {
-  const char* const value = std::getenv(name.c_str());
-  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-}
 
 result<api_access> read_access(const config::kubernetes_access& how, const environment& from) {
   const auto read = [&]() -> result<api_access> {

@@ -3,8 +3,6 @@
 // once. Blocking: never on a worker's loop.
 #pragma once
 
-#include <functional>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -12,6 +10,7 @@
 #include "base/result.h"
 #include "config/kubernetes.h"
 #include "http/exchanges.h"
+#include "identity/pod.h"
 
 namespace trunkline::k8s {
 
@@ -21,9 +20,8 @@ struct api_access {
   http::tls_identity tls = {};
 };
 
-using environment = std::function<std::optional<std::string>(const std::string& name)>;
-/// The process's own.
-std::optional<std::string> environment_variable(const std::string& name);
+using identity::environment;
+using identity::environment_variable;
 
 /// Errors name the file and what is wrong with it, and hold no secret.
 result<api_access> read_access(const config::kubernetes_access& how, const environment& from);

@@ -156,6 +156,10 @@ json explain(const asked_for& all) {
                {"reason", decided.reason()}});
   if (decided.by != nullptr && decided.what != access::outcome::deny)
     made["gives"] = given(*decided.by, asked.when);
+  const auto& by_kubernetes = asked.route->auth.kubernetes;
+  if (by_kubernetes && by_kubernetes->authorization)
+    made["rbac"] = {{"namespace", by_kubernetes->authorization->name_space},
+                    {"name", by_kubernetes->authorization->name}};
   return made;
 }
 
@@ -175,6 +179,12 @@ void print_text(const json& of) {
   if (!of.contains("gives")) return;
   for (const auto& [name, value] : of["gives"].items())
     fmt::print("  {:<24} {}\n", name, value.is_string() ? value.get<std::string>() : value.dump());
+  if (!of.contains("rbac")) return;
+  fmt::print(
+      "RBAC is asked too, and the lower level holds:\n"
+      "  kubectl auth can-i connect postgresroutes.trunkline.dev/{} -n {} --as {}\n",
+      of["rbac"]["name"].get<std::string>(), of["rbac"]["namespace"].get<std::string>(),
+      of["principal"].get<std::string>());
 }
 
 int refuse_usage(const std::string& why) {

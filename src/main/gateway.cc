@@ -453,6 +453,13 @@ session::audit_view gateway::audit_state() const {
           .lag_seconds = seen.lag_seconds};
 }
 
+std::vector<std::pair<std::string, std::uint64_t>> gateway::rbac_reviews() const {
+  const auto& seen = tokens_.access_reviews();
+  return {{"allowed", seen.allowed.load(std::memory_order_relaxed)},
+          {"denied", seen.denied.load(std::memory_order_relaxed)},
+          {"failed", seen.failed.load(std::memory_order_relaxed)}};
+}
+
 std::vector<std::pair<std::string, std::uint64_t>> gateway::cancels() const {
   std::vector<std::pair<std::string, std::uint64_t>> all;
   all.reserve(session::cancel_results);

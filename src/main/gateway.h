@@ -85,6 +85,7 @@ class gateway {
   void pause_all();
   void resume_all();
   std::vector<std::pair<std::string, std::uint64_t>> cancels() const;
+  std::vector<std::pair<std::string, std::uint64_t>> rbac_reviews() const;
   std::uint64_t not_postgres() const { return services_->not_postgres.load(); }
   /// "name address" of each open listener, the port filled in where the kernel chose it.
   std::vector<std::string> listening() const;

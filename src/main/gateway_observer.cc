@@ -146,4 +146,8 @@ std::vector<std::pair<std::string, std::uint64_t>> gateway_observer::cancels() {
   return gateway_.cancels();
 }
 
+std::vector<std::pair<std::string, std::uint64_t>> gateway_observer::rbac_reviews() {
+  return gateway_.rbac_reviews();
+}
+
 }  // namespace trunkline::main

@@ -30,6 +30,7 @@ class gateway_observer final : public session::observer {
   std::uint64_t config_reload_failures() const override;
   std::uint64_t not_postgres() const override;
   std::vector<std::pair<std::string, std::uint64_t>> cancels() override;
+  std::vector<std::pair<std::string, std::uint64_t>> rbac_reviews() override;
 
  private:
   gateway& gateway_;

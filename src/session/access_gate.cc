@@ -4,6 +4,8 @@
 #include <chrono>
 #include <utility>
 
+#include "session/rbac_gate.h"
+
 namespace trunkline::session {
 
 namespace {
@@ -92,9 +94,14 @@ void note_grant(login_context& context, runtime::time_point end) {
 
 runtime::task<step<>> admit(login_context* context) {
   if (auto decided = decide_access(*context); !decided) co_return decided;
-  if (!context->decided || context->decided->what != outcome::wait) co_return step<>();
-  if (context->shared->grants == nullptr) co_return std::unexpected(no_desk(*context));
-  co_return co_await context->shared->grants->ask(context);
+  if (auto may = co_await ask_rbac(context); !may) co_return may;
+  if (context->decided && context->decided->what == outcome::wait) {
+    if (context->shared->grants == nullptr) co_return std::unexpected(no_desk(*context));
+    if (auto granted = co_await context->shared->grants->ask(context); !granted) co_return granted;
+    if (auto still = co_await ask_rbac(context); !still) co_return still;  // that may have taken long
+  }
+  context->facts->policy = within_rbac(*context->facts, context->facts->policy);
+  co_return step<>();
 }
 
 std::optional<access::decision> decide_again(const session_facts& facts, const deployment& setup) {

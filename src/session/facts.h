@@ -10,6 +10,7 @@
 
 #include "auth/identity.h"
 #include "base/shared_text.h"
+#include "identity/access_case.h"
 #include "net/socket.h"
 #include "net/socket_address.h"
 #include "pool/member.h"
@@ -41,9 +42,10 @@ struct session_facts {
 
   std::shared_ptr<const auth::identity> who;  ///< null: it is not known yet, or the user is all that is known
 
-  const access::policy* policy = nullptr;  ///< that let it in, of `setup`; null: there are no policies
+  const access::policy* policy = nullptr;  ///< that let it in, of `setup`, or RBAC; null: neither was asked
   runtime::time_point access_until = runtime::time_point::max();  ///< it ends then
   std::unique_ptr<grant_hold> grant;                              ///< null: nobody had to approve
+  std::unique_ptr<identity::access_hold> rbac;                    ///< null: RBAC is not asked
 
   std::string client;  ///< "10.0.0.7:51234", as the PROXY header says where there was one
   shared_text user;

@@ -167,7 +167,8 @@ struct upstream_view {
   bool paused = false;
   std::string discovery_problem;  ///< empty: names are resolved
   std::uint64_t discovery_failures = 0;
-  /// Since the Kubernetes API last said that all is as it is known here; nothing: it is not asked, or never did.
+  /// Since the Kubernetes API last said that all is as it is known here; nothing: it is not asked, or never
+  /// did.
   std::optional<double> discovery_age_seconds = {};
   std::uint64_t held = 0;   ///< sessions that wait for a server now
   std::uint64_t holds = 0;  ///< that ever did, and how long in all
@@ -267,6 +268,8 @@ class observer {
   virtual std::uint64_t not_postgres() const = 0;
   /// By result, as `cancels_total{result}`.
   virtual std::vector<std::pair<std::string, std::uint64_t>> cancels() = 0;
+  /// By result, as `rbac_reviews_total{result}`.
+  virtual std::vector<std::pair<std::string, std::uint64_t>> rbac_reviews() { return {}; }
 };
 
 }  // namespace trunkline::session

@@ -159,6 +159,7 @@ void session::begin_relay(established made) {
   if (loses_access(host_.newest())) end_access(relay_event::access_revoked);  // since its login began
   watch_limits();
   watch_grant();
+  watch_rbac();
 }
 
 void session::begin_console() {

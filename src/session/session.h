@@ -109,6 +109,8 @@ class session final : public runtime::slab_object<session>,
                                                 guard_memory memory);
   void watch_grant();
   void look_at_grant();
+  void watch_rbac();
+  void look_at_rbac();
   bool waits_for_approval() const;
   bool waits_in_vain(const std::shared_ptr<const deployment>& newer) const;
   void end_wait();

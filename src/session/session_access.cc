@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "session/access_gate.h"
+#include "session/rbac_gate.h"
 #include "session/session.h"
 
 namespace trunkline::session {
@@ -33,14 +34,17 @@ void session::given_enough(error why) {
 bool session::loses_access(const std::shared_ptr<const deployment>& newer) const {
   const bool runs = relay_ != nullptr || asleep_ != nullptr;
   if (!runs || facts_.opaque || newer == facts_.setup) return false;
+  if (rbac_is_another(facts_, *newer)) return true;
   const auto now = decide_again(facts_, *newer);
   if (!now) return false;
   if (now->what == access::outcome::deny) return true;
   const access::policy* before = facts_.policy;
   const bool approved = before != nullptr && before->says.approval.has_value();
   if (now->what == access::outcome::wait && !approved) return true;
-  return now->by->guard != (before == nullptr ? access::guard_rules{} : before->guard) ||
-         (before == nullptr ? !now->by->parameters.empty() : now->by->parameters != before->parameters);
+  static const access::policy none;
+  const auto* const then = before == nullptr ? &none : before;
+  const auto* const by = within_rbac(facts_, now->by);
+  return by->guard != then->guard || by->parameters != then->parameters;
 }
 
 bool session::waits_for_approval() const {
@@ -75,6 +79,19 @@ void session::look_at_grant() {
   if (!now.of || now.of->now == grants::state::active) return;
   const bool expired = now.of->now == grants::state::expired;
   end_access(expired ? relay_event::access_expired : relay_event::access_revoked);
+}
+
+void session::watch_rbac() {
+  if (facts_.rbac == nullptr) return;
+  facts_.rbac->listen(host_.where(), [](void* self) { static_cast<session*>(self)->look_at_rbac(); }, this);
+  look_at_rbac();
+}
+
+void session::look_at_rbac() {
+  auto objection = rbac_objection(facts_);
+  if (!objection) return;
+  if (asleep_ != nullptr) wake({});
+  if (relay_ != nullptr) relay_->fail(telemetry::cause::access_revoked, std::move(*objection));
 }
 
 void session::end_access(relay_event why) {

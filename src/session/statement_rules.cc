@@ -79,6 +79,8 @@ error refusal_error(statement_refusal why, const access::policy& by) {
   if (why == statement_refusal::unreadable)
     made.hint =
         "It is too long, or not in the grammar that the gateway knows: send it in simpler or smaller pieces.";
+  else if (by.by_rbac)
+    made.hint = "Kubernetes RBAC gives no more: the verbs write and admin on the postgresroute would.";
   else
     made.hint = "Whoever runs the gateway can say which policy would allow it.";
   return made;

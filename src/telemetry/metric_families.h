@@ -42,6 +42,7 @@ inline constexpr metric_family pool_notifications_missed{"trunkline_pool_notific
 inline constexpr metric_family pool_wait_seconds{"trunkline_pool_wait_seconds", metric_kind::histogram, "Time that clients waited for a pooled server connection, of those who found none at once."};
 inline constexpr metric_family policy_decisions{"trunkline_policy_decisions_total", metric_kind::counter, "What the access policies said to a client, by the outcome: allow, deny, or wait for an approval."};
 inline constexpr metric_family policy_denied_statements{"trunkline_policy_denied_statements_total", metric_kind::counter, "Statements that an access policy has refused, by why."};
+inline constexpr metric_family rbac_reviews{"trunkline_rbac_reviews_total", metric_kind::counter, "Answers of Kubernetes API servers to whether a client may connect, at logins and again while it is connected."};
 inline constexpr metric_family cancels{"trunkline_cancels_total", metric_kind::counter, "Cancel requests, by what became of them."};
 inline constexpr metric_family tcp_rtt{"trunkline_tcp_rtt_seconds", metric_kind::histogram, "Round-trip time of the network as the kernel measures it, by leg."};
 inline constexpr metric_family tcp_retransmits{"trunkline_tcp_retransmits_total", metric_kind::counter, "TCP segments that the gateway had to send again, by leg."};

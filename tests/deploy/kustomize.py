@@ -20,7 +20,7 @@ def plain(text: str) -> str:
 
 def documents(case: str) -> list[str]:
     text = tools.render(case, namespace=NAMESPACE).stdout
-    return [plain(each) for each in re.split(r"(?m)^---\n", text) if each.strip()]
+    return [plain(each) for each in re.split(r"(?m)^---\n", text) if re.search(r"(?m)^kind: ", each)]
 
 
 def kind(document: str) -> str:
@@ -33,11 +33,13 @@ def wanted() -> dict[str, str]:
     settings = tools.settings_text([each for text in base for each in tools.objects(text)])
     monitoring = [each for each in base if kind(each) in ("ServiceMonitor", "PrometheusRule")]
     rest = [each for each in base if each not in monitoring and kind(each) != "ConfigMap"]
+    rights = [each for each in documents("kustomize-objects") if kind(each).removeprefix("Cluster") in ("Role", "RoleBinding")]
     side = [tools.objects(each)[0] for each in documents("sidecar")]
     patch = next(each["data"]["patch.yaml"] for each in side if "patch.yaml" in each["data"])
     return {
         "base/gateway.yaml": MADE + "---\n".join(rest),
         "base/trunkline.yaml": settings + "\n",
+        "objects/rights.yaml": MADE + "---\n".join(rights),
         "monitoring/monitoring.yaml": MADE + "---\n".join(monitoring),
         "sidecar/patch.yaml": MADE + "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: any}\n" + patch + "\n",
         "sidecar/trunkline.yaml": tools.settings_text(side) + "\n",

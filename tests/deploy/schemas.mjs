@@ -1,20 +1,41 @@
 // Validates Kubernetes objects (a JSON list on standard input) against the schemas of their kinds; prints a JSON list with the
 // problems of each. What a schema does not know is a problem too: the API server would drop it without a word, and so do the
 // validators. So they are given an object that notes which of its fields they ask for; those that they leave are unknown.
+//   node schemas.mjs MODULES [PACKAGE]     PACKAGE: of Kubernetes' own kinds; kubernetes-models unless it is an older one
 import fs from "node:fs";
+import { createRequire } from "node:module";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 
 const modules = process.argv[2];
-const packages = ["kubernetes-models", "@kubernetes-models/cert-manager", "@kubernetes-models/prometheus-operator"];
+const packages = [process.argv[3] ?? "kubernetes-models", "@kubernetes-models/cert-manager", "@kubernetes-models/prometheus-operator"];
 const folders = packages.map((name) => path.join(modules, name, "_schemas"));
+
+// Older packages have schemas with names in the place of functions.
+async function validatorIn(file) {
+  const found = await import(pathToFileURL(file));
+  if (found.validate) return found.validate;
+  const require = createRequire(file);
+  const { validate } = require("@kubernetes-models/validate");
+  require(file).addSchema();
+  const name = fs.readFileSync(file, "utf8").match(/register\)\("([^"]+)"/)[1];
+  return function judge(data) {
+    try {
+      validate(name, data);
+      return true;
+    } catch (error) {
+      judge.errors = error.errors;
+      return false;
+    }
+  };
+}
 
 async function validatorOf({ apiVersion, kind }) {
   const [version, group] = apiVersion.split("/").reverse();
   const ending = `${(group ?? "core").split(".")[0].replaceAll("-", "")}${version}${kind}.js`.toLowerCase();
   for (const folder of folders) {
     const file = fs.readdirSync(folder).find((name) => name.toLowerCase().endsWith(ending));
-    if (file) return (await import(pathToFileURL(path.join(folder, file)))).validate;
+    if (file) return validatorIn(path.join(folder, file));
   }
   throw new Error(`no schema for ${apiVersion} ${kind}`);
 }

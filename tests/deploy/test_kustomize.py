@@ -40,6 +40,22 @@ def test_base_and_monitoring_fit_the_schemas(tmp_path):
     assert "helm" not in yaml.safe_dump(some).lower()
 
 
+def test_objects_bring_their_rights(tmp_path):
+    for name in ("base", "objects"):
+        (tmp_path / name).mkdir()
+        for path in (kustomize.FOLDER / name).iterdir():
+            (tmp_path / name / path.name).write_text(path.read_text())
+    overlay = {"namespace": "db", "resources": ["base"], "components": ["objects"]}
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+    some = tools.kustomize(tmp_path)
+    assert tools.schema_problems(some) == []
+    assert tools.gateway_pod(some)["spec"]["automountServiceAccountToken"] is True
+    bindings = [each for each in some if each["kind"].endswith("RoleBinding")]
+    assert {each["kind"] for each in bindings} == {"RoleBinding", "ClusterRoleBinding"}
+    account = tools.of_kind(some, "ServiceAccount")["metadata"]
+    assert all(each["subjects"] == [{"kind": "ServiceAccount", "name": account["name"], "namespace": "db"}] for each in bindings)
+
+
 def test_the_sidecar_is_put_into_a_pod(tmp_path):
     (tmp_path / "sidecar").mkdir()
     for path in (kustomize.FOLDER / "sidecar").iterdir():

@@ -14,6 +14,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 DEPS = REPOSITORY / "build/deps/kubernetes"
 CHART = REPOSITORY / "deploy/helm/trunkline"
 HERE = Path(__file__).resolve().parent
+OLDEST = "kubernetes-models-1.26"
 CASES = sorted(path.stem for path in (HERE / "cases").glob("*.yaml"))
 
 
@@ -53,8 +54,9 @@ def of_kind(all_of_them: list[dict], kind: str, ending: str = "") -> dict:
     return found[0]
 
 
-def schema_problems(some: list[dict]) -> list[str]:
-    done = subprocess.run(["node", HERE / "schemas.mjs", DEPS / "node_modules"], input=json.dumps(some), capture_output=True,
+def schema_problems(some: list[dict], package: str = "kubernetes-models") -> list[str]:
+    """By the schemas of Kubernetes 1.33; with `OLDEST` of 1.26."""
+    done = subprocess.run(["node", HERE / "schemas.mjs", DEPS / "node_modules", package], input=json.dumps(some), capture_output=True,
                           text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     named = zip(some, json.loads(done.stdout))

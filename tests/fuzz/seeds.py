@@ -154,7 +154,9 @@ SEEDS = {
         b"\0eyJhbGciOiJub25lIn0.e30.", b'\1{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB","use":"sig"}]}',
         b'\1{"keys":[{"kty":"EC","crv":"P-256","x":"AA","y":"AA","alg":"ES256","key_ops":["verify"]}]}',
         b"\2n,,\1auth=Bearer abc\1\1", b"\2y,,\1host=db\1auth=\1\1",
-        b'\3{"status":{"authenticated":true,"audiences":["a"],"user":{"username":"system:serviceaccount:a:b","groups":["g"]}}}',
+        b'\3{"status":{"authenticated":true,"audiences":["a"],"user":{"username":"system:serviceaccount:a:b","groups":["g"],'
+        b'"uid":"u","extra":{"k":["v"]}}}}',
+        b'\4{"kind":"SubjectAccessReview","status":{"allowed":true,"denied":false,"reason":"r","evaluationError":"e"}}',
     ],
     "scram_server_fuzz": [
         b"\0n,,n=,r=clientnonce\xffc=biws,r=clientnonce,p=AAAA", b"\3p=tls-server-end-point,,n=,r=x\xffc=cD0=,r=x,p=AA==",

@@ -76,7 +76,7 @@ def test_an_answer_counts_at_all_gateways_within_a_second_and_a_revocation_too(p
         assert time.monotonic() - began < 1
     status = cluster.wait_state(name, "Revoked")
     assert (status["endedBy"], status["endReason"]) == ("carol", "done")
-    assert [len(cluster.told(kind)) for kind in ("request", "approve", "grant", "revoke")] == [1, 1, 1, 1]
+    cluster.wait_told(request=1, approve=1, grant=1, revoke=1)
     reasons = wait_until(lambda: len(found := {each["reason"] for each in cluster.events()}) >= 4 and found, 5, "events")
     assert reasons == {"Requested", "Approved", "Granted", "Revoked"}
 
@@ -119,7 +119,7 @@ def test_the_end_of_a_grant(cluster):
             assert ended(client)["C"] == "57P01"
             assert abs(time.time() - until) < 1
     cluster.wait_state(name, "Expired")
-    assert len(cluster.told("expire")) == 1
+    cluster.wait_told(expire=1)
 
 
 def test_a_rule_that_names_nobody_is_rbac_alone(cluster):
@@ -225,7 +225,7 @@ def test_two_approvals_at_once_make_one_grant(cluster):
     one.client_in(), other.client_in()
     status = cluster.wait_state(name, "Active")
     assert sorted(each["by"] for each in status["approvals"]) == ["bob", "carol"]
-    assert len(cluster.told("approve")) == 2 and len(cluster.told("grant")) == 1
+    cluster.wait_told(approve=2, grant=1)
 
 
 # ---- what fails ----
@@ -308,7 +308,7 @@ def test_a_request_that_is_deleted_ends_its_sessions(pair):
         cluster.api.store.delete(cluster.kind, "gateways", name)
         for client in (first, second):
             assert ended(client)["C"] == "57P01"
-    wait_until(lambda: len(cluster.told("revoke")) == 1, 5, "one of them tells")
+    cluster.wait_told(revoke=1)
 
 
 @pytest.mark.skipif(FAKETIME is None, reason="needs the package faketime")

@@ -34,13 +34,15 @@ def read_question(query: bytes) -> tuple[str, int, bytes]:
 class FakeDns:
     """Names that were not set do not exist. What is set anew holds for the next question."""
 
-    def __init__(self):
+    def __init__(self, host: str = "127.0.0.1", port: int = 0):
+        """At a port that is free unless one is named."""
         self._lock = threading.Lock()
         self._names: dict[str, dict[int, list[bytes]]] = {}
         self._ttls: dict[str, int] = {}
         self._failing = self._silent = False
         self.queries: collections.Counter[str] = collections.Counter()  # by name, one for each type
-        self._open()
+        self.askers: collections.Counter[str] = collections.Counter()   # over UDP, by who asked
+        self._open(host, port)
         self._stop, self._stopped = socket.socketpair()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
@@ -87,18 +89,20 @@ class FakeDns:
             self._names.setdefault(name.lower(), {}).update(records)
             self._ttls[name.lower()] = ttl
 
-    def _open(self) -> None:
+    def _open(self, host: str, wanted: int) -> None:
         while True:
-            port = free_port()
-            self._tcp = socket.create_server(("127.0.0.1", port))
+            port = wanted or free_port()
+            self._tcp = socket.create_server((host, port))
             self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             try:
-                self._udp.bind(("127.0.0.1", port))
+                self._udp.bind((host, port))
             except OSError:  # free for TCP only
                 self._tcp.close()
                 self._udp.close()
+                if wanted:
+                    raise
                 continue
-            self.address = f"127.0.0.1:{port}"
+            self.address = f"{host}:{port}"
             return
 
     def _serve(self) -> None:
@@ -110,6 +114,7 @@ class FakeDns:
             for each in ready:
                 if each is self._udp:
                     query, sender = each.recvfrom(4096)
+                    self.askers[sender[0]] += 1
                     self._send(lambda answer: each.sendto(answer, sender), self._answer(query, UDP_BYTES))
                 elif each is self._tcp:
                     connections.append(each.accept()[0])

@@ -27,6 +27,7 @@ class Gateway:
         self.stderr_file = folder / "stderr.log"
         self.config = config
         self._environment = environment or {}
+        self._prefix: list[str] = []  # what starts it somewhere else
         self._process: subprocess.Popen | None = None
         self._checked = False
 
@@ -51,7 +52,7 @@ class Gateway:
         } | self._environment
         with open(self.stderr_file, "ab") as stderr:
             self._process = subprocess.Popen(
-                [str(self.binary), "serve", "-c", str(self.file), "--log-format", "json"],
+                [*self._prefix, str(self.binary), "serve", "-c", str(self.file), "--log-format", "json"],
                 stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, env=environment, start_new_session=True)
         if wait:
             wait_until(self._listens, 30, f"the gateway listens (see {self.stderr_file})")

@@ -13,6 +13,7 @@ import socket
 import ssl
 import threading
 import time
+import uuid
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -30,6 +31,7 @@ class Token:
     groups: list[str] = field(default_factory=list)
     audiences: list[str] = field(default_factory=lambda: ["https://kubernetes.default.svc"])
     until: float = float("inf")
+    uid: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,10 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in ({"Content-Type": "application/json", "Content-Length": str(len(raw))} | (headers or {})).items():
             self.send_header(name, value)
         self.end_headers()
+        while raw and self.api.dripping.is_set():
+            self.wfile.write(raw[:1])
+            raw = raw[1:]
+            self.api.over.wait(1)
         self.wfile.write(raw)
 
     def begin_stream(self):
@@ -101,11 +107,13 @@ class _Server(ThreadingHTTPServer):
 class KubernetesApi:
     """`certificate` is its own; `client_ca` signs those of clients. `token` is of a user who may do everything."""
 
-    def __init__(self, certificate, client_ca=None, *, port: int = 0):
+    def __init__(self, certificate, client_ca=None, *, host: str = "127.0.0.1", port: int = 0):
+        self.host = host
         self.store, self.rbac = Store(), Rbac()
         self.admission = None  # k8s_admission.Admission, where policies are to hold
         self.tokens: dict[str, Token] = {}
         self.requests: list[Request] = []
+        self.access_reviews: list[dict] = []  # the specs that were asked
         self.bookmark_seconds = 0.5
         self.most_watch_seconds = 3600.0  # whatever is asked for
         self.gone_by_status = False       # else as an event of the watch
@@ -113,12 +121,14 @@ class KubernetesApi:
         # Faults, each until it is taken back:
         self.hanging = threading.Event()   # takes requests and does not answer
         self.frozen = threading.Event()    # watches stay open and say nothing
+        self.dripping = threading.Event()  # answers that are no watch come byte by byte, one a second
         self.delay = 0.0                   # before each answer
         self.version_of = None             # what it says instead of each resourceVersion
+        self.access_answer = None          # what it says (an object, or bytes) instead of each access review
         self._refusals: list[tuple[str, ApiError]] = []
         self._raw: list[bytes] = []        # for every watch, once
         self._raw_count = 0
-        self._over = threading.Event()
+        self.over = threading.Event()
         self._epoch = 0                    # watches of an earlier one are dropped
         self._open: set[socket.socket] = set()
         self._watching = 0
@@ -130,14 +140,14 @@ class KubernetesApi:
         self._server = None
         self.port = port
         self.start()
-        self.url = f"https://127.0.0.1:{self.port}"
+        self.url = f"https://{host}:{self.port}"
         self.token = self.issue("admin", groups=["system:masters"])
 
     # ---- its life ----
 
     def start(self) -> None:
         handler = type("Handler", (_Handler,), {"api": self})
-        self._server = _Server(("127.0.0.1", self.port), handler)
+        self._server = _Server((self.host, self.port), handler)
         self.port = self._server.server_address[1]
         self._server.socket = self._context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
@@ -149,7 +159,7 @@ class KubernetesApi:
         self.drop_connections()
 
     def stop(self) -> None:
-        self._over.set()
+        self.over.set()
         self.go_down()
 
     def drop_connections(self) -> None:
@@ -204,10 +214,10 @@ class KubernetesApi:
     def answer(self, handler: _Handler, method: str, body: bytes) -> None:
         with self.store.changed:
             self._open.add(handler.connection)
-        while self.hanging.is_set() and not self._over.wait(0.02):
+        while self.hanging.is_set() and not self.over.wait(0.02):
             pass
         if self.delay:
-            self._over.wait(self.delay)
+            self.over.wait(self.delay)
         split = urlsplit(handler.path)
         query = {key: values[-1] for key, values in parse_qs(split.query, keep_blank_values=True).items()}
         user, groups = self._who(handler)
@@ -354,7 +364,7 @@ class KubernetesApi:
             with self.store.changed:
                 now = time.monotonic()
                 frozen = self.frozen.is_set()
-                if self._epoch != epoch or self._over.is_set():
+                if self._epoch != epoch or self.over.is_set():
                     handler.close_connection = True
                     return
                 events, told = ([], since) if frozen else self.store.events(place.resource, fits, since)
@@ -386,6 +396,10 @@ class KubernetesApi:
         self._refuse(path)
         if not self.rbac.allows(user, groups, "create", group, plural, "", ""):
             raise ApiError(403, "Forbidden", f'{plural} is forbidden: User "{user}" cannot create resource "{plural}"')
+        if path == ACCESS_REVIEWS:
+            self.access_reviews.append(review["spec"])
+            if self.access_answer is not None:
+                return handler.send_json(201, self.access_answer)
         status = self._token_status if path == TOKEN_REVIEWS else self._access_status
         handler.send_json(201, review | {"status": status(review["spec"])})
 
@@ -395,7 +409,9 @@ class KubernetesApi:
         both = [each for each in wanted if known and each in known.audiences]
         if known is None or known.until <= time.time() or not both:
             return {"authenticated": False, "error": "invalid bearer token"}
-        return {"authenticated": True, "audiences": both, "user": {"username": known.user, "groups": known.groups}}
+        return {"authenticated": True, "audiences": both, "user": {
+            "username": known.user, "groups": known.groups, "uid": known.uid,
+            "extra": {"authentication.kubernetes.io/pod-name": ["pod-1"], "example.org/team": ["data"]}}}
 
     def _access_status(self, spec: dict) -> dict:
         asked = spec.get("resourceAttributes")

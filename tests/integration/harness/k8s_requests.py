@@ -103,6 +103,12 @@ class RequestCluster:
         """By all gateways, in their audits."""
         return [each for gateway in self.desk.gateways for each in audit.events(gateway.audit_folder, f"access.{kind}")]
 
+    def wait_told(self, **counts: int) -> None:
+        """Exactly so often, in all; audits are written a moment later."""
+        for kind, count in counts.items():
+            wait_until(lambda kind=kind, count=count: len(self.told(kind)) >= count, 10, f"{kind} is on record")
+            assert len(self.told(kind)) == count, kind
+
     # ---- what people do ----
 
     def call(self, who: str, method: str, path: str, body=None, *, kind: str = "application/json") -> tuple[int, dict]:

@@ -57,9 +57,9 @@ def start_replicas(start_gateway, endpoint: str, count: int, *, extra_peers=(), 
     return made
 
 
-def send_cancel(port: int, pid: int, key: bytes, *, tls=None, source: str | None = None) -> float:
+def send_cancel(port: int, pid: int, key: bytes, *, tls=None, source: str | None = None, host: str = "127.0.0.1") -> float:
     """As libpq does: no answer, and an orderly end. How long that took."""
-    with RawClient(port) as canceller:
+    with RawClient(port, host) as canceller:
         started = time.monotonic()
         if tls:
             assert canceller.ssl_request() == b"S"

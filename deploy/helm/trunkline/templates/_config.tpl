@@ -35,6 +35,22 @@ drain:
   delay: {{ if eq .Values.mode "sidecar" }}0{{ else }}{{ .Values.drain.delaySeconds }}s{{ end }}
   grace: {{ .Values.drain.graceSeconds }}s
 workers: {{ include "trunkline.workers" . }}
+{{- if include "trunkline.keepsObjects" . }}
+kubernetes:
+  gateway: {{ include "trunkline.fullname" . }}
+  namespace: {{ .Release.Namespace }}
+  {{- with .Values.kubernetes.objects }}
+  {{- if .enabled }}
+  objects:
+    namespaces: {{ default (list $.Release.Namespace) .namespaces | toJson }}
+    {{- with .selector }}
+    selector: {{ quote . }}
+    {{- end }}
+  {{- end }}
+  {{- end }}
+  requests: {{ .Values.kubernetes.requests }}
+  events: {{ .Values.kubernetes.events }}
+{{- end }}
 {{- if include "trunkline.hasPeers" . }}
 replicas:
   keyFile: /run/secrets/trunkline-replicas/replicas.key
@@ -49,7 +65,9 @@ replicas:
 {{- end -}}
 
 {{- define "trunkline.config" -}}
-{{- mergeOverwrite (include "trunkline.defaults" . | fromYaml) (deepCopy .Values.config) | toYaml -}}
+{{- $all := mergeOverwrite (include "trunkline.defaults" . | fromYaml) (deepCopy .Values.config) -}}
+{{- range list "routes" "upstreams" -}}{{- if empty (get $all .) -}}{{- $_ := unset $all . -}}{{- end -}}{{- end -}}
+{{- toYaml $all -}}
 {{- end -}}
 
 {{- /* Everything else is read again while the gateway runs, so that a change of it replaces no pod. */ -}}

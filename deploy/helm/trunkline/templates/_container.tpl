@@ -133,7 +133,7 @@ metadata:
   annotations: {{- include "trunkline.podAnnotations" . | nindent 4 }}
 spec:
   serviceAccountName: {{ include "trunkline.serviceAccountName" . }}
-  automountServiceAccountToken: {{ .Values.rbac.tokenReview }}
+  automountServiceAccountToken: {{ eq (include "trunkline.usesApi" .) "yes" }}
   enableServiceLinks: false
   terminationGracePeriodSeconds: {{ include "trunkline.grace" . }}
   securityContext: {{- toYaml .Values.podSecurityContext | nindent 4 }}

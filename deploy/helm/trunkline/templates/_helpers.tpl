@@ -48,6 +48,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if semverCompare (printf ">=%s-0" (index . 1)) (index . 0).Capabilities.KubeVersion.Version -}}yes{{- end -}}
 {{- end -}}
 
+{{- /* ValidatingAdmissionPolicy, from Kubernetes 1.30. */ -}}
+{{- define "trunkline.hasAdmission" -}}
+{{- if and (include "trunkline.atLeast" (list . "1.30.0")) (.Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy") -}}yes{{- end -}}
+{{- end -}}
+
 {{- define "trunkline.tlsSecret" -}}
 {{- default (printf "%s-tls" (include "trunkline.fullname" .)) .Values.tls.existingSecret -}}
 {{- end -}}
@@ -98,8 +103,17 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 
 {{- /* What is wrong with values, said before anything is made. */ -}}
 {{- define "trunkline.check" -}}
-{{- if or (empty .Values.config.routes) (empty .Values.config.upstreams) -}}
-{{- fail "config.routes and config.upstreams say where clients are carried to; docs/kubernetes.md has an example" -}}
+{{- $objects := .Values.kubernetes.objects -}}
+{{- if and (not $objects.enabled) (or (empty .Values.config.routes) (empty .Values.config.upstreams)) -}}
+{{- fail "config.routes and config.upstreams say where clients are carried to, unless kubernetes.objects does; docs/kubernetes.md has an example" -}}
+{{- end -}}
+{{- if and (eq .Values.mode "sidecar") (include "trunkline.usesApi" .) -}}
+{{- fail "a sidecar has its application's ServiceAccount: bind what it needs there, and leave kubernetes and rbac out" -}}
+{{- end -}}
+{{- range $namespace, $names := $objects.secrets -}}
+{{- if not (or (has "*" $objects.namespaces) (has $namespace (default (list $.Release.Namespace) $objects.namespaces))) -}}
+{{- fail (printf "kubernetes.objects.secrets.%s is of no use: objects of that namespace do not count (kubernetes.objects.namespaces)" $namespace) -}}
+{{- end -}}
 {{- end -}}
 {{- $t := .Values.tls -}}
 {{- if and (include "trunkline.hasCertificate" .) (not (or $t.existingSecret $t.certManager.enabled $t.generate)) -}}
