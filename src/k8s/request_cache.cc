@@ -78,10 +78,18 @@ void request_cache::put(const json& object) {
   wake();
 }
 
-void request_cache::answered(const json& object) {
+std::optional<record> request_cache::answered(const json& object) {
   std::lock_guard lock(mutex_);
   put_locked(object, false);
   wake();
+  access_request mine = read_access_request(object, scope_);
+  if (mine.what != kind::record) return std::nullopt;
+  const auto newest = all_.find(mine.place());
+  const bool is_newest = newest != all_.end() && newest->second.what.uid == mine.uid &&
+                         newest->second.what.version == mine.version;
+  if (is_newest) return told(newest->second);
+  mine.of.version = 0;
+  return std::move(mine.of);
 }
 
 void request_cache::remove(const json& object) {

@@ -31,7 +31,9 @@ class request_cache {
   void put(const json& object);
   void remove(const json& object);
   /// In answer to what this gateway wrote, or asked. A list may be older than that.
-  void answered(const json& object);
+  /// The record that it is, if any; with version 0 where the watch knows something newer by now, so that
+  /// whoever changes it looks again.
+  std::optional<grants::record> answered(const json& object);
   void remove(const std::string& place);
 
   // What is known:

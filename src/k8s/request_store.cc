@@ -172,7 +172,7 @@ stored<> request_store::look_again(const place_of& of) {
     return {};
   }
   if (!got.ok()) return std::unexpected(failure_of(got));
-  known_->answered(got.body);
+  (void)known_->answered(got.body);
   return {};
 }
 
@@ -185,9 +185,9 @@ stored<record> request_store::write(const place_of& of, record what) {
     return conflict();
   }
   if (!got.ok()) return std::unexpected(failure_of(got));
-  known_->answered(got.body);
-  auto made = known_->find(what.id);
-  if (!made) return conflict();  // gone already
+  // Not what is known by now: that may be another gateway's, which tells of it itself.
+  auto made = known_->answered(got.body);
+  if (!made) return conflict();  // not what was written
   return std::move(*made);
 }
 
@@ -216,10 +216,8 @@ stored<record> request_store::create_on(record draft) {
 }
 
 /// Nothing: the name is somebody else's.
-stored<std::optional<record>> request_store::create_at(const record& draft) {
+stored<std::optional<record>> request_store::create_at(const record& draft, const std::string& name) {
   const std::string name_space = namespace_of_route(draft.what.route, with_.scope);
-  const std::string base = object_base(draft.what, with_.scope);
-  const std::string name = base + "-" + std::to_string(known_->next_name(name_space, base));
   const auto got = talk_->ask({.method = "POST",
                                .target = collection_of(name_space),
                                .body = {{"apiVersion", "trunkline.dev/v1alpha1"},
@@ -234,9 +232,10 @@ stored<std::optional<record>> request_store::create_at(const record& draft) {
     return std::nullopt;
   }
   if (!got.ok()) return std::unexpected(failure_of(got));
-  known_->answered(got.body);
+  (void)known_->answered(got.body);
   const auto made = known_->at(place.name_space + "/" + name);
-  if (!made) return std::nullopt;
+  // Another gateway may have gone on with it meanwhile.
+  if (!made || made->version != resource_version_of(got.body)) return std::nullopt;
   auto put = write(*made, draft);
   if (!put) return std::unexpected(put.error());
   return std::move(*put);
@@ -250,11 +249,15 @@ stored<record> request_store::create(record draft) {
                                          "names that are not UTF-8 cannot be asked for in Kubernetes"});
   if (!draft.place.empty()) return create_on(std::move(draft));
   const std::string subject = subject_key(draft.what, with_.scope);
+  const std::string name_space = namespace_of_route(draft.what.route, with_.scope);
+  const std::string base = object_base(draft.what, with_.scope);
   for (int i = 0; i < names_tried; ++i) {
+    // The name first: what somebody else makes from here on either is seen below, or has this very name.
+    const std::string name = base + "-" + std::to_string(known_->next_name(name_space, base));
     if (known_->find_live(subject)) return conflict();
     // One that was begun is gone on with: nobody else would.
     if (const auto begun = known_->draft_of(subject)) return write(*begun, std::move(draft));
-    auto made = create_at(draft);
+    auto made = create_at(draft, name);
     if (!made) return std::unexpected(made.error());
     if (*made) return std::move(**made);
   }
@@ -269,7 +272,7 @@ stored<> request_store::end_drafts(wall_time before) {
     const auto got =
         put_status(each, refused_status(grants::state::withdrawn, "the gateway that made it has gone",
                                         talk_->now(), with_.scope, each.generation));
-    if (got.ok()) known_->answered(got.body);
+    if (got.ok()) (void)known_->answered(got.body);
     if (!got.ok() && !got.is_conflict() && !got.is_missing()) return std::unexpected(failure_of(got));
   }
   return {};
@@ -329,7 +332,7 @@ stored<> request_store::refuse(const grants::wish& what, const std::string& why)
       *place, refused_status(grants::state::denied, why, talk_->now(), with_.scope, place->generation));
   if (got.is_conflict() || got.is_missing()) return look_again(*place);
   if (!got.ok()) return std::unexpected(failure_of(got));
-  known_->answered(got.body);
+  (void)known_->answered(got.body);
   return {};
 }
 

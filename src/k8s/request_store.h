@@ -83,7 +83,8 @@ class request_store final : public grants::store {
   grants::stored<> look_again(const place_of& of);
   grants::stored<grants::record> write(const place_of& of, grants::record what);
   grants::stored<grants::record> create_on(grants::record draft);
-  grants::stored<std::optional<grants::record>> create_at(const grants::record& draft);
+  grants::stored<std::optional<grants::record>> create_at(const grants::record& draft,
+                                                          const std::string& name);
   grants::stored<> end_drafts(grants::wall_time before);
 
   const parts with_;

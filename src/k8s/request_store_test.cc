@@ -5,6 +5,7 @@
 #include "grants/desk.h"
 #include "k8s/access_request_text.h"
 #include "k8s/fake_requests_api.h"
+#include "k8s/request_cache.h"
 
 namespace trunkline::k8s {
 namespace {
@@ -60,6 +61,26 @@ class request_stores : public testing::Test {
   desk desk_{*here_, "a"};
   desk other_{*there_, "b"};
 };
+
+/// Another gateway's next write may be known before the answer to one's own.
+TEST_F(request_stores, a_writer_is_told_what_it_has_written) {
+  ask();
+  const json open = api_.get(path());
+  api_.answer(path(), says("bob", "Approve", "seen"));
+  judge();
+  const json active = api_.get(path());
+  const auto known_of = [this] {
+    return std::make_unique<request_cache>(request_scope{"trunkline", "gateways"}, [this] { return now(); });
+  };
+  const auto late = known_of();
+  late->put(active);
+  const auto mine = late->answered(open);
+  ASSERT_TRUE(mine);
+  EXPECT_EQ(mine->now, state::open);
+  EXPECT_EQ(mine->version, 0);
+  EXPECT_EQ(late->find(mine->id)->now, state::active);
+  EXPECT_NE(known_of()->answered(open)->version, 0);
+}
 
 TEST_F(request_stores, an_answer_that_is_written_counts_once) {
   ask();
