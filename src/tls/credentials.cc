@@ -1,6 +1,7 @@
 #include "tls/credentials.h"
 
 #include <openssl/pem.h>
+#include <openssl/x509v3.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -45,8 +46,11 @@ result<x509_stack_ptr> parse_certificates(const std::string& text, const std::st
   const bio_ptr bio = bio_over(text);
   x509_stack_ptr stack(sk_X509_new_null());
   ERR_clear_error();
-  while (X509* one = PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr))
+  while (X509* one = PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)) {
+    // OpenSSL reads the extensions at the first use; here, before threads share what they are kept in.
+    X509_check_purpose(one, -1, 0);
     sk_X509_push(stack.get(), one);
+  }
   if (!at_end_of_pem())
     return fail(configuration_error(path + ": broken certificate: " + take_openssl_reason()));
   ERR_clear_error();

@@ -30,7 +30,7 @@ class SlowDns(FakeDns):
         super().__init__()
         self.set(HOST, a=["127.0.0.1"], ttl=0)
 
-    def _open(self) -> None:
+    def _open(self, _host: str, _port: int) -> None:
         while True:
             host = f"127.53.{random.randrange(1, 255)}.{random.randrange(1, 255)}"
             try:
