@@ -112,6 +112,8 @@ bool pooled_server::step(chunk_editor& out) {
     dropping_ ? out.replace(here, {}) : out.keep(here);
     return true;
   }
+  if (cancelling_ != cancelling::nothing) [[unlikely]]
+    return take_cancelled(out);
   if (!gathered_.empty()) return step_gathered(out);
   if (rest.empty()) return false;
   if (rest.size() < header_bytes) return gather(out, header_bytes);

@@ -122,7 +122,8 @@ bool pooled_server::may_rest() const {
                             cancels_ == 0 && pending_.empty() && gathered_.empty() && passing_ == 0 &&
                             answer_.empty() && answer_left_ == 0;
   const bool nothing_due = !fin_.scheduled() && !due_.scheduled() && failure_ == nullptr && !finishing_ &&
-                           !owes_ready_ && !withholding_ && edits_.empty() && preparing_.empty();
+                           !owes_ready_ && !withholding_ && edits_.empty() && preparing_.empty() &&
+                           cancelling_ == cancelling::nothing;
   return nothing_here && nothing_due && listening_ == nullptr && pinned() == nullptr &&
          told_pin_ == nullptr && traces_.empty() && queue_.at_rest() && queue_.certain();
 }
@@ -140,18 +141,6 @@ pooled_rest pooled_server::rest() {
 
 // ---- the connection ----
 
-namespace {
-
-std::shared_ptr<cancel_target> cancel_target_of(const pool::link& which) {
-  auto target = std::make_shared<cancel_target>();
-  target->place = which.place;
-  target->server_pid = which.server_pid;
-  target->server_key = which.server_key;
-  return target;
-}
-
-}  // namespace
-
 /// Nothing under way on it, in either direction.
 bool pooled_server::link_at_rest() const {
   return doing_ != doing::errand && queue_.at_rest() && queue_.certain() && passing_ == 0 &&
@@ -162,8 +151,7 @@ bool pooled_server::link_at_rest() const {
 void pooled_server::dispose_of_link() {
   auto used = std::move(link_);
   if (!link_at_rest() || cancels_ > 0) {
-    if (doing_ == doing::flow && queue_.awaits_answer())
-      owner_->abandoned(cancel_target_of(*used));
+    if (doing_ == doing::flow && queue_.awaits_answer()) owner_->abandoned(cancel_target_of(*used));
     return shelf_.discard(std::move(used));
   }
   if (traces_.is_beyond_reset()) return shelf_.discard(std::move(used));
@@ -231,17 +219,6 @@ void pooled_server::look_at_hold() {
     if (link_ != nullptr) link_->lease.on()->resting.fetch_sub(1, std::memory_order_relaxed);
     process_pending();
   }
-}
-
-std::shared_ptr<cancel_target> pooled_server::begin_cancel() {
-  if (doing_ == doing::ask_hub) cancel_hub_wait();
-  if (link_ == nullptr || doing_ != doing::flow || link_at_rest()) return nullptr;
-  ++cancels_;
-  return cancel_target_of(*link_);
-}
-
-void pooled_server::cancelled() {
-  if (--cancels_ == 0 && !closed_) look_at_rest();
 }
 
 // ---- what the gateway asks on its own ----

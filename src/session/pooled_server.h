@@ -128,13 +128,17 @@ class pooled_server final : public runtime::byte_stream,
   pooled_rest rest();
   /// Its server's `held` has changed: while it is set nothing new begins there.
   void look_at_hold();
-  /// A cancel for what runs now; null: nothing runs. Until `cancelled` nobody else gets the connection.
+  /// A cancel for what runs now, or waits to; null: nothing runs at a server. Until `cancelled` nobody else
+  /// gets the connection.
   std::shared_ptr<cancel_target> begin_cancel();
   void cancelled();
 
  private:
   static constexpr std::size_t header_bytes = 5;
   enum class doing : std::uint8_t { flow, wait, errand, rest, ask_hub };
+  /// What the client has sent without a server's knowing is dropped: its first message, which is answered
+  /// with an error, or all that follows up to its Sync.
+  enum class cancelling : std::uint8_t { nothing, statement, batch };
   struct rename_at {
     std::size_t before_name;
     std::size_t name_size;
@@ -215,6 +219,13 @@ class pooled_server final : public runtime::byte_stream,
   void transaction_over();
   void note_pin();
 
+  // Cancel.
+  static std::shared_ptr<cancel_target> cancel_target_of(const pool::link& which);
+  bool statement_waits() const;
+  void cancel_waiting();
+  bool take_cancelled(chunk_editor& out);
+  void answer_cancelled(char type);
+
   // LISTEN.
   bool is_for_hub(const sql::effects& of) const;
   void begin_listening();
@@ -261,6 +272,7 @@ class pooled_server final : public runtime::byte_stream,
   telemetry::counter* assignments_ = nullptr;
   std::unique_ptr<pool::link> link_;
   doing doing_ = doing::flow;
+  cancelling cancelling_ = cancelling::nothing;
   bool receiving_ = false;
   bool closed_ = false;
   bool held_ = false;           ///< the connection takes nothing at the moment

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from harness.pooled import MODES, TRUSTED, stop_backends, wait_quiet
+from harness.pooled import MODES, TRUNKLINE, TRUSTED, stop_backends, wait_quiet
 from stress import cancels
 
 pytestmark = pytest.mark.needs_gateway
@@ -26,10 +26,11 @@ def test_a_cancel_has_no_victims(pooled, servers, mode, quick, long):
     seed, wanted = random.randrange(1 << 30), 100_000 if long else 500 if quick else 2_000
     count = asyncio.run(cancels.run(port, TRUSTED, "app", clients=CLIENTS[mode], cancels=wanted, seed=seed))
     print(f"seed {seed}: {count.statements} statements, {count.cancels} cancels: {count.hit} had to hit and did, "
-          f"{count.either} came when a statement began or ended; victims {len(count.victims)}, "
+          f"{count.waiting} hit what still waited, {count.either} came when a statement began or ended; victims {len(count.victims)}, "
           f"missed {len(count.missed)}")
     assert not count.victims, f"seed {seed}: {len(count.victims)} were cancelled by others: {count.victims[:20]}"
     assert not count.missed, f"seed {seed}: {len(count.missed)} cancels did nothing: {count.missed[:20]}"
     assert not count.wrong, f"seed {seed}: {len(count.wrong)} wrong answers: {count.wrong[:20]}"
     assert count.hit > count.cancels / 10, "the test has cancelled too few running statements to say anything"
+    assert count.waiting > 0 or mode == "session" or pooled.kind != TRUNKLINE, "nobody has waited"
     wait_quiet(server, SIZES[mode] if pooled.limited else None)

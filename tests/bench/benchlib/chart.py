@@ -9,7 +9,7 @@ from benchlib.cells import CLIENTS, PROTOCOLS
 WIDTH, MARGIN, GAP = 1280, 40, 36
 PANEL_HEIGHT, HEAD, FOOT = 250, 118, 56
 COLOURS = {"direct": "#9aa3ad", "trunkline": "#0b6e4f", "trunkline+audit": "#3f9c78", "baseline": "#8fbfaa", "pgbouncer": "#c8553d", "haproxy": "#4a7bb7", "nginx": "#d9a441",
-           "floor": "#555b66", "floor+walk": "#83799b", targets.TX: "#0b6e4f", targets.SESSION: "#3f9c78", targets.BOUNCER_TX: "#c8553d",
+           "floor": "#555b66", "floor+walk": "#83799b", targets.TX: "#0b6e4f", targets.TX_REPLICAS: "#8fbfaa", targets.SESSION: "#3f9c78", targets.BOUNCER_TX: "#c8553d",
            targets.BOUNCER_SESSION: "#dd8f7d", targets.BOUNCER_PAIR: "#8f3422", targets.PGPOOL: "#4a7bb7"}
 FONT = "font-family=\"'DejaVu Sans', Verdana, 'Segoe UI', sans-serif\""
 OURS = ("trunkline", targets.TX)

@@ -91,8 +91,8 @@ def _transactions(prefix, sampler):
     cpu = cpu_end.since(cpu_begin)
     return {
         "count": len(kept), "seconds": end - begin, "per_second": len(kept) / (end - begin),
-        "mean_ms": sum(kept) / len(kept) / 1000, "p50_ms": _quantile(kept, 500) / 1000,
-        "p99_ms": _quantile(kept, 990) / 1000, "p999_ms": _quantile(kept, 999) / 1000,
+        "mean_ms": sum(kept) / len(kept) / 1000, "p50_ms": quantile(kept, 500) / 1000,
+        "p99_ms": quantile(kept, 990) / 1000, "p999_ms": quantile(kept, 999) / 1000,
         **cpu_figures(cpu, len(kept)), "cpu_busy": cpu.total / (end - begin)}
 
 
@@ -102,7 +102,7 @@ def cpu_figures(cpu, count):
             "cpu_switches": cpu.switches / count, "cpu_faults": cpu.faults / count}
 
 
-def _quantile(ordered, thousandths):
+def quantile(ordered, thousandths):
     return ordered[min(len(ordered) - 1, len(ordered) * thousandths // 1000)]
 
 

@@ -1,6 +1,6 @@
 """The cells of the pooled modes: targets.POOL server connections, whatever the number of clients."""
 
-from benchlib import loads, pool_loads, targets
+from benchlib import cancel_load, loads, pool_loads, targets
 from benchlib.cells import CLIENTS, PROTOCOLS, Cell, clients_text
 
 CROWDS = (500, 5000)
@@ -14,7 +14,7 @@ IDLE_TARGETS = (targets.TX, targets.BOUNCER_TX)
 
 
 def all_cells():
-    return _transactions() + _logins() + _idle()
+    return _transactions() + _logins() + _idle() + [_cancels()]
 
 
 def _transactions():
@@ -62,3 +62,8 @@ def _idle():
     found.append(Cell("pool-busy", "50 busy clients beside 10,000 idle ones, point reads, simple protocol", "tx/s", IDLE_TARGETS,
                       lambda bench, at: pool_loads.crowd_among_idle(bench, at, idle=10_000, busy=50), long=True))
     return found
+
+
+def _cancels():
+    return Cell("pool-cancel", f"cancel requests, {cancel_load.CLIENTS} clients in a pool of {targets.POOL} that all sleep", "cancels/s",
+                (targets.TX, targets.TX_REPLICAS, targets.BOUNCER_TX), cancel_load.run, trust=True)

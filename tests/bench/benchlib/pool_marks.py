@@ -4,7 +4,7 @@ from benchlib import summary
 from benchlib.cells import CLIENTS, PROTOCOLS
 from benchlib.marks import NOISE, Verdict, at_least, at_most
 from benchlib.pool_cells import CROWDS
-from benchlib.targets import TX
+from benchlib.targets import TX, TX_REPLICAS
 
 
 def check(cells):
@@ -20,7 +20,7 @@ def check(cells):
     found += _if_run(cells, "pool-login-cert", "rate", _trusted_logins)
     for name in ("pool-idle-1000", "pool-idle-5000", "pool-idle-tls-1000"):
         found += _if_run(cells, name, "memory", _memory)
-    return found + _if_run(cells, "pool-busy", "p99", _busy)
+    return found + _if_run(cells, "pool-busy", "p99", _busy) + _if_run(cells, "pool-cancel", "effect, p99", _cancels)
 
 
 def _if_run(cells, name, what, judge):
@@ -64,3 +64,12 @@ def _memory(name, cell):
 
 def _busy(name, cell):
     return [at_most(f"{name}: p99 beside 10,000 idle clients at most 1.1 x that without", summary.figure(cell, TX, "p99_ratio"), 1.1)]
+
+
+def _cancels(name, cell):
+    found = []
+    for target, where in ((TX, ""), (TX_REPLICAS, " through another replica")):
+        done, p99 = [one["missed"] for one in cell["rounds"].get(target, []) if one], summary.figure(cell, target, "p99_ms")
+        found += [at_most(f"{name}: cancels{where} that did nothing", sum(done) if done else None, 0, f"{sum(done)}"),
+                  at_most(f"{name}: p99{where} under 50 ms", p99, 50, p99 and f"{p99:.1f} ms")]
+    return found

@@ -25,6 +25,32 @@ class PooledTrunkline(targets.Trunkline):
         return ""  # that of the target without pooling
 
 
+class TrunklineReplicas(PooledTrunkline):
+    """Two of them; clients are at the first one, and their cancel requests come to the second."""
+
+    name = targets.TX_REPLICAS
+
+    def start(self, leg):
+        self.ports = [machine.free_port(), machine.free_port()]
+        self.key = self.scratch.write("replicas.key", "k" * 40)
+        self.numbers = iter((1, 2))
+        first, second = self._start(leg), None
+        try:
+            second = self._start(leg)
+        except machine.Unavailable:
+            self.stop(first)
+            raise
+        return targets.Instance(first.port, first.child, (second.child,), second.port)
+
+    def _start(self, leg):
+        self.number = next(self.numbers)
+        return self.start_at(self.ports[self.number - 1], leg)
+
+    def more(self, stem):
+        ports = ", ".join(f'"127.0.0.1:{port}"' for port in self.ports)
+        return f"replicas: {{number: {self.number}, keyFile: {self.key}, peers: {{endpoints: [{ports}]}}}}"
+
+
 class SessionTrunkline(PooledTrunkline):
     name = targets.SESSION
     mode = "session"
@@ -132,4 +158,4 @@ def _listeners(port):
     return sum(1 for line in lines if re.match(rf"\s*\d+: 0100007F:{port:04X} \S+ 0A ", line))
 
 
-KINDS = (PooledTrunkline, SessionTrunkline, BouncerTx, BouncerSession, BouncerPair, Pgpool)
+KINDS = (PooledTrunkline, TrunklineReplicas, SessionTrunkline, BouncerTx, BouncerSession, BouncerPair, Pgpool)

@@ -64,6 +64,8 @@ def _columns(cell):
         columns += [("p50 ms", value("p50_ms", "{:.3f}"))] if "p50_ms" in have else []
         columns += [("p99 ms", value("p99_ms", "{:.3f}")), ("x best peer", ratio("p99_ms", "peer"))]
         columns += [("p99.9 ms", value("p999_ms", "{:.3f}"))] if "p999_ms" in have else []
+    if "missed" in have:
+        columns += [("missed", value("missed", "{:.0f}"))]
     if "p99_ratio" in have:
         columns += [("p99 ms without idle", value("p99_alone_ms", "{:.3f}")), ("x", value("p99_ratio", "{:.2f}"))]
     if "resumed" in have:

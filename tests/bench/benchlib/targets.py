@@ -13,10 +13,10 @@ POOL = 20  # server connections of everything that pools
 AUDITED, BASELINE = "trunkline+audit", "baseline"
 UNPOOLED = ("direct", "trunkline", AUDITED, BASELINE, *PEERS, "floor", "floor+walk")
 # In the cells of the pooled modes; a pair is two processes on one port.
-TX, SESSION = "trunkline-tx", "trunkline-session"
+TX, TX_REPLICAS, SESSION = "trunkline-tx", "trunkline-replicas", "trunkline-session"
 BOUNCER_TX, BOUNCER_SESSION, BOUNCER_PAIR, PGPOOL = "pgbouncer-tx", "pgbouncer-session", "pgbouncer-pair", "pgpool"
 POOL_PEERS = (BOUNCER_TX, BOUNCER_SESSION, BOUNCER_PAIR, PGPOOL)
-ORDER = (*UNPOOLED, TX, SESSION, *POOL_PEERS)
+ORDER = (*UNPOOLED, TX, TX_REPLICAS, SESSION, *POOL_PEERS)
 
 
 @dataclass
@@ -25,7 +25,8 @@ class Instance:
 
     port: int
     child: object = None
-    others: tuple = ()  # further children that listen there
+    others: tuple = ()  # further children
+    cancel_port: int | None = None  # where cancel requests go, if not to `port`
 
     def children(self):
         return [one for one in (self.child, *self.others) if one is not None]
@@ -60,7 +61,9 @@ class Target:
         self.count = 0
 
     def start(self, leg):
-        port = machine.free_port()
+        return self.start_at(machine.free_port(), leg)
+
+    def start_at(self, port, leg):
         self.count += 1
         stem = f"{re.sub('[^a-z]', '-', self.name)}-{self.count}"
         return Instance(port, self.scratch.spawn(stem, self.command(stem, port, leg), port))

@@ -27,6 +27,7 @@ class Count:
     statements: int = 0
     cancels: int = 0
     hit: int = 0          # cancelled, and it had to be
+    waiting: int = 0      # cancelled before the statement had begun
     either: int = 0       # the cancel came about when the statement began or ended
     victims: list[str] = field(default_factory=list)   # 57014 without a cancel
     missed: list[str] = field(default_factory=list)    # a cancel without 57014
@@ -81,9 +82,9 @@ class Worker:
         taken = await cancelling
         running = not at_once and bool(connection.notices)
         must = running and taken < float(connection.notices[0]) + sleeps - MARGIN
-        self._judge(name, reply, must)
+        self._judge(name, reply, must, begun=bool(connection.notices))
 
-    def _judge(self, name: str, reply, must: bool) -> None:
+    def _judge(self, name: str, reply, must: bool, begun: bool) -> None:
         self._count.statements += 1
         self._count.cancels += 1
         if reply.code not in ("", CANCELED):
@@ -94,6 +95,8 @@ class Worker:
             self._count.wrong.append(f"{name}: {reply.rows}")
         elif must:
             self._count.hit += 1
+        elif reply.code == CANCELED and not begun:
+            self._count.waiting += 1
         else:
             self._count.either += 1
 
