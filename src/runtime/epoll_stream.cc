@@ -225,7 +225,7 @@ void epoll_stream::end(stream_end why) {
 
 void epoll_stream::fail_later(int code) {
   broken_ = true;
-  failure_ = code;
+  failure_ = static_cast<std::int16_t>(code);
   queue();
 }
 

@@ -1,6 +1,7 @@
 // A socket on an epoll_loop (internal to the backend).
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <memory>
 
@@ -47,6 +48,7 @@ class epoll_stream final : public byte_stream,
 
   epoll_loop* loop_;
   int fd_;
+  std::int16_t failure_ = 0;  // errno of a failed call, to be told from the loop
   bool connecting_;
   bool receiving_ = false;                       // the handler wants bytes
   bool readable_ = false;                        // the kernel may have some
@@ -57,9 +59,11 @@ class epoll_stream final : public byte_stream,
   bool bulk_ = false;                            // the last read filled its buffer
   bool gathered_ = false;                        // a send of this stream is in the loop's batch
   bool queued_ = false;                          // stands in the loop's list of unfinished streams
-  int failure_ = 0;                              // errno of a failed call, to be told from the loop
   buffer unsent_;                                // what the kernel did not take,
   std::unique_ptr<std::deque<buffer>> further_;  // and what came after it (rare)
 };
+
+// Of each idle client there is one.
+static_assert(sizeof(epoll_stream) <= 96);
 
 }  // namespace trunkline::runtime
