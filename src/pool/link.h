@@ -26,7 +26,7 @@ inline constexpr std::uint64_t many_sessions = ~std::uint64_t{0};
 /// Which of whose unnamed statements.
 struct unnamed_mark {
   std::uint64_t session = 0;  ///< 0: nobody's
-  std::uint64_t version = 0;
+  std::uint64_t version = 0;  ///< 0: it has none
   bool operator==(const unnamed_mark&) const = default;
 };
 

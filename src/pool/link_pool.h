@@ -27,8 +27,9 @@ struct pool_identity {
   std::string upstream;
   config::route_target target = config::route_target::primary;
   std::string database;
-  std::string user;      ///< at the server
-  std::string settings;  ///< that the route sends at start-up, in any form that tells them apart
+  std::string user;       ///< at the server
+  std::string settings;   ///< that the route sends at start-up, in any form that tells them apart
+  std::string role = {};  ///< of these, as current_setting('role') tells it; empty: none
   bool operator==(const pool_identity&) const = default;
 };
 

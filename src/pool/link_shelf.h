@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -84,6 +85,8 @@ class link_shelf final {
   runtime::loop& where() { return loop_; }
   link_pool& pool() { return pool_; }
   unsigned worker() const { return worker_; }
+  /// For one more unnamed statement of a client here: no two have the same.
+  std::uint64_t next_unnamed() { return ++unnamed_; }
 
   // Any thread:
   std::size_t idle() const { return idle_count_.load(); }
@@ -126,6 +129,7 @@ class link_shelf final {
   link_pool& pool_;
   runtime::loop& loop_;
   const unsigned worker_;
+  std::uint64_t unnamed_ = 0;
   std::vector<std::unique_ptr<link>> idle_;
   std::vector<std::unique_ptr<link_opening>> openings_;
   std::vector<std::unique_ptr<link_reset>> resets_;

@@ -51,6 +51,28 @@ std::size_t setting_map::bytes() const {
   return total;
 }
 
+std::string setting_map::packed() const {
+  std::string text;
+  for (const auto& [name, value] : entries_)
+    text.append(name).append(1, '\0').append(value).append(1, '\0');
+  return text;
+}
+
+setting_map setting_map::unpacked(std::string_view text) {
+  setting_map made;
+  const auto take = [&text] {
+    const auto end = text.find('\0');
+    std::string part(text.substr(0, end));
+    text.remove_prefix(part.size() + 1);
+    return part;
+  };
+  while (!text.empty()) {
+    std::string name = take();
+    made.entries_.emplace_back(std::move(name), take());
+  }
+  return made;
+}
+
 std::string quote_identifier(std::string_view name) {
   std::string out = "\"";
   for (const char each : name) {

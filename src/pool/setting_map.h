@@ -23,6 +23,9 @@ class setting_map {
   /// Of names and values, for the session's bound.
   std::size_t bytes() const;
   bool operator==(const setting_map&) const = default;
+  /// All of it as one text, for those who only keep it or compare it; and back. No setting has a NUL in it.
+  std::string packed() const;
+  static setting_map unpacked(std::string_view text);
 
  private:
   std::vector<entry> entries_;

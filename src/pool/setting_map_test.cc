@@ -48,6 +48,13 @@ TEST(SettingsQuery, QuotesNamesAndValues) {
             R"(SELECT pg_catalog.set_config(E'app.user',E'it''s a \\ "x"',false))");
 }
 
+TEST(SettingMap, IsPackedIntoOneTextAndBack) {
+  for (const auto& each : {setting_map(), of({{"work_mem", "1MB"}}),
+                           of({{"application_name", ""}, {"search_path", "a, \"b\""}, {"work_mem", "2MB"}})})
+    EXPECT_EQ(setting_map::unpacked(each.packed()), each);
+  EXPECT_NE(of({{"a", "b"}}).packed(), of({{"a", ""}, {"b", ""}}).packed());
+}
+
 TEST(Quoting, WhatEndsItIsDoubled) {
   EXPECT_EQ(quote_identifier("a\"b'c"), "\"a\"\"b'c\"");
   EXPECT_EQ(quote_literal("it's \\ \"here\""), "E'it''s \\\\ \"here\"'");

@@ -40,7 +40,7 @@ std::optional<config::ip_address> address_of(std::string_view client) {
 
 access::question question_of(const session_facts& facts, const config::route& route, std::size_t index) {
   access::question made;
-  made.who = facts.who.get();
+  made.who = facts.access->who.get();
   made.user = facts.user.str();
   made.database = facts.database.str();
   made.route = &route;
@@ -64,32 +64,36 @@ runtime::time_point end_of(const access::policy& by, const session_facts& facts,
 
 /// When what the client has proved who it is with expires, where the route ends sessions then.
 runtime::time_point end_of_proof(const session_facts& facts, runtime::time_point now) {
-  if (!facts.route->auth.disconnect_expired || facts.who == nullptr || !facts.who->until)
+  if (!facts.route->auth.disconnect_expired || facts.access->who == nullptr || !facts.access->who->until)
     return runtime::time_point::max();
-  const auto left = *facts.who->until - std::chrono::system_clock::now();
+  const auto left = *facts.access->who->until - std::chrono::system_clock::now();
   return now + std::chrono::duration_cast<runtime::duration>(left);
+}
+
+void set_end(session_facts& facts, runtime::time_point end) {
+  if (facts.access->until != end) facts.access.edit().until = end;
 }
 
 }  // namespace
 
 step<> decide_access(login_context& context) {
-  if (!context.decided) context.facts->access_until = end_of_proof(*context.facts, context.loop->now());
+  session_facts& facts = *context.facts;
+  if (!context.decided) set_end(facts, end_of_proof(facts, context.loop->now()));
   const auto* policies = context.facts->setup->policies.get();
   if (policies == nullptr || context.opaque || context.decided) return {};
-  const session_facts& known = *context.facts;
-  if (!policies->governs(*known.route)) return {};
-  const auto index = static_cast<std::size_t>(known.route - context.settings().routes.data());
-  context.decided = policies->decide(question_of(known, *known.route, index));
+  if (!policies->governs(*facts.route)) return {};
+  const auto index = static_cast<std::size_t>(facts.route - context.settings().routes.data());
+  context.decided = policies->decide(question_of(facts, *facts.route, index));
   if (context.decided->what == outcome::deny)
     return std::unexpected(access_denied(context, context.decided->reason()));
-  session_facts& facts = *context.facts;
-  facts.policy = context.decided->by;
-  facts.access_until = std::min(facts.access_until, end_of(*facts.policy, facts, context.loop->now()));
+  const access::policy* const by = context.decided->by;
+  facts.access.edit().policy = by;
+  set_end(facts, std::min(facts.access->until, end_of(*by, facts, context.loop->now())));
   return {};
 }
 
 void note_grant(login_context& context, runtime::time_point end) {
-  context.facts->access_until = std::min(context.facts->access_until, end);
+  set_end(*context.facts, std::min(context.facts->access->until, end));
 }
 
 runtime::task<step<>> admit(login_context* context) {
@@ -100,7 +104,8 @@ runtime::task<step<>> admit(login_context* context) {
     if (auto granted = co_await context->shared->grants->ask(context); !granted) co_return granted;
     if (auto still = co_await ask_rbac(context); !still) co_return still;  // that may have taken long
   }
-  context->facts->policy = within_rbac(*context->facts, context->facts->policy);
+  session_facts& facts = *context->facts;
+  if (facts.access->rbac != nullptr) facts.access.edit().policy = within_rbac(facts, facts.access->policy);
   co_return step<>();
 }
 

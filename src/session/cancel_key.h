@@ -36,6 +36,8 @@ struct cancel_pid {
 inline constexpr std::size_t short_cancel_key_bytes = 4;
 inline constexpr std::size_t long_cancel_key_bytes = 35;
 using long_cancel_key = std::array<std::byte, long_cancel_key_bytes>;
+/// What is enough to know a key again: of a long one the MAC, which covers the rest, and only the client has.
+using cancel_key_end = std::array<std::byte, 16>;
 using cancel_mac_key = std::array<std::byte, 32>;
 using cancel_nonce = std::array<std::byte, 8>;
 

@@ -5,9 +5,17 @@
 
 #include "auth/sha256.h"
 #include "runtime/random.h"
-#include "session/pooled_door.h"
+#include "session/cancel_taker.h"
 
 namespace trunkline::session {
+
+namespace {
+
+byte_span remembered_of(byte_span key) {
+  return key.last(std::min(key.size(), std::tuple_size_v<cancel_key_end>));
+}
+
+}  // namespace
 
 cancel_registry::ticket::ticket(ticket&& other) noexcept {
   *this = std::move(other);
@@ -23,17 +31,34 @@ cancel_registry::ticket::~ticket() {
   if (registry_ != nullptr) registry_->remove(pid_);
 }
 
+cancel_owner cancel_registry::ticket::owner() const {
+  std::lock_guard lock(registry_->mutex_);
+  return owner_of(registry_->slots_[cancel_pid::decode(pid_).slot].who);
+}
+
 void cancel_registry::identify(std::uint16_t replica, const cancel_mac_key& mac_key) {
   std::lock_guard lock(mutex_);
   replica_ = replica;
   mac_key_ = mac_key;
 }
 
-std::uint64_t cancel_owner::session() const {
-  return door != nullptr ? door->session() : target->session;
+cancel_owner cancel_registry::owner_of(const holder& who) {
+  if (const auto* target = std::get_if<std::shared_ptr<const cancel_target>>(&who))
+    return {.session = (*target)->session, .target = *target};
+  if (auto* const* taker = std::get_if<cancel_taker*>(&who))
+    return {.session = (*taker)->session_number(), .where = &(*taker)->where()};
+  return {};
 }
 
-cancel_registry::issued cancel_registry::add(cancel_owner owner, bool long_key) {
+cancel_registry::issued cancel_registry::add(std::shared_ptr<const cancel_target> target, bool long_key) {
+  return take_slot(holder(std::move(target)), long_key);
+}
+
+cancel_registry::issued cancel_registry::add(cancel_taker& taker, bool long_key) {
+  return take_slot(holder(&taker), long_key);
+}
+
+cancel_registry::issued cancel_registry::take_slot(holder who, bool long_key) {
   const auto random = runtime::random_bytes<std::max(short_cancel_key_bytes, sizeof(cancel_nonce))>();
 
   issued made;
@@ -53,40 +78,42 @@ cancel_registry::issued cancel_registry::add(cancel_owner owner, bool long_key) 
   if (long_key) {
     cancel_nonce nonce;
     std::copy_n(random.begin(), nonce.size(), nonce.begin());
-    const long_cancel_key key = make_long_key(mac_key_, pid, owner.session(), nonce);
+    const long_cancel_key key = make_long_key(mac_key_, pid, owner_of(who).session, nonce);
     made.key.assign(key.begin(), key.end());
   } else {
     made.key.assign(random.begin(), random.begin() + short_cancel_key_bytes);
   }
   slot& taken = slots_[index];
-  taken.owner = std::move(owner);
+  taken.who = std::move(who);
   taken.pid = made.ticket.pid_;
   taken.key_size = static_cast<std::uint8_t>(made.key.size());
-  std::copy(made.key.begin(), made.key.end(), taken.key.begin());
+  std::ranges::copy(remembered_of(made.key), taken.key.begin());
   return made;
 }
 
 cancel_owner cancel_registry::find(std::uint32_t pid, byte_span key) const {
   const std::uint32_t index = cancel_pid::decode(pid).slot;
   std::lock_guard lock(mutex_);
-  if (index >= slots_.size() || !slots_[index].owner) return {};
+  if (index >= slots_.size()) return {};
   const slot& found = slots_[index];
-  // The whole key, of whatever kind: what was signed with an older secret is as good as ever here.
-  const bool fits =
-      found.pid == pid && auth::equal_in_constant_time(byte_span(found.key).first(found.key_size), key);
-  return fits ? found.owner : cancel_owner();
+  if (found.pid != pid || found.key_size != key.size()) return {};
+  // As it was told, of whatever kind: what was signed with an older secret is as good as ever here.
+  const byte_span given = remembered_of(key);
+  const bool fits = auth::equal_in_constant_time(byte_span(found.key).first(given.size()), given);
+  return fits ? owner_of(found.who) : cancel_owner();
 }
 
-cancel_owner cancel_registry::owner_of(std::uint32_t pid) const {
+cancel_taker* cancel_registry::taker(std::uint32_t pid, std::uint64_t session) const {
   std::lock_guard lock(mutex_);
-  return slots_[cancel_pid::decode(pid).slot].owner;
+  auto* const* found = std::get_if<cancel_taker*>(&slots_[cancel_pid::decode(pid).slot].who);
+  return found != nullptr && (*found)->session_number() == session ? *found : nullptr;
 }
 
 void cancel_registry::remove(std::uint32_t pid) {
   const std::uint32_t index = cancel_pid::decode(pid).slot;
-  cancel_owner dead;  // its last owner may free a whole deployment: outside the lock
+  holder dead;  // its target may be the last to keep a whole deployment, which is freed outside the lock
   std::lock_guard lock(mutex_);
-  dead = std::exchange(slots_[index].owner, {});
+  dead = std::exchange(slots_[index].who, {});
   free_.push_back(index);
 }
 

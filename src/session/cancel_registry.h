@@ -6,6 +6,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <variant>
 #include <vector>
 
 #include "base/bytes.h"
@@ -15,7 +16,7 @@
 
 namespace trunkline::session {
 
-class pooled_door;
+class cancel_taker;
 
 /// How to cancel a session's statement: the server it is on and the key that server gave.
 struct cancel_target {
@@ -27,13 +28,13 @@ struct cancel_target {
   std::vector<std::byte> server_key;
 };
 
-/// Whose statement a key cancels: one of the two. There is one for each session.
+/// The session whose statement a key cancels, and how: one of the two.
 struct cancel_owner {
+  std::uint64_t session = 0;
   std::shared_ptr<const cancel_target> target = nullptr;  ///< it stays on one server
-  std::shared_ptr<pooled_door> door = nullptr;            ///< a pooled session: it knows what it is on
+  runtime::loop* where = nullptr;  ///< a pooled session: there it is asked (cancel_registry::taker)
 
-  explicit operator bool() const { return target != nullptr || door != nullptr; }
-  std::uint64_t session() const;
+  explicit operator bool() const { return target != nullptr || where != nullptr; }
 };
 
 class cancel_registry {
@@ -54,7 +55,7 @@ class cancel_registry {
 
     std::uint32_t pid() const { return pid_; }
     /// Precondition: not empty.
-    cancel_owner owner() const { return registry_->owner_of(pid_); }
+    cancel_owner owner() const;
     explicit operator bool() const { return registry_ != nullptr; }
 
    private:
@@ -70,17 +71,25 @@ class cancel_registry {
   };
 
   /// `long_key`: for a client of protocol 3.2.
-  issued add(cancel_owner owner, bool long_key);
+  issued add(std::shared_ptr<const cancel_target> target, bool long_key);
+  /// For a pooled session. It outlives the ticket, which goes on its loop's thread.
+  issued add(cancel_taker& taker, bool long_key);
   /// Nobody where the key is not, or no longer, one of ours.
   cancel_owner find(std::uint32_t pid, byte_span key) const;
+  /// A pooled session that has been found; null: it has gone. On its loop, and good for the turn.
+  cancel_taker* taker(std::uint32_t pid, std::uint64_t session) const;
 
  private:
+  // Nobody, a session that stays on one server, or a pooled one.
+  using holder = std::variant<std::monostate, std::shared_ptr<const cancel_target>, cancel_taker*>;
   struct slot {
-    cancel_owner owner;
+    holder who;
     std::uint32_t pid = 0;
     std::uint8_t key_size = 0;
-    long_cancel_key key;  // its first bytes are as the client was told
+    cancel_key_end key;  // its first bytes, where the whole key is shorter
   };
+  static cancel_owner owner_of(const holder& who);
+  issued take_slot(holder who, bool long_key);
   cancel_owner owner_of(std::uint32_t pid) const;
   void remove(std::uint32_t pid);
 

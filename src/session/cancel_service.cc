@@ -7,8 +7,8 @@
 #include "runtime/deadline.h"
 #include "runtime/remote_wake.h"
 #include "session/cancel_sender.h"
+#include "session/cancel_taker.h"
 #include "session/peer_ask.h"
-#include "session/pooled_door.h"
 #include "session/replica_desk.h"
 
 namespace trunkline::session {
@@ -36,13 +36,19 @@ std::string source_of(const login_context& context) {
 }
 
 /// Only the session knows what it is on now; it is asked on its own loop.
-runtime::task<bool> ask_pooled_session(login_context* context, std::shared_ptr<pooled_door> door) {
+runtime::task<bool> ask_pooled_session(login_context* context, std::uint32_t pid, cancel_owner owner) {
   enum : int { unknown, failed, done };
   auto answer = std::make_shared<std::atomic<int>>(unknown);
   runtime::remote_wake here(*context->loop, context->changed);
-  pooled_door::knock(std::move(door), [answer, caller = here.handle()](bool cancelled) {
-    answer->store(cancelled ? done : failed);
-    caller.wake();
+  const cancel_registry& cancels = context->shared->cancels;
+  owner.where->post([&cancels, pid, session = owner.session, answer, caller = here.handle()] {
+    auto heard = [answer, caller](bool cancelled) {
+      answer->store(cancelled ? done : failed);
+      caller.wake();
+    };
+    cancel_taker* const who = cancels.taker(pid, session);
+    if (who == nullptr) return heard(true);  // it has gone, and with it what ran
+    who->take_cancel(std::move(heard));
   });
   runtime::deadline deadline(*context->loop, context->changed, limits::cancel_patience);
   while (answer->load() == unknown && !deadline.passed())
@@ -50,11 +56,11 @@ runtime::task<bool> ask_pooled_session(login_context* context, std::shared_ptr<p
   co_return answer->load() == done;
 }
 
-runtime::task<> serve_own(login_context* context, cancel_owner owner) {
-  const std::uint64_t session = owner.session();
+runtime::task<> serve_own(login_context* context, std::uint32_t pid, cancel_owner owner) {
+  const std::uint64_t session = owner.session;
   bool sent = false;
-  if (owner.door != nullptr) {
-    sent = co_await ask_pooled_session(context, std::move(owner.door));
+  if (owner.where != nullptr) {
+    sent = co_await ask_pooled_session(context, pid, std::move(owner));
   } else {
     sent = co_await send_cancel(context->loop, std::move(owner.target), &context->server);
   }
@@ -70,7 +76,7 @@ runtime::task<> answer_peer(login_context* context, std::uint32_t pid, peer_nonc
   auto owner = context->shared->cancels.find(pid, key);
   if (owner) {
     context->client.write(encode_answer(answer, nonce, with));
-    co_return co_await serve_own(context, std::move(owner));
+    co_return co_await serve_own(context, pid, std::move(owner));
   }
   answer.known = co_await ask_elder(context, pid, std::move(key));
   context->client.write(encode_answer(answer, nonce, with));
@@ -148,7 +154,7 @@ runtime::task<cancel_result> forward_to_peers(login_context* context, std::uint3
 runtime::task<> serve_client(login_context* context, std::uint32_t pid, std::vector<std::byte> key) {
   if (auto owner = context->shared->cancels.find(pid, key)) {
     if (context->facts->passed_on) context->client.write(as_bytes(cancel_known));
-    co_return co_await serve_own(context, std::move(owner));
+    co_return co_await serve_own(context, pid, std::move(owner));
   }
   if (co_await ask_elder(context, pid, key)) {
     // It knows the session, and has it on record.

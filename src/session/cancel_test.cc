@@ -2,8 +2,10 @@
 
 #include <set>
 
+#include "runtime/simulated_loop.h"
 #include "session/admission.h"
 #include "session/cancel_registry.h"
+#include "session/cancel_taker.h"
 
 namespace trunkline::session {
 namespace {
@@ -44,21 +46,21 @@ TEST(LongCancelKey, IsReadBackAndNoBitMayChange) {
   }
 }
 
-cancel_owner session_of_number(std::uint64_t id) {
+std::shared_ptr<const cancel_target> session_of_number(std::uint64_t id) {
   auto made = std::make_shared<cancel_target>();
   made->session = id;
-  return {.target = std::move(made)};
+  return made;
 }
 
 TEST(CancelRegistry, FindsASessionByItsKeyOnlyAndOnlyWhileItLives) {
   cancel_registry registry(1, mac_key);
   for (const bool long_key : {false, true}) {
-    const auto owner = session_of_number(7);
-    auto [ticket, key] = registry.add(owner, long_key);
+    const auto target = session_of_number(7);
+    auto [ticket, key] = registry.add(target, long_key);
     ASSERT_TRUE(ticket);
     EXPECT_EQ(key.size(), long_key ? long_cancel_key_bytes : 4u);
-    EXPECT_EQ(ticket.owner().target, owner.target);
-    EXPECT_EQ(registry.find(ticket.pid(), key).target, owner.target);
+    EXPECT_EQ(ticket.owner().target, target);
+    EXPECT_EQ(registry.find(ticket.pid(), key).target, target);
     std::vector<std::byte> wrong = key;
     wrong.back() ^= std::byte{1};
     EXPECT_FALSE(registry.find(ticket.pid(), wrong));
@@ -73,6 +75,44 @@ TEST(CancelRegistry, FindsASessionByItsKeyOnlyAndOnlyWhileItLives) {
   }
 }
 
+struct pooled_session final : cancel_taker {
+  pooled_session(std::uint64_t number, runtime::loop& where) : number_(number), where_(where) {}
+  std::uint64_t session_number() const override { return number_; }
+  runtime::loop& where() const override { return where_; }
+  void take_cancel(answer) override {}
+  void cancel_over() override {}
+
+ private:
+  std::uint64_t number_;
+  runtime::loop& where_;
+};
+
+TEST(CancelRegistry, APooledSessionIsFoundByItsKeyAndThenOnItsLoop) {
+  cancel_registry registry(1, mac_key);
+  const auto loop = std::make_unique<runtime::simulated_loop>();
+  pooled_session first(7, *loop);
+  pooled_session second(8, *loop);
+  for (const bool long_key : {false, true}) {
+    auto [ticket, key] = registry.add(first, long_key);
+    const std::uint32_t pid = ticket.pid();
+    const cancel_owner found = registry.find(pid, key);
+    EXPECT_EQ(found.session, 7u);
+    EXPECT_EQ(found.where, loop.get());
+    EXPECT_EQ(found.target, nullptr);
+    EXPECT_EQ(registry.taker(pid, 7), &first);
+    EXPECT_EQ(registry.taker(pid, 8), nullptr);
+    ticket = {};
+    EXPECT_EQ(registry.taker(pid, 7), nullptr);
+    // Its slot is another one's now.
+    const auto next = registry.add(second, long_key);
+    ASSERT_EQ(next.ticket.pid(), pid);
+    EXPECT_EQ(registry.taker(pid, 7), nullptr);
+    EXPECT_EQ(registry.taker(pid, 8), &second);
+    const auto staying = registry.add(session_of_number(9), long_key);
+    EXPECT_EQ(registry.taker(staying.ticket.pid(), 9), nullptr) << "it has a target";
+  }
+}
+
 TEST(CancelRegistry, KeysFromBeforeAnotherNumberAndSecretStayValid) {
   cancel_registry registry(1, mac_key);
   const auto old_short = registry.add(session_of_number(1), false);
@@ -81,9 +121,9 @@ TEST(CancelRegistry, KeysFromBeforeAnotherNumberAndSecretStayValid) {
   const auto fresh = registry.add(session_of_number(3), true);
   EXPECT_EQ(cancel_pid::decode(fresh.ticket.pid()).replica, 9);
   EXPECT_TRUE(read_long_key(cancel_mac_key{}, fresh.ticket.pid(), fresh.key));
-  EXPECT_EQ(registry.find(old_short.ticket.pid(), old_short.key).session(), 1u);
-  EXPECT_EQ(registry.find(old_long.ticket.pid(), old_long.key).session(), 2u);
-  EXPECT_EQ(registry.find(fresh.ticket.pid(), fresh.key).session(), 3u);
+  EXPECT_EQ(registry.find(old_short.ticket.pid(), old_short.key).session, 1u);
+  EXPECT_EQ(registry.find(old_long.ticket.pid(), old_long.key).session, 2u);
+  EXPECT_EQ(registry.find(fresh.ticket.pid(), fresh.key).session, 3u);
   // Signed as it should be, and of the right slot, but not what the session was told.
   const cancel_pid pid = cancel_pid::decode(fresh.ticket.pid());
   EXPECT_FALSE(registry.find(pid.encode(), make_long_key(cancel_mac_key{}, pid, 3, {})));

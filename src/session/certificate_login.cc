@@ -31,10 +31,10 @@ login_end not_proved(const login_context& context, std::string reason) {
 
 step<> take_identity(login_context& context, std::shared_ptr<const auth::identity> who) {
   const bool may = may_be(*who, context.facts->route->auth.user_map, context.startup.user);
-  context.facts->who = std::move(who);
+  context.facts->access.edit().who = std::move(who);
   if (may) return {};
-  return std::unexpected(
-      not_proved(context, "principal \"" + context.facts->who->principal + "\" may not be this user"));
+  return std::unexpected(not_proved(
+      context, "principal \"" + context.facts->access->who->principal + "\" may not be this user"));
 }
 
 step<> prove_by_certificate(login_context& context) {

@@ -6,7 +6,7 @@
 
 namespace trunkline::session {
 
-/// Sets session_facts::who.
+/// Sets access_facts::who.
 step<> prove_by_certificate(login_context& context);
 
 /// The client may not be the user that it asks for, or could not prove who it is: `reason` is for the log and

@@ -70,7 +70,7 @@ void console_session::stop() {
 
 void console_session::idle_due(void* self) {
   auto* due = static_cast<console_session*>(self);
-  const auto at = due->facts_.last_bytes + limits::console_idle_timeout;
+  const auto at = due->facts_.last_bytes() + limits::console_idle_timeout;
   if (due->loop_.now() < at) return due->idle_.arm(at);
   due->idle_too_long_ = true;
   due->changed_.raise();

@@ -2,11 +2,11 @@
 // session.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 
 #include "auth/identity.h"
 #include "base/shared_text.h"
@@ -22,12 +22,38 @@
 
 namespace trunkline::session {
 
-/// What most sessions have nothing of: a plaintext client of a pool sleeps without it.
+/// What most sessions have nothing of: read as if it were there, and made when something is noted in it.
+template <class T>
+class rare_facts {
+ public:
+  const T* operator->() const {
+    static const T none;
+    return kept_ == nullptr ? &none : kept_.get();
+  }
+  T& edit() {
+    if (kept_ == nullptr) kept_ = std::make_unique<T>();
+    return *kept_;
+  }
+
+ private:
+  std::unique_ptr<T> kept_;
+};
+
 struct tls_facts {
+  shared_text version;                   ///< "TLSv1.3 TLS_AES_256_GCM_SHA384"; empty: plaintext
   std::shared_ptr<const deployment> of;  ///< whose TLS the client has, where the session follows another now
   shared_text server_name;               ///< SNI
   shared_text client_certificate;        ///< its subject; empty: none
   shared_text server;                    ///< the server leg's version and cipher suite
+};
+
+/// What lets a session in, beside a user's password, and for how long.
+struct access_facts {
+  std::shared_ptr<const auth::identity> who;  ///< null: it is not known yet, or the user is all that is known
+  const access::policy* policy = nullptr;     ///< of the session's `setup`, or RBAC; null: neither was asked
+  runtime::time_point until = runtime::time_point::max();  ///< it ends then
+  std::unique_ptr<grant_hold> grant;                       ///< null: nobody had to approve
+  std::unique_ptr<identity::access_hold> rbac;             ///< null: RBAC is not asked
 };
 
 struct session_facts {
@@ -35,27 +61,19 @@ struct session_facts {
   unsigned worker = 0;
   std::uint32_t server_pid = 0;  ///< the server's process for this session; 0: not known
   std::shared_ptr<const deployment> setup;
-  std::size_t listener_index = 0;
-  const config::route* route = nullptr;                         ///< into `setup`; null before one was chosen
-  config::route_target target = config::route_target::primary;  ///< the route's, or the client's wish
-  pool::lease lease;                                            ///< on the server that it is on
+  const config::route* route = nullptr;  ///< into `setup`; null before one was chosen
+  pool::lease lease;                     ///< on the server that it is on
 
-  std::shared_ptr<const auth::identity> who;  ///< null: it is not known yet, or the user is all that is known
-
-  const access::policy* policy = nullptr;  ///< that let it in, of `setup`, or RBAC; null: neither was asked
-  runtime::time_point access_until = runtime::time_point::max();  ///< it ends then
-  std::unique_ptr<grant_hold> grant;                              ///< null: nobody had to approve
-  std::unique_ptr<identity::access_hold> rbac;                    ///< null: RBAC is not asked
+  rare_facts<access_facts> access;
+  rare_facts<tls_facts> tls;
 
   std::string client;  ///< "10.0.0.7:51234", as the PROXY header says where there was one
   shared_text user;
   shared_text database;
   shared_text application_name;
-  shared_text tls;       ///< "TLSv1.3 TLS_AES_256_GCM_SHA384"; empty: plaintext
   shared_text endpoint;  ///< the server's address; empty before it was reached
 
   runtime::time_point started{};
-  runtime::time_point last_bytes{};
   runtime::time_point bytes_before{};  ///< the time of the chunk before the last one
   runtime::time_point last_from_client{};
   runtime::time_point last_from_server{};
@@ -63,7 +81,10 @@ struct session_facts {
   runtime::time_point first_to_client{};  ///< the first chunk since the client was heard last
   std::uint64_t bytes_from_client = 0;
   std::uint64_t bytes_from_server = 0;
+  std::uint32_t listener_index = 0;
+  config::route_target target = config::route_target::primary;  ///< the route's, or the client's wish
   bool logged_in = false;
+  bool audited = false;        ///< as it was when the session began
   bool announced = false;      ///< its session.start is in the audit
   bool opaque = false;         ///< passthrough: its bytes cannot be read
   bool replication = false;    ///< a walsender's session
@@ -73,33 +94,22 @@ struct session_facts {
   shared_text server_user;     ///< who the gateway's login at the server was for; empty: not logged in
 
   void note_client_bytes(runtime::time_point now) {
-    bytes_before = std::exchange(last_bytes, now);
+    bytes_before = last_bytes();
     if (last_from_client <= last_from_server) first_to_server = now;
     last_from_client = now;
   }
   void note_server_bytes(runtime::time_point now) {
-    bytes_before = std::exchange(last_bytes, now);
+    bytes_before = last_bytes();
     if (last_from_server <= last_from_client) first_to_client = now;
     last_from_server = now;
   }
   /// Whom policies, limits and audit take the client for.
   std::string_view principal() const {
-    return who != nullptr ? std::string_view(who->principal) : user.str();
+    return access->who != nullptr ? std::string_view(access->who->principal) : user.str();
   }
-  /// For what is to be noted there.
-  tls_facts& tls_more() {
-    if (tls_more_ == nullptr) tls_more_ = std::make_unique<tls_facts>();
-    return *tls_more_;
-  }
-  /// As it is noted, or empty.
-  const tls_facts& tls_noted() const {
-    static const tls_facts none;
-    return tls_more_ == nullptr ? none : *tls_more_;
-  }
+  /// Neither side has said anything since.
+  runtime::time_point last_bytes() const { return std::max(last_from_client, last_from_server); }
   const config::listener& listener() const { return setup->settings->listeners[listener_index]; }
-
- private:
-  std::unique_ptr<tls_facts> tls_more_;
 };
 
 /// How a session ended, for the log.

@@ -8,7 +8,7 @@
 
 namespace trunkline::session {
 
-/// As the route asks. What the client has proved; session_facts::who says who it is, where the method tells
+/// As the route asks. What the client has proved; access_facts::who says who it is, where the method tells
 /// more than the user.
 runtime::task<step<pool::server_secret>> prove_client(login_context* context);
 

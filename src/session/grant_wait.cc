@@ -113,12 +113,12 @@ std::string sentence_of(const grants::record& of) {
 
 grants::question asked_by(const login_context& context) {
   const session_facts& facts = *context.facts;
-  return question_of({.who = facts.who.get(),
+  return question_of({.who = facts.access->who.get(),
                       .user = facts.user.str(),
                       .database = facts.database.str(),
                       .client = facts.client,
                       .reason = reason_of(context.startup)},
-                     *facts.route, *facts.policy);
+                     *facts.route, *facts.access->policy);
 }
 
 runtime::duration until(std::chrono::steady_clock::time_point when) {
@@ -165,7 +165,7 @@ runtime::task<step<>> grant_wait::ask(login_context* context) {
   context->begin_patience();
   auto answered = co_await wait_for_answer(context, hold.get());
   context->end_patience();
-  if (answered) context->facts->grant = std::move(hold);
+  if (answered) context->facts->access.edit().grant = std::move(hold);
   co_return answered;
 }
 

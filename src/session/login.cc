@@ -24,7 +24,7 @@ namespace {
 step<> choose_route(login_context& context) {
   routing::connection_facts facts;
   facts.listener = context.listener().name;
-  facts.server_name = context.facts->tls_noted().server_name.str();
+  facts.server_name = context.facts->tls->server_name.str();
   if (!context.opaque) {
     facts.database = context.facts->database.str();
     facts.user = context.facts->user.str();
@@ -115,12 +115,12 @@ step<> begin_again(login_context& context) {
   const std::string listener = facts.listener().name;
   const config::route* const before = facts.route;
   const auto left = std::exchange(facts.setup, std::exchange(context.newer, nullptr));
-  if (!facts.tls.empty() && facts.tls_more().of == nullptr) facts.tls_more().of = left;
+  if (!facts.tls->version.empty() && facts.tls->of == nullptr) facts.tls.edit().of = left;
   context.moved = false;
   context.search.reset();
   context.turn = {};
   context.decided.reset();  // other policies may hold now
-  facts.policy = nullptr;
+  if (facts.access->policy != nullptr) facts.access.edit().policy = nullptr;
   facts.lease = {};
   context.places = {};
   const auto& listeners = facts.setup->settings->listeners;
@@ -140,7 +140,7 @@ void note_server(login_context& context) {
   session_facts& facts = *context.facts;
   facts.endpoint = context.connection.place.address.text();
   if (const auto* tls = context.connection.tls) {
-    facts.tls_more().server =
+    facts.tls.edit().server =
         std::string(tls->session().version()) + " " + std::string(tls->session().cipher());
   }
 }

@@ -26,7 +26,7 @@
 namespace trunkline::session {
 
 class pooled_server;
-class pooled_door;
+class cancel_taker;
 
 /// The login is over and there will be no session.
 struct login_end {
@@ -49,7 +49,6 @@ struct established {
   ~established();
 
   std::unique_ptr<pooled_server> pooled;  ///< the server leg of a pooled session; null: it is not one
-  std::shared_ptr<pooled_door> door;      ///< its own, for cancel requests
   bool opaque = false;                    ///< passthrough: the bytes cannot be read
   bool console = false;                   ///< there is no server leg: the gateway itself answers
   cancel_registry::ticket cancel;
@@ -73,7 +72,8 @@ struct login_context {
   runtime::loop* loop;
   services* shared;
   session_facts* facts;
-  audit_gate* gate = nullptr;  ///< null: no audit
+  audit_gate* gate = nullptr;     ///< null: no audit
+  cancel_taker* taker = nullptr;  ///< the session, for the cancel requests of a pooled one
   runtime::signal changed;
   net::channel client;
   net::channel server;

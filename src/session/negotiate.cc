@@ -95,8 +95,8 @@ runtime::task<step<>> read_client_hello(login_context* context) {
   for (;;) {
     auto read = tls::parse_client_hello(context->client.unread());
     if (auto* hello = std::get_if<tls::client_hello>(&read)) {
-      context->facts->tls_more().server_name = hello->server_name;
-      context->facts->tls = "passthrough";
+      context->facts->tls.edit().server_name = hello->server_name;
+      context->facts->tls.edit().version = "passthrough";
       context->opaque = true;
       co_return step<>();
     }
@@ -122,9 +122,9 @@ runtime::task<step<>> begin_tls(login_context* context, tls::negotiation how) {
     co_return std::unexpected(std::move(why));
   }
   const tls::engine& session = context->client_tls->session();
-  tls_facts& noted = context->facts->tls_more();
+  tls_facts& noted = context->facts->tls.edit();
   noted.server_name = session.server_name();
-  context->facts->tls = std::string(session.version()) + " " + std::string(session.cipher());
+  noted.version = std::string(session.version()) + " " + std::string(session.cipher());
   if (const auto shown = session.peer_certificate()) noted.client_certificate = shown->subject;
   context->time(telemetry::login_phase::tls) = context->loop->now() - began;
   co_return step<>();

@@ -41,6 +41,8 @@ class observation {
   void set_audited(bool audited) { audited_ = audited && gate_ != nullptr; }
   /// Null: a session that begins now is not audited.
   audit_gate* gate() { return audited_ ? gate_.get() : nullptr; }
+  /// Of a session that has begun, audited or not.
+  audit_gate* gate_of(bool audited) { return audited ? gate_.get() : nullptr; }
 
   /// Stays for the life of the process.
   telemetry::route_metrics& of_route(std::string_view route, std::string_view upstream);

@@ -64,7 +64,7 @@ pooled_view begin_view(config::pooling_mode mode, const pool::link_pool& of) {
 }  // namespace
 
 pooled_view view_of(const pooled_rest& of, config::pooling_mode mode) {
-  pooled_view seen = begin_view(mode, *of.start.pool);
+  pooled_view seen = begin_view(mode, *of.pool);
   seen.asleep = true;
   return seen;
 }

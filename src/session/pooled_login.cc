@@ -10,7 +10,6 @@
 #include "session/access_gate.h"
 #include "session/gateway_login.h"
 #include "session/grant_question.h"
-#include "session/pooled_door.h"
 #include "session/server_account.h"
 #include "session/side_errand.h"
 #include "session/start_settings.h"
@@ -26,21 +25,17 @@ constexpr std::string_view application_name = "application_name";
 pool::pool_identity identity_of(const login_context& context, const std::string& server_user) {
   const config::route& route = *context.facts->route;
   std::string settings;
-  for (const auto& [name, value] : operator_settings(*context.facts))
+  std::string role;
+  for (const auto& [name, value] : operator_settings(*context.facts)) {
     settings += name + '\0' + value + '\0';
+    if (pool::folded(name) == "role") role = value == "none" ? "" : value;
+  }
   return {.upstream = route.upstream,
           .target = context.facts->target,
           .database = route.database.empty() ? std::string(context.startup.database) : route.database,
           .user = server_user,
-          .settings = std::move(settings)};
-}
-
-/// As current_setting('role') tells it; empty: none.
-shared_text start_role(const session_facts& facts) {
-  std::string role;
-  for (const auto& [name, value] : operator_settings(facts))
-    if (pool::folded(name) == "role") role = value;
-  return role == "none" ? shared_text() : shared_text(role);
+          .settings = std::move(settings),
+          .role = std::move(role)};
 }
 
 /// What is known to make connections with; the newest login wins, since passwords change.
@@ -170,9 +165,7 @@ runtime::task<step<welcome_pointer>> try_settings(login_context* context, awaite
 
 runtime::task<step<welcome_pointer>> find_welcome(login_context* context, pool::link_pool* pool,
                                                   const pool::setting_map* wanted) {
-  std::string key;
-  for (const auto& [name, value] : wanted->entries())
-    key += name + '\0' + value + '\0';
+  const std::string key = wanted->packed();
   if (pool->open() > 0) {
     if (auto known = pool->find_welcome(key)) co_return known;
   }
@@ -190,9 +183,8 @@ runtime::task<step<welcome_pointer>> find_welcome(login_context* context, pool::
 }
 
 step<cancel_registry::ticket> greet(login_context& context, const pool::welcome& told,
-                                    const std::string& called, established& made) {
-  made.door = std::make_shared<pooled_door>(*context.loop, context.facts->id);
-  auto issued = context.shared->cancels.add({.door = made.door}, context.client_version_is_long());
+                                    const std::string& called) {
+  auto issued = context.shared->cancels.add(*context.taker, context.client_version_is_long());
   if (!issued.ticket) {
     return std::unexpected(login_end{.cause = {cause::limit},
                                      .tell = error{.code = sqlstates::too_many_connections,
@@ -263,12 +255,12 @@ runtime::task<step<cancel_registry::ticket>> pooled_login(login_context* context
     co_return std::unexpected(std::move(told.error()));
   }
 
-  pooled_start start{.pool = pool, .role = start_role(*context->facts), .settings = (*told)->settings};
+  pooled_start start{.pool = pool, .settings = (*told)->settings};
   if (!called.empty()) start.settings.set(application_name, called);
   for (const auto& [name, value] : (*told)->parameters.entries())
     start.rules.learn(name, value);
   context->rules = start.rules;
-  auto ticket = greet(*context, **told, called, *made);
+  auto ticket = greet(*context, **told, called);
   if (ticket) {
     made->pooled =
         std::make_unique<pooled_server>(terms_of(*context->facts, *context->shared), std::move(start));

@@ -461,14 +461,15 @@ void pooled_server::begin_unnamed(std::string_view content) {
   unnamed_ = content;
   unnamed_pins_ = content.empty();
   unnamed_request_ = queue_.newest();
-  link_->unnamed = {terms_.session, ++unnamed_version_};
+  unnamed_version_ = shelf_.next_unnamed();
+  link_->unnamed = {terms_.session, unnamed_version_};
 }
 
 /// The client has none any more.
 void pooled_server::end_unnamed() {
   unnamed_.clear();
   unnamed_pins_ = false;
-  ++unnamed_version_;
+  unnamed_version_ = 0;
   link_->unnamed = {};
 }
 

@@ -16,21 +16,32 @@ using telemetry::cause;
 
 namespace {
 
-pooled_rest at_start(unsigned worker, pooled_start start) {
-  pool::link_shelf::client_place place(start.pool->shelf(worker));
-  return {.start = std::move(start), .place = std::move(place)};
+pooled_start start_of(const pooled_rest& from) {
+  return {.pool = from.pool,
+          .settings = pool::setting_map::unpacked(from.settings.str()),
+          .rules = from.own == nullptr ? sql::lexical_rules() : from.own->rules};
 }
 
 }  // namespace
 
 pooled_server::pooled_server(const pooled_terms& terms, pooled_start start)
-    : pooled_server(terms, at_start(terms.worker, std::move(start))) {}
+    : pooled_server(terms, start, pool::link_shelf::client_place(start.pool->shelf(terms.worker))) {}
 
 pooled_server::pooled_server(const pooled_terms& terms, pooled_rest from)
+    : pooled_server(terms, start_of(from), std::move(from.place)) {
+  if (from.own == nullptr) return;
+  settings_ = std::move(from.own->settings);
+  statements_ = std::move(from.own->statements);
+  unnamed_ = std::move(from.own->unnamed);
+  unnamed_version_ = from.own->unnamed_version;
+}
+
+pooled_server::pooled_server(const pooled_terms& terms, pooled_start start,
+                             pool::link_shelf::client_place place)
     : terms_(terms),
-      start_(std::move(from.start)),
+      start_(std::move(start)),
       shelf_(start_.pool->shelf(terms_.worker)),
-      place_(std::move(from.place)),
+      place_(std::move(place)),
       fin_(
           shelf_.where(),
           [](void* self) { static_cast<pooled_server*>(self)->handler_->on_end({stream_end::kind::fin, 0}); },
@@ -45,15 +56,8 @@ pooled_server::pooled_server(const pooled_terms& terms, pooled_rest from)
             self->owner_->pool_failed(why->first, std::move(why->second));
           },
           this),
-      statements_(std::move(from.statements)) {
+      settings_(start_.settings) {
   watch_tags_ = watches_always();
-  if (from.own == nullptr) {
-    settings_ = start_.settings;
-  } else {
-    settings_ = std::move(from.own->settings);
-    unnamed_ = std::move(from.own->unnamed);
-    unnamed_version_ = from.own->unnamed_version;
-  }
 }
 
 pooled_server::~pooled_server() {
@@ -129,11 +133,13 @@ bool pooled_server::may_rest() const {
 }
 
 pooled_rest pooled_server::rest() {
-  pooled_rest kept{.start = std::move(start_), .place = std::move(place_)};
-  if (statements_ != nullptr && statements_->size() > 0) kept.statements = std::move(statements_);
-  if (unnamed_version_ != 0 || settings_ != kept.start.settings) {
-    kept.own =
-        std::make_unique<pooled_rest::own_state>(std::move(settings_), std::move(unnamed_), unnamed_version_);
+  pooled_rest kept{
+      .pool = start_.pool, .place = std::move(place_), .settings = shared_text(start_.settings.packed())};
+  if (statements_ != nullptr && statements_->size() == 0) statements_.reset();
+  if (statements_ != nullptr || !unnamed_.empty() || settings_ != start_.settings ||
+      start_.rules != sql::lexical_rules()) {
+    kept.own.reset(new pooled_rest::own_state{std::move(settings_), start_.rules, std::move(statements_),
+                                              std::move(unnamed_), unnamed_version_});
   }
   closed_ = true;
   return kept;

@@ -18,6 +18,7 @@
 #include "runtime/object_slab.h"
 #include "session/answer_edits.h"
 #include "session/cancel_registry.h"
+#include "session/cancel_taker.h"
 #include "session/chunk_editor.h"
 #include "session/client_statements.h"
 #include "session/listening.h"
@@ -30,9 +31,8 @@
 namespace trunkline::session {
 
 /// Whoever owns the session. Called on the loop.
-class pooled_owner {
+class pooled_owner : public cancel_taker {
  public:
-  virtual ~pooled_owner() = default;
   /// The wait for a server connection is over.
   virtual void lease_waited() = 0;
   /// There is none, or it cannot be made the session's: the session ends.
@@ -43,6 +43,9 @@ class pooled_owner {
   virtual void abandoned(std::shared_ptr<cancel_target> target) = 0;
   /// Of its worker.
   virtual sql::effects_cache& effects() = 0;
+
+ protected:
+  ~pooled_owner() = default;
 };
 
 /// What its worker, its route and its number make it; the session knows all of it.
@@ -57,7 +60,6 @@ struct pooled_terms {
 /// What its login has made of it.
 struct pooled_start {
   std::shared_ptr<pool::link_pool> pool;
-  shared_text role;            ///< that its connections begin with; empty: none
   pool::setting_map settings;  ///< as the client asked for them at start-up
   sql::lexical_rules rules =
       {};  ///< as the client was told that its texts are read; later as it has changed them
@@ -65,15 +67,18 @@ struct pooled_start {
 
 /// What there is of a server leg while its client does nothing for long: all that a new one needs to go on.
 struct pooled_rest {
-  pooled_start start;
+  std::shared_ptr<pool::link_pool> pool;
   pool::link_shelf::client_place place;
-  std::unique_ptr<client_statements> statements = nullptr;  ///< null: it has prepared nothing by a name
-  /// Null: its settings are those of its start, and it never had an unnamed statement that is kept.
+  shared_text settings;  ///< of its start, packed: most clients of a pool begin alike
   struct own_state {
     pool::setting_map settings;
+    sql::lexical_rules rules;
+    std::unique_ptr<client_statements> statements;  ///< null: it has prepared nothing by a name
     std::string unnamed;
     std::uint64_t unnamed_version;
   };
+  /// Null: its settings are those of its start, its texts are read as they mostly are, it has prepared
+  /// nothing by a name, and it has no unnamed statement.
   std::unique_ptr<own_state> own = nullptr;
 };
 
@@ -134,6 +139,8 @@ class pooled_server final : public runtime::byte_stream,
   void cancelled();
 
  private:
+  pooled_server(const pooled_terms& terms, pooled_start start, pool::link_shelf::client_place place);
+
   static constexpr std::size_t header_bytes = 5;
   enum class doing : std::uint8_t { flow, wait, errand, rest, ask_hub };
   /// What the client has sent without a server's knowing is dropped: its first message, which is answered
@@ -257,8 +264,9 @@ class pooled_server final : public runtime::byte_stream,
   void begin_inspection();
   void take_inspection(const side_errand& done);
   session_traces::known_settings known_settings() {
+    const std::string& role = start_.pool->who().role;
     return {settings_, link_->settings, start_.settings,
-            start_.role.empty() ? std::string_view("none") : std::string_view(start_.role.str())};
+            role.empty() ? std::string_view("none") : std::string_view(role)};
   }
   void errand_over();
   void fail(telemetry::cause what, error why);
@@ -314,8 +322,8 @@ class pooled_server final : public runtime::byte_stream,
   session_traces traces_;
   std::unique_ptr<client_statements> statements_;
   std::string unnamed_;  ///< the content of the client's unnamed statement; empty: none, or too large to keep
-  bool unnamed_pins_ = false;  ///< there is one that is too large
-  std::uint64_t unnamed_version_ = 0;
+  bool unnamed_pins_ = false;          ///< there is one that is too large
+  std::uint64_t unnamed_version_ = 0;  ///< 0: there is none
   std::uint64_t unnamed_request_ = 0;  ///< the client's last Parse of one
   struct preparing {
     std::uint64_t request;

@@ -93,10 +93,10 @@ step<> judge(const login_context& context, const rbac_standing& seen, const conf
 runtime::task<step<>> ask_rbac(login_context* context) {
   session_facts& facts = *context->facts;
   const auto& object = object_of(*facts.route);
-  facts.rbac.reset();
+  if (facts.access->rbac != nullptr) facts.access.edit().rbac.reset();
   if (!object) co_return step<>();
   identity::authorizer* const by = authorizer_of(*context);
-  auto hold = by->hold(*facts.who, *object);
+  auto hold = by->hold(*facts.access->who, *object);
   if (hold == nullptr) co_return std::unexpected(crowded());
   auto seen = hold->at().look(steady_now());
   if (!seen.fresh) {
@@ -105,21 +105,22 @@ runtime::task<step<>> ask_rbac(login_context* context) {
     seen = hold->at().look(steady_now());
   }
   auto judged = judge(*context, seen, *object);
-  if (judged) facts.rbac = std::move(hold);
+  if (judged) facts.access.edit().rbac = std::move(hold);
   co_return judged;
 }
 
 const access::policy* within_rbac(const session_facts& facts, const access::policy* by) {
-  if (facts.rbac == nullptr) return by;
-  const auto level = facts.rbac->at().look(steady_now()).verdict.level;
+  if (facts.access->rbac == nullptr) return by;
+  const auto level = facts.access->rbac->at().look(steady_now()).verdict.level;
   return access::at_most(by, level.value_or(access_level::read));
 }
 
 std::optional<error> rbac_objection(const session_facts& facts) {
-  if (facts.rbac == nullptr) return std::nullopt;
-  const auto now = facts.rbac->at().look(steady_now());
-  const access_level has = facts.policy == nullptr ? access_level::admin : facts.policy->says.level;
-  const std::string object = "postgresroute " + name_of(facts.rbac->at().route());
+  if (facts.access->rbac == nullptr) return std::nullopt;
+  const auto now = facts.access->rbac->at().look(steady_now());
+  const access_level has =
+      facts.access->policy == nullptr ? access_level::admin : facts.access->policy->says.level;
+  const std::string object = "postgresroute " + name_of(facts.access->rbac->at().route());
   error why{.code = sqlstates::admin_shutdown, .message = "terminating connection: access revoked"};
   if (!now.verdict.level || (facts.replication && *now.verdict.level != access_level::admin)) {
     why.hint = "RBAC no longer lets \"" + std::string(facts.principal()) + "\" connect to " + object + ".";
@@ -141,7 +142,7 @@ bool rbac_is_another(const session_facts& facts, const deployment& newer) {
   if (same == routes.end()) return false;
   const auto& wanted = object_of(*same);
   if (!wanted) return false;
-  return facts.rbac == nullptr || facts.rbac->at().route() != *wanted ||
+  return facts.access->rbac == nullptr || facts.access->rbac->at().route() != *wanted ||
          facts.route->auth.kubernetes->api_server != same->auth.kubernetes->api_server;
 }
 

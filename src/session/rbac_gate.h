@@ -6,7 +6,7 @@
 
 namespace trunkline::session {
 
-/// Routes without `authorization` let everybody by. Sets session_facts::rbac; a refused client hears which
+/// Routes without `authorization` let everybody by. Sets access_facts::rbac; a refused client hears which
 /// verb it lacks.
 runtime::task<step<>> ask_rbac(login_context* context);
 

@@ -82,7 +82,7 @@ runtime::task<> role_keeper::take_leave(role_keeper* self) {
 
 runtime::task<step<pool::server_secret>> role_keeper::role_for(login_context* context) {
   const session_facts& facts = *context->facts;
-  const grants::standing granted = facts.grant->at().now();
+  const grants::standing granted = facts.access->grant->at().now();
   const std::string database =
       facts.route->database.empty() ? std::string(context->startup.database) : facts.route->database;
   const runtime::remote_wake here(*context->loop, context->changed);
@@ -94,7 +94,7 @@ runtime::task<step<pool::server_secret>> role_keeper::role_for(login_context* co
   for (;;) {
     if (auto answer = asked->take()) {
       if (!*answer) co_return std::unexpected(no_role(answer->error()));
-      if (facts.grant->at().now().of->now == grants::state::active) co_return std::move(**answer);
+      if (facts.access->grant->at().now().of->now == grants::state::active) co_return std::move(**answer);
       // It ended before the keeper knew of the role: who ends roles came too early for this one.
       grant_over(granted.of->id);
       co_return std::unexpected(no_role({.message = "the grant is over"}));

@@ -26,8 +26,8 @@ login_end no_account(const login_context& context) {
 }  // namespace
 
 bool has_own_role(const login_context& context) {
-  return context.facts->grant != nullptr && context.shared->roles != nullptr && !logs_in_as_itself(context) &&
-         context.facts->route->login->ephemeral;
+  return context.facts->access->grant != nullptr && context.shared->roles != nullptr &&
+         !logs_in_as_itself(context) && context.facts->route->login->ephemeral;
 }
 
 bool logs_in_as_itself(const login_context& context) {
@@ -51,7 +51,8 @@ step<pool::server_secret> secret_for_server(const login_context& context, pool::
 void note_refusal_of_server(const login_context& context, sqlstate code) {
   const bool of_the_role = code == sqlstates::invalid_password || code == sqlstates::invalid_authorization;
   if (!of_the_role || !has_own_role(context)) return;
-  if (const auto granted = context.facts->grant->at().now().of) context.shared->roles->doubt(granted->id);
+  if (const auto granted = context.facts->access->grant->at().now().of)
+    context.shared->roles->doubt(granted->id);
 }
 
 std::vector<std::pair<std::string, std::string>> principal_settings(const login_context& context) {
@@ -61,8 +62,8 @@ std::vector<std::pair<std::string, std::string>> principal_settings(const login_
 
 std::vector<std::pair<std::string, std::string>> operator_settings(const session_facts& facts) {
   auto all = facts.route->parameters;
-  if (facts.policy != nullptr)
-    all.insert(all.end(), facts.policy->parameters.begin(), facts.policy->parameters.end());
+  if (facts.access->policy != nullptr)
+    all.insert(all.end(), facts.access->policy->parameters.begin(), facts.access->policy->parameters.end());
   return all;
 }
 

@@ -59,8 +59,7 @@ step<> server_messages::take_key(byte_span body, std::vector<std::byte>& out) {
   target->place = context_.connection.place;
   target->server_pid = context_.facts->server_pid = key->pid;
   target->server_key.assign(key->key.begin(), key->key.end());
-  auto issued =
-      context_.shared->cancels.add({.target = std::move(target)}, context_.client_version_is_long());
+  auto issued = context_.shared->cancels.add(std::move(target), context_.client_version_is_long());
   cancel_ = std::move(issued.ticket);
   if (!cancel_) {
     return std::unexpected(login_end{.cause = {cause::limit},

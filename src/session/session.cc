@@ -37,22 +37,22 @@ relay::early early_of(net::channel& leg) {
 }  // namespace
 
 session::session(session_host& host, session_facts facts)
-    : host_(host),
-      facts_(std::move(facts)),
-      gate_(host.observe().gate()),
-      timer_(host.where().timers(), &time_due, this) {}
+    : host_(host), facts_(std::move(facts)), timer_(host.where().timers(), &time_due, this) {
+  facts_.audited = host.observe().gate() != nullptr;
+}
 
 session::~session() {
-  if (door_ != nullptr) door_->shut();
   if (asleep_ == nullptr) return;
   asleep_->client->close();
   host_.where().dispose(std::move(asleep_->client));
 }
 
 void session::start(int socket, const net::socket_address& peer, half_open_places half_open) {
-  facts_.started = facts_.last_bytes = facts_.bytes_before = host_.where().now();
+  facts_.started = facts_.bytes_before = host_.where().now();
+  facts_.last_from_client = facts_.last_from_server = facts_.started;
   login_ = std::make_unique<login>(host_.where(), host_.shared(), facts_, std::move(half_open));
-  login_->context().gate = gate_;
+  login_->context().gate = gate();
+  login_->context().taker = this;
   const auto patience = facts_.listener().login_timeout;
   timer_.arm(facts_.started +
              (facts_.only_cancel ? std::min(patience, limits::half_open_cancel_time) : patience));
@@ -102,11 +102,11 @@ void session::end_login(login_end why) {
     // Who is refused because nothing can be kept leaves nothing to be kept.
     if (why.cause.what != cause::audit_blocked || facts_.announced) {
       const bool told = std::exchange(facts_.announced, true);
-      if (gate_ != nullptr && !told) gate_->write(session_started_event(facts_));
-      if (gate_ != nullptr) gate_->write(session_login_event(context, &why, host_.where().now()));
+      if (gate() != nullptr && !told) gate()->write(session_started_event(facts_));
+      if (gate() != nullptr) gate()->write(session_login_event(context, &why, host_.where().now()));
     }
     session_end end{.cause = why.cause, .detail = std::move(why.detail)};
-    end.idle_since = facts_.last_bytes;
+    end.idle_since = facts_.last_bytes();
     if (context.client.stream() != nullptr)
       end.client_tcp = net::read_tcp_facts(context.client.stream()->native_handle());
     if (context.server.stream() != nullptr)
@@ -127,14 +127,15 @@ void session::begin_relay(established made) {
   facts_.logged_in = true;
   facts_.bytes_from_client = context.client.bytes_received() - context.client.unread().size();
   facts_.bytes_from_server = context.server.bytes_received() - context.server.unread().size();
-  facts_.last_bytes = facts_.last_from_client = facts_.last_from_server = host_.where().now();
+  facts_.last_from_client = facts_.last_from_server = host_.where().now();
   telemetry::route_metrics& counts = metrics();
   counts.sessions_begun.add();
   for (std::size_t i = 0; i < context.times.size(); ++i)
     counts.login_seconds[i].record(context.times[i]);
   if (context.decided) counts.policy_decisions[static_cast<std::size_t>(context.decided->what)].add();
-  const guard_memory held_to{.by = facts_.policy, .rules = context.rules, .replication = facts_.replication};
-  if (gate_ != nullptr) gate_->write(session_login_event(context, nullptr, facts_.last_bytes));
+  const guard_memory held_to{
+      .by = facts_.access->policy, .rules = context.rules, .replication = facts_.replication};
+  if (gate() != nullptr) gate()->write(session_login_event(context, nullptr, facts_.last_bytes()));
   cancel_ = std::move(made.cancel);
   places_ = std::move(context.places);
   relay::early from_client = early_of(context.client);
@@ -143,15 +144,13 @@ void session::begin_relay(established made) {
   if (made.pooled != nullptr) {
     pooled_ = made.pooled.get();
     pooled_->set_owner(this, counts.assignments);
-    door_ = std::move(made.door);
-    door_->open(*this);
     legs.server = std::move(made.pooled);
   } else {
     counts.assignments.add();
   }
   legs.server = guarded(std::move(legs.server), held_to);
   login_.reset();
-  relay_ = std::make_unique<relay>(host_.where(), host_.observe(), gate_, facts_, *this, std::move(legs),
+  relay_ = std::make_unique<relay>(host_.where(), host_.observe(), gate(), facts_, *this, std::move(legs),
                                    made.opaque);
   relay_->start(std::move(from_client), std::move(from_server));
   relay_->look_at_hold();
@@ -164,9 +163,9 @@ void session::begin_relay(established made) {
 
 void session::begin_console() {
   facts_.logged_in = true;
-  facts_.last_bytes = facts_.last_from_client = facts_.last_from_server = host_.where().now();
+  facts_.last_from_client = facts_.last_from_server = host_.where().now();
   metrics().sessions_begun.add();
-  if (gate_ != nullptr) gate_->write(session_login_event(login_->context(), nullptr, facts_.last_bytes));
+  if (gate() != nullptr) gate()->write(session_login_event(login_->context(), nullptr, facts_.last_bytes()));
   places_ = std::move(login_->context().places);
   facts_.bytes_from_server = login_->context().client.bytes_written();
   console_ = std::make_unique<console_session>(host_.where(), host_.shared(), facts_, *this,
@@ -186,15 +185,15 @@ void session::console_did(const std::vector<std::string>& words, const error* wh
                             {"by", facts_.principal()},
                             {"command", std::string_view(command)},
                             {"outcome", why == nullptr ? "ok" : "refused"}});
-  if (gate_ != nullptr)
-    gate_->write(console_command_event(facts_, std::move(command), why, host_.where().now()));
+  if (gate() != nullptr)
+    gate()->write(console_command_event(facts_, std::move(command), why, host_.where().now()));
 }
 
 void session::console_ended(telemetry::close_cause why, std::string detail,
                             std::vector<std::byte> last_word) {
   session_end end{
       .cause = why, .detail = std::move(detail), .transaction_status = console_->transaction_status()};
-  end.idle_since = facts_.last_bytes;
+  end.idle_since = facts_.last_bytes();
   metrics().sessions_over.add();
   if (console_->client() != nullptr)
     end.client_tcp = net::read_tcp_facts(console_->client()->native_handle());
@@ -273,13 +272,13 @@ void session::stop() {
 }
 
 void session::cancel_statement() {
-  if (pooled_ != nullptr) return send_pooled_cancel({});
+  if (pooled_ != nullptr) return take_cancel({});
   if (cancel_) host_.run_cancel(cancel_.owner().target, cancel_effort::twice, {});
 }
 
 /// The connection stays the session's until the server has heard of it.
-void session::send_pooled_cancel(cancel_taker::answer done) {
-  auto target = pooled_ == nullptr ? nullptr : pooled_->begin_cancel();
+void session::take_cancel(cancel_taker::answer done) {
+  auto target = pooled_ == nullptr || leaving() ? nullptr : pooled_->begin_cancel();
   if (target == nullptr) {
     if (done) done(true);  // nothing runs: as at a server, that is no failure
     return;
@@ -288,8 +287,9 @@ void session::send_pooled_cancel(cancel_taker::answer done) {
   target->setup = facts_.setup;
   target->upstream = facts_.route->upstream_index;
   host_.run_cancel(std::move(target), cancel_effort::once,
-                   [door = door_, done = std::move(done)](bool sent) mutable {
-                     if (door->who() != nullptr) door->who()->cancel_over();
+                   [&cancels = std::as_const(host_.shared().cancels), pid = cancel_.pid(),
+                    session = facts_.id, done = std::move(done)](bool sent) mutable {
+                     if (cancel_taker* const who = cancels.taker(pid, session)) who->cancel_over();
                      if (done) done(sent);
                    });
 }
@@ -302,7 +302,7 @@ void session::abandoned(std::shared_ptr<cancel_target> target) {
 }
 
 void session::cancel_over() {
-  if (pooled_ != nullptr) pooled_->cancelled();
+  if (pooled_ != nullptr && !leaving()) pooled_->cancelled();
 }
 
 void session::lease_waited() {
@@ -322,7 +322,7 @@ void session::pool_failed(telemetry::cause what, error why) {
 void session::relay_ended(telemetry::close_cause why, std::vector<std::byte> last_word, bool reset_client) {
   timer_.disarm();
   session_end end{.cause = why, .transaction_status = relay_->transaction_status()};
-  end.idle_since = relay_->last_word_said() ? facts_.bytes_before : facts_.last_bytes;
+  end.idle_since = relay_->last_word_said() ? facts_.bytes_before : facts_.last_bytes();
   end.client_tcp = net::read_tcp_facts(relay_->client()->native_handle());
   end.server_tcp = net::read_tcp_facts(relay_->server()->native_handle());
   if (const exchange_observer* seen = relay_->observer()) {
@@ -340,7 +340,6 @@ void session::relay_ended(telemetry::close_cause why, std::vector<std::byte> las
     end.likely = telemetry::explain(how);
   }
   ended(std::move(end));
-  if (door_ != nullptr) door_->shut();
   leave(relay_->take_client(), relay_->client_finished(), std::move(last_word),
         reset_client ? farewell::ending::reset : farewell::ending::orderly);
 }
@@ -354,7 +353,7 @@ telemetry::route_metrics& session::metrics() {
 void session::ended(session_end end) {
   const auto now = host_.where().now();
   metrics().closes[static_cast<std::size_t>(end.cause.what)].add();
-  if (gate_ != nullptr && facts_.announced) gate_->write(session_ended_event(facts_, end, now));
+  if (gate() != nullptr && facts_.announced) gate()->write(session_ended_event(facts_, end, now));
   log_session_end(host_.shared().log, facts_, end, now);
 }
 

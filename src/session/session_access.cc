@@ -11,7 +11,7 @@ namespace trunkline::session {
 std::unique_ptr<runtime::byte_stream> session::guarded(std::unique_ptr<runtime::byte_stream> server,
                                                        guard_memory memory) {
   // One that only ends at some time has a guard too: it is told so before.
-  const bool ends = facts_.access_until != runtime::time_point::max();
+  const bool ends = facts_.access->until != runtime::time_point::max();
   static const access::policy none;
   if (memory.by == nullptr && ends) memory.by = &none;
   if (memory.by == nullptr || facts_.opaque || (!memory.by->guard.any() && !ends)) return server;
@@ -38,7 +38,7 @@ bool session::loses_access(const std::shared_ptr<const deployment>& newer) const
   const auto now = decide_again(facts_, *newer);
   if (!now) return false;
   if (now->what == access::outcome::deny) return true;
-  const access::policy* before = facts_.policy;
+  const access::policy* before = facts_.access->policy;
   const bool approved = before != nullptr && before->says.approval.has_value();
   if (now->what == access::outcome::wait && !approved) return true;
   static const access::policy none;
@@ -68,22 +68,24 @@ void session::end_wait() {
 }
 
 void session::watch_grant() {
-  if (facts_.grant == nullptr) return;
-  facts_.grant->listen(host_.where(), [](void* self) { static_cast<session*>(self)->look_at_grant(); }, this);
+  if (facts_.access->grant == nullptr) return;
+  facts_.access->grant->listen(
+      host_.where(), [](void* self) { static_cast<session*>(self)->look_at_grant(); }, this);
   look_at_grant();
 }
 
 /// Its end by the clock is the session's own business (next_limit): this is for what somebody has done.
 void session::look_at_grant() {
-  const auto now = facts_.grant->at().now();
+  const auto now = facts_.access->grant->at().now();
   if (!now.of || now.of->now == grants::state::active) return;
   const bool expired = now.of->now == grants::state::expired;
   end_access(expired ? relay_event::access_expired : relay_event::access_revoked);
 }
 
 void session::watch_rbac() {
-  if (facts_.rbac == nullptr) return;
-  facts_.rbac->listen(host_.where(), [](void* self) { static_cast<session*>(self)->look_at_rbac(); }, this);
+  if (facts_.access->rbac == nullptr) return;
+  facts_.access->rbac->listen(
+      host_.where(), [](void* self) { static_cast<session*>(self)->look_at_rbac(); }, this);
   look_at_rbac();
 }
 

@@ -50,12 +50,12 @@ std::unique_ptr<audit::rare_event> session_started_event(const session_facts& fa
   audit::session_started what;
   what.client = facts.client;
   what.listener = facts.listener().name;
-  const std::string& tls = facts.tls;
+  const std::string& tls = facts.tls->version;
   const auto space = tls.find(' ');
   what.tls_version = tls.substr(0, space);
   if (space != std::string::npos) what.tls_cipher = tls.substr(space + 1);
-  what.server_name = facts.tls_noted().server_name;
-  what.client_certificate = facts.tls_noted().client_certificate;
+  what.server_name = facts.tls->server_name;
+  what.client_certificate = facts.tls->client_certificate;
   what.principal = facts.principal();
   what.user = facts.user;
   what.database = facts.database;
@@ -75,9 +75,9 @@ std::unique_ptr<audit::rare_event> session_login_event(const login_context& logi
     what.code = why->tell ? why->tell->code : why->cause.code;
     what.reason = why->detail;
   }
-  if (facts.who != nullptr) {
-    what.principal = facts.who->principal;
-    what.groups = facts.who->groups;
+  if (facts.access->who != nullptr) {
+    what.principal = facts.access->who->principal;
+    what.groups = facts.access->who->groups;
   }
   if (login.decided && login.decided->by != nullptr) what.policy = login.decided->by->says.name;
   what.endpoint = facts.endpoint;

@@ -20,7 +20,7 @@ std::optional<runtime::time_point> session::next_limit(relay_event& which) const
   }
   if (limits.idle_timeout.count() > 0) {
     // A running statement, or an open transaction, is not idle, however silent: look again later.
-    const auto since = rests() ? facts_.last_bytes : host_.where().now();
+    const auto since = rests() ? facts_.last_bytes() : host_.where().now();
     consider(since + limits.idle_timeout, relay_event::idle_timeout);
   }
   if (limits.transaction_timeout.count() > 0) {
@@ -28,20 +28,20 @@ std::optional<runtime::time_point> session::next_limit(relay_event& which) const
     consider(began.value_or(host_.where().now()) + limits.transaction_timeout,
              relay_event::transaction_timeout);
   }
-  if (facts_.access_until != runtime::time_point::max())
-    consider(facts_.access_until, relay_event::access_expired);
+  if (facts_.access->until != runtime::time_point::max())
+    consider(facts_.access->until, relay_event::access_expired);
   return first;
 }
 
 /// When its client is to be told that its access ends soon; nothing: never, or it was.
 std::optional<runtime::time_point> session::next_warning() const {
-  if (guard_ == nullptr || guard_->memory().warned || facts_.access_until == runtime::time_point::max())
+  if (guard_ == nullptr || guard_->memory().warned || facts_.access->until == runtime::time_point::max())
     return std::nullopt;
-  return facts_.access_until - limits::access_warning;
+  return facts_.access->until - limits::access_warning;
 }
 
 void session::warn_of_end() {
-  const auto left = facts_.access_until - host_.where().now();
+  const auto left = facts_.access->until - host_.where().now();
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(left).count();
   guard_->warn("access ends in " + std::to_string(std::max<std::int64_t>(seconds, 0)) + " seconds");
 }
@@ -49,12 +49,12 @@ void session::warn_of_end() {
 /// Also when to look whether it may sleep.
 void session::watch_limits() {
   relay_event which{};
-  if ((relay_ == nullptr && asleep_ == nullptr) || farewell_ != nullptr || over_) return;
+  if ((relay_ == nullptr && asleep_ == nullptr) || leaving()) return;
   auto due = next_limit(which);
   if (const auto warning = next_warning()) due = due ? std::min(*due, *warning) : *warning;
   if (pooled_ != nullptr) {
     const auto now = host_.where().now();
-    const auto tired = facts_.last_bytes + limits::awake_time;
+    const auto tired = facts_.last_bytes() + limits::awake_time;
     const auto look = tired > now ? tired : now + limits::awake_time;
     due = due ? std::min(*due, look) : look;
   }

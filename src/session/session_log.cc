@@ -46,13 +46,13 @@ void log_session_end(telemetry::logger& log, const session_facts& facts, const s
   }
   add_text(fields, "endpoint", facts.endpoint.str());
   add_text(fields, "user", facts.user.str());
-  if (facts.who != nullptr) add_text(fields, "principal", facts.who->principal);
-  if (facts.policy != nullptr) add_text(fields, "policy", facts.policy->says.name);
+  if (facts.access->who != nullptr) add_text(fields, "principal", facts.access->who->principal);
+  if (facts.access->policy != nullptr) add_text(fields, "policy", facts.access->policy->says.name);
   add_text(fields, "database", facts.database.str());
   add_text(fields, "applicationName", facts.application_name.str());
-  add_text(fields, "serverName", facts.tls_noted().server_name.str());
-  add_text(fields, "tls", facts.tls.str());
-  add_text(fields, "serverTls", facts.tls_noted().server.str());
+  add_text(fields, "serverName", facts.tls->server_name.str());
+  add_text(fields, "tls", facts.tls->version.str());
+  add_text(fields, "serverTls", facts.tls->server.str());
   const std::string_view status(&end.transaction_status, 1);
   fields.push_back({"loggedIn", facts.logged_in});
   fields.push_back({"txState", status});

@@ -10,7 +10,7 @@
 namespace trunkline::session {
 
 bool session::may_sleep() const {
-  return pooled_ != nullptr && host_.where().now() - facts_.last_bytes >= limits::awake_time &&
+  return pooled_ != nullptr && host_.where().now() - facts_.last_bytes() >= limits::awake_time &&
          relay_->is_replaceable() && pooled_->may_rest() && (guard_ == nullptr || guard_->at_rest());
 }
 
@@ -32,7 +32,7 @@ void session::wake(relay::early came) {
   server->set_owner(this, metrics().assignments);
   pooled_ = server.get();
   auto leg = guarded(std::move(server), slept->guard == nullptr ? guard_memory{} : *slept->guard);
-  relay_ = std::make_unique<relay>(host_.where(), host_.observe(), gate_, facts_, *this,
+  relay_ = std::make_unique<relay>(host_.where(), host_.observe(), gate(), facts_, *this,
                                    relay::legs{std::move(slept->client), std::move(leg)}, false,
                                    std::move(slept->seen));
   relay_->start(std::move(came), {});

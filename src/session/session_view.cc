@@ -17,19 +17,19 @@ session_view view_of(const session_facts& facts, runtime::time_point now) {
   seen.client = facts.client;
   seen.user = facts.user;
   seen.principal = facts.principal();
-  if (facts.policy != nullptr) seen.policy = facts.policy->says.name;
+  if (facts.access->policy != nullptr) seen.policy = facts.access->policy->says.name;
   seen.database = facts.database;
   seen.application_name = facts.application_name;
-  seen.server_name = facts.tls_noted().server_name;
-  seen.tls = facts.tls;
+  seen.server_name = facts.tls->server_name;
+  seen.tls = facts.tls->version;
   seen.endpoint = facts.endpoint;
-  seen.server_tls = facts.tls_noted().server;
+  seen.server_tls = facts.tls->server;
   seen.server_pid = facts.server_pid;
   seen.state = "login";
   seen.seconds = seconds_of(now - facts.started);
   seen.started = std::chrono::system_clock::now() -
                  std::chrono::duration_cast<std::chrono::system_clock::duration>(now - facts.started);
-  seen.idle_seconds = seconds_of(now - facts.last_bytes);
+  seen.idle_seconds = seconds_of(now - facts.last_bytes());
   seen.bytes_in = facts.bytes_from_client;
   seen.bytes_out = facts.bytes_from_server;
   return seen;

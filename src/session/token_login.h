@@ -6,7 +6,7 @@
 
 namespace trunkline::session {
 
-/// Asks for the token and checks it; sets session_facts::who.
+/// Asks for the token and checks it; sets access_facts::who.
 runtime::task<step<>> prove_by_token(login_context* context);
 
 }  // namespace trunkline::session
