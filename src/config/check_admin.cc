@@ -35,7 +35,9 @@ void check_admin(const check_input& in) {
   const auto& policies = in.value.access.policies;
   const auto approved = std::find_if(policies.begin(), policies.end(),
                                      [](const access_policy& each) { return each.approval.has_value(); });
-  if (approved != policies.end() && in.value.admin.tokens_file.empty() && !in.value.admin.jwt)
+  // With `kubernetes.requests` people answer at the API server, which knows them.
+  const bool over_api = !in.value.admin.tokens_file.empty() || in.value.admin.jwt.has_value();
+  if (approved != policies.end() && !over_api && !in.value.in_kubernetes.requests)
     in.warn("access.policies", "`" + approved->name + "` wants an approval, and nobody can give one",
             "admin.tokensFile or admin.jwt, which say who may");
   check_admin_tokens(in);

@@ -4,9 +4,11 @@
 namespace trunkline::config {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 std::vector<std::string> with_discovery(const std::string& keys, const std::string& rest = "") {
   return problems_of(
@@ -121,6 +123,14 @@ TEST(KubernetesConfig, RequestsAreInOnePlace) {
       with_rest("kubernetes: {requests: true}\naccess: {policies: [{name: p, subjects: {user: a}, approval: "
                 "{anyOf: b}}]}\n"),
       IsEmpty());
+}
+
+TEST(KubernetesConfig, WhoAnswersRequestsThereNeedsNoTokenHere) {
+  const std::string asks = "policies: [{name: p, subjects: {user: a}, approval: {anyOf: b}}]";
+  const auto nobody = HasSubstr("`p` wants an approval, and nobody can give one");
+  EXPECT_THAT(warnings_of(sample{.rest = "access: {store: /s, " + asks + "}\n"}.text()), Contains(nobody));
+  EXPECT_THAT(warnings_of(sample{.rest = "kubernetes: {requests: true}\naccess: {" + asks + "}\n"}.text()),
+              Not(Contains(nobody)));
 }
 
 TEST(KubernetesConfig, ConsentIsForObjects) {
