@@ -5,6 +5,7 @@
 #include "config/build_access.h"
 #include "config/build_identity.h"
 #include "config/build_kubernetes.h"
+#include "config/pod.h"
 
 namespace trunkline::config {
 
@@ -300,7 +301,6 @@ settings build_settings(load_state& state, const node& root) {
   section kubernetes = top.child("kubernetes");
   made.kubernetes = build_kubernetes_access(kubernetes);
   made.in_kubernetes = build_kubernetes_presence(kubernetes);
-  state.own_api = made.kubernetes;
   for (auto& entry : top.children("listeners"))
     made.listeners.push_back(build_listener(entry));
   for (auto& entry : top.children("routes"))
@@ -317,7 +317,7 @@ settings build_settings(load_state& state, const node& root) {
   made.access = build_access(top.child("access"));
   made.admin = build_admin(top.child("admin"));
   made.replicas = build_replicas(top.child("replicas"));
-  complete_kubernetes(made.routes, made.kubernetes);
+  complete_kubernetes(made.routes, with_pod(made.kubernetes, state.options().environment));
   section tracing = top.child("tracing");
   made.tracing = {.endpoint = tracing.url("endpoint"), .ca_file = tracing.file("caFile")};
   for (const auto& [of, path] : state.secrets)

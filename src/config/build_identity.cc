@@ -56,11 +56,11 @@ std::optional<rbac_object> build_authorization(section from) {
 std::optional<kubernetes_auth> build_kubernetes(section from) {
   if (!from.present()) return std::nullopt;
   kubernetes_auth made;
-  // An object cannot choose whom the gateway's own token is shown to.
-  const kubernetes_access own = from.of_object() ? from.state().way_to_api() : kubernetes_access{};
-  made.api_server = from.of_object() ? own.api_server : from.url("apiServer");
-  made.token_file = from.of_object() ? own.token_file : from.file("tokenFile");
-  made.ca_file = from.of_object() ? own.ca_file : from.file("caFile");
+  if (!from.of_object()) {
+    made.api_server = from.url("apiServer");
+    made.token_file = from.file("tokenFile");
+    made.ca_file = from.file("caFile");
+  }
   made.audiences = from.texts("audience");
   section offline = from.child("offline");
   if (offline.present()) made.offline = build_keys(offline);
@@ -82,7 +82,9 @@ void complete_kubernetes(std::vector<route>& routes, const kubernetes_access& cl
     if (!each.auth.kubernetes) continue;
     kubernetes_auth& said = *each.auth.kubernetes;
     if (said.authorization) complete_authorization(*said.authorization, each);
-    if (!said.is_the_pods()) continue;
+    // An object cannot choose whom the gateway's own token is shown to.
+    const bool of_object = !each.name_space.empty();
+    if (!of_object && !said.is_the_pods()) continue;
     said.api_server = cluster.api_server;
     if (said.token_file.empty()) said.token_file = cluster.token_file;
     if (said.ca_file.empty()) said.ca_file = cluster.ca_file;

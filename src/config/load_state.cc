@@ -5,10 +5,10 @@
 
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <filesystem>
 #include <system_error>
 
+#include "config/pod.h"
 #include "config/section.h"
 
 namespace trunkline::config {
@@ -87,13 +87,7 @@ std::string quote(std::string_view text) {
 
 load_state::load_state(std::string file, load_options options)
     : file_(std::move(file)), options_(std::move(options)) {
-  if (!options_.environment) {
-    options_.environment = [](const std::string& name) -> std::optional<std::string> {
-      const char* value = std::getenv(name.c_str());
-      if (value == nullptr) return std::nullopt;
-      return value;
-    };
-  }
+  if (!options_.environment) options_.environment = environment_variable;
   std::error_code failure;
   const auto absolute = std::filesystem::absolute(file_, failure).lexically_normal();
   folder_ = absolute.parent_path().string();
@@ -146,24 +140,6 @@ std::optional<std::string> load_state::expand(const node& scalar, const std::str
     at = end + 1;
   }
   return value;
-}
-
-kubernetes_access load_state::way_to_api() const {
-  kubernetes_access made = own_api;
-  if (!made.kubeconfig_file.empty()) return {};
-  constexpr const char* folder = "/var/run/secrets/kubernetes.io/serviceaccount/";
-  if (made.api_server.empty()) {
-    const auto host = options_.environment("KUBERNETES_SERVICE_HOST");
-    const auto port = options_.environment("KUBERNETES_SERVICE_PORT");
-    if (!host || host->empty()) return {};
-    const bool v6 = host->find(':') != std::string::npos;
-    made.api_server =
-        "https://" + (v6 ? "[" + *host + "]" : *host) + ":" + (port && !port->empty() ? *port : "443");
-  }
-  if (made.token_file.empty()) made.token_file = fmt::format("{}token", folder);
-  if (made.ca_file.empty() && made.api_server.starts_with("https://"))
-    made.ca_file = fmt::format("{}ca.crt", folder);
-  return made;
 }
 
 std::string load_state::absolute(const std::string& path) const {

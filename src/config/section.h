@@ -54,10 +54,7 @@ class load_state {
   std::vector<config::problem> warnings;
   std::vector<std::string> referenced;
   std::map<secret_reference, std::string> secrets;  ///< that are wanted, and the paths of their files
-  kubernetes_access own_api;                        ///< how the gateway reaches its API server
-  /// The same with what every pod is told, where nothing is said of it; without a kubeconfig's.
-  kubernetes_access way_to_api() const;
-  bool has_objects = false;  ///< routes and upstreams may be objects of Kubernetes
+  bool has_objects = false;                         ///< routes and upstreams may be objects of Kubernetes
 
  private:
   /// Nothing may be read there: the Secret is not looked up, or is not there.

@@ -4,10 +4,10 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "config/pod.h"
 #include "identity/authorizer.h"
 #include "identity/files.h"
 #include "identity/joined.h"
-#include "identity/pod.h"
 
 namespace trunkline::identity {
 
@@ -77,10 +77,8 @@ void desk::use_api_server(const config::kubernetes_auth& of, token_checker::part
   to.authorizer = access;
 }
 
-result<std::shared_ptr<const token_checker>> desk::kubernetes_checker(const config::kubernetes_auth& said) {
-  auto where = with_pod(said, environment_variable);
-  if (!where) return fail(where.error());
-  const config::kubernetes_auth& of = *where;
+result<std::shared_ptr<const token_checker>> desk::kubernetes_checker(const config::kubernetes_auth& of) {
+  if (of.is_the_pods()) return fail({.message = config::no_pod});
   token_checker::parts parts;
   parts.service_accounts = true;
   parts.known = known_;

@@ -34,7 +34,7 @@ class desk {
  private:
   result<> use_keys(const config::issuer_keys& from, const own_token& token, token_checker::parts& to);
   result<std::shared_ptr<const token_checker>> jwt_checker(const config::jwt_auth& of);
-  result<std::shared_ptr<const token_checker>> kubernetes_checker(const config::kubernetes_auth& said);
+  result<std::shared_ptr<const token_checker>> kubernetes_checker(const config::kubernetes_auth& of);
   void use_api_server(const config::kubernetes_auth& of, token_checker::parts& to);
   static std::string name_of(const config::kubernetes_auth& of);
 

@@ -4,30 +4,20 @@
 
 #include "base/limits_kubernetes.h"
 #include "identity/files.h"
-#include "identity/pod.h"
 
 namespace trunkline::k8s {
 
 namespace {
 
-result<api_access> read_pod_access(const config::kubernetes_access& how, const environment& from) {
-  api_access made;
-  if (how.api_server.empty()) {
-    auto server = identity::pod_api_server(from);
-    if (!server) return fail(server.error());
-    made.server = std::move(*server);
-  } else {
-    made.server = how.api_server;
-  }
-  const auto place = [](const std::string& said, std::string_view file) {
-    return said.empty() ? identity::pod_file(file) : said;
-  };
-  auto token = identity::read_token_file(place(how.token_file, "token"));
+result<api_access> read_pod_access(const config::kubernetes_access& said, const environment& from) {
+  const config::kubernetes_access how = config::with_pod(said, from);
+  if (how.api_server.empty()) return fail({.message = config::no_pod});
+  api_access made{.server = how.api_server};
+  auto token = identity::read_token_file(how.token_file);
   if (!token) return fail(token.error());
   made.token = std::move(*token);
-  // Without TLS (a proxy on this machine) there is nobody to vouch for.
-  if (made.server.starts_with("https://")) {
-    auto authorities = identity::read_text_file(place(how.ca_file, "ca.crt"), limits::k8s_file_bytes);
+  if (!how.ca_file.empty()) {
+    auto authorities = identity::read_text_file(how.ca_file, limits::k8s_file_bytes);
     if (!authorities) return fail(authorities.error());
     made.tls.authorities = authorities->reveal();
   }

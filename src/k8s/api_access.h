@@ -9,8 +9,8 @@
 #include "base/redacted.h"
 #include "base/result.h"
 #include "config/kubernetes.h"
+#include "config/pod.h"
 #include "http/exchanges.h"
-#include "identity/pod.h"
 
 namespace trunkline::k8s {
 
@@ -20,8 +20,8 @@ struct api_access {
   http::tls_identity tls = {};
 };
 
-using identity::environment;
-using identity::environment_variable;
+using config::environment;
+using config::environment_variable;
 
 /// Errors name the file and what is wrong with it, and hold no secret.
 result<api_access> read_access(const config::kubernetes_access& how, const environment& from);
