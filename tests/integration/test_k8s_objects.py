@@ -12,16 +12,19 @@ from datetime import datetime
 
 import pytest
 
+from harness.access import ended
 from harness.front import Front
 from harness.gateway import listener, port_of
 from harness.k8s_api import KubernetesApi
-from harness.k8s_kubectl import ForKubectl
-from harness.k8s_objects import NAMESPACE, kubeconfig, secret
+from harness.k8s_kubectl import Kubectl
+from harness.k8s_objects import NAMESPACE, secret
+from harness.k8s_rbac import Rule
 from harness.k8s_store import SECRETS
 from harness.k8s_trunkline import (
-    EVENTS, GATEWAYS, GROUP, LEASE, LEASES, READS, TELLS, Cluster, printer_columns, short_names)
+    GATEWAY, GATEWAYS, GROUP, LEASE, LEASES, READS, TELLS, Cluster, for_kubectl)
 from harness.postgres import PASSWORD, USER
-from harness.system import REPOSITORY, free_port, wait_until
+from harness.system import free_port, wait_until
+from harness.token_login import connect
 from harness.wire import RawClient, Refused
 
 pytestmark = pytest.mark.needs_gateway
@@ -347,6 +350,56 @@ def test_a_secret_of_the_file(cluster, server, role, serve, config):
             break
 
 
+# ---- who may connect ----
+
+
+@pytest.fixture
+def by_token(api, authority, config):
+    """`by_token(front, who)` logs in to `orders` with the token of a service account of `shop`."""
+    for plural, group in (("tokenreviews", "authentication.k8s.io"), ("subjectaccessreviews", "authorization.k8s.io")):
+        api.rbac.grant(Rule(GATEWAY, ("create",), (plural,), group))
+    certificate = authority.issue("gateway")
+    config["listeners"] = [listener("primary", tls={"mode": "require", "certificates": [
+        {"certFile": str(certificate.cert), "keyFile": str(certificate.key)}]})]
+    tokens = {who: api.service_account("shop", who, audiences=["db"]) for who in ("app", "report", "stranger")}
+
+    def login(front: Front, who: str) -> RawClient:
+        client = connect(front.port(), authority)
+        client.login(who, tokens[who], database="orders")
+        return client
+    return login
+
+
+def may_connect(who: str, namespace: str = NAMESPACE) -> Rule:
+    return Rule(f"system:serviceaccount:shop:{who}", ("connect",), ("postgresroutes",), GROUP, namespace, ("orders",))
+
+
+def test_rbac_says_who_has_a_route_that_is_an_object(cluster, api, server, serve, by_token):
+    """Of the object itself: who has rights to one of that name elsewhere has none here; what is taken away ends sessions."""
+    cluster.upstream(server)
+    cluster.route("orders", credentials={"user": "trustuser"}, auth={
+        "method": "kubernetes", "userMap": [{"principal": ["system:serviceaccount:shop:*"], "user": ["$1"]}],
+        "kubernetes": {"audience": ["db"], "authorization": {}}})
+    front = serve()
+    wait_condition(cluster, "PostgresRoute", "orders", "Accepted")
+    rules = {who: api.rbac.grant(may_connect(who)) for who in ("app", "report")}
+    api.rbac.grant(may_connect("stranger", "shop"))
+    with pytest.raises(Refused) as refused:
+        by_token(front, "stranger").close()
+    assert refused.value.code == "28000"
+    assert refused.value.fields["M"] == f'"system:serviceaccount:shop:stranger" may not connect to postgresroute {NAMESPACE}/orders'
+    with by_token(front, "app") as app, by_token(front, "report") as report:
+        assert app.simple("select current_user") == [["trustuser"]]
+        assert {each["resourceAttributes"]["namespace"] for each in api.access_reviews} == {NAMESPACE}
+        assert {each.user for each in api.asked("create") if each.resource.endswith("reviews")} == {GATEWAY}
+        api.rbac.revoke(rules["app"])
+        assert ended(app)["C"] == "57P01"
+        assert report.simple("select 1") == [["1"]], "whoever still may goes on"
+    with pytest.raises(Refused) as refused:
+        by_token(front, "app").close()
+    assert refused.value.code == "28000"
+
+
 # ---- the API server fails ----
 
 
@@ -489,24 +542,11 @@ def test_a_status_is_written_once(cluster, api, server, serve):
 # ---- as people do it ----
 
 
-KUBECTL = REPOSITORY / "build/deps/kubernetes/bin/kubectl"
-
-
 @pytest.fixture
 def kubectl(api, cluster, authority, tmp_path):
-    """`kubectl(words, given=…)` as an administrator; what it says."""
-    if not KUBECTL.exists():
-        pytest.skip("no kubectl: scripts/setup-kubernetes")
-    ForKubectl(api, columns=printer_columns(cluster), short=short_names(cluster), events=EVENTS)
-    access = kubeconfig(tmp_path / "kubeconfig", api.url, {"token": api.token},
-                        cluster={"certificate-authority": str(authority.cert)})
-
-    def run(*words: str, given: str = "") -> str:
-        done = subprocess.run([KUBECTL, "--kubeconfig", access, "--cache-dir", tmp_path / "cache", *words], input=given,
-                              capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-    return run
+    """As an administrator."""
+    for_kubectl(api)
+    return Kubectl(api, authority, tmp_path / "kubectl", api.token)
 
 
 def test_with_kubectl(cluster, server, serve, kubectl):

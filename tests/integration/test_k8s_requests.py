@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
 import signal
 import threading
 import time
@@ -9,16 +12,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import yaml
 
 from harness import k8s_cel
 from harness.access import ended
 from harness.grants import Waiting, policy
+from harness.k8s_kubectl import Kubectl
 from harness.k8s_requests import RequestCluster
-from harness.system import wait_until
+from harness.k8s_trunkline import for_kubectl
+from harness.system import REPOSITORY, wait_until
 from harness.wire import RawClient, Refused
 
 pytestmark = [pytest.mark.needs_gateway,
               pytest.mark.skipif(not k8s_cel.available(), reason="needs scripts/setup-cel")]
+DOCUMENT = (REPOSITORY / "docs/kubernetes-requests.md").read_text()
 FAKETIME = next(iter(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), None)
 
 
@@ -146,6 +153,60 @@ def test_somebody_asks_with_kubectl(pair):
     for refused in ({"principal": "bob"}, {"policy": "prod"}, {"groups": ["dba"]},
                     {"answers": [{"by": "alice", "decision": "Withdraw"}]}):
         cluster.ask("alice", "forged", status=403, **refused)
+
+
+@pytest.fixture
+def kubectl(cluster, tmp_path):
+    """`kubectl(who)`: theirs."""
+    for_kubectl(cluster.api)
+    return lambda who: Kubectl(cluster.api, cluster.authority, tmp_path / who, cluster.tokens[who])
+
+
+def documented(verb: str, **instead: str) -> list[str]:
+    """The words of the command that docs/kubernetes-requests.md shows for it, with other names."""
+    found = next(each for each in re.findall(r"^\$ kubectl (.*?)(?=^\$|^```|^[A-Z])", DOCUMENT, re.M | re.S) if each.startswith(verb))
+    words = shlex.split(found.replace("\n", " "), comments=True)
+    for before, after in instead.items():
+        assert any(before in each for each in words), words
+        words = [each.replace(before, after) for each in words]
+    return words
+
+
+def documented_request(**instead) -> dict:
+    text = next(each for each in re.findall(r"^```yaml\n(.*?)^```", DOCUMENT, re.M | re.S) if "kind: AccessRequest" in each)
+    made = yaml.safe_load(text)
+    assert set(instead) <= set(made["spec"])
+    return made | {"spec": made["spec"] | instead}
+
+
+def test_with_kubectl_as_the_documentation_says(pair, kubectl):
+    """Asked for, looked at, approved and revoked."""
+    cluster, here, there = pair
+    alice, bob, carol = (kubectl(who) for who in ("alice", "bob", "carol"))
+    asked = documented_request(principal="alice", groups=["dev"], user="alice")
+    name = alice("create", "--validate=false", "-f", "-", given=json.dumps(asked)).split()[0].split("/")[1]
+    assert name.startswith("app-")
+    cluster.wait_state(name, "Open")
+    table = bob(*documented("get")).splitlines()
+    assert table[0].split() == ["NAME", "PRINCIPAL", "ROUTE", "DATABASE", "STATE", "UNTIL", "AGE"]
+    assert table[1].split()[:5] == [name, "alice", "all", "app", "Open"], table
+    example = "alice-3f1c…-1"
+    described = bob(*documented("describe", **{example: name}))
+    assert "incident 4711" in described and "waits for somebody of dba" in described, described
+    approve = documented("patch", **{example: name, "bob@example.org": "bob"})
+    assert "is forbidden" in kubectl("mallory")(*documented("patch", **{example: name, "bob@example.org": "mallory"}), fails=True)
+    assert "patched" in bob(*approve)
+    status = cluster.wait_state(name, "Active")
+    assert [each["by"] for each in status["approvals"]] == ["bob"]
+    with RawClient(there, timeout=20) as client:
+        client.login("alice")
+        assert client.simple("select 1") == [["1"]] and not client.notices, "it did not wait"
+        revoke = documented("patch", **{example: name, "bob@example.org": "carol", "Approve": "Revoke", ', "duration": "1h"': ""})
+        assert "patched" in carol(*revoke)
+        assert ended(client)["C"] == "57P01"
+    cluster.wait_state(name, "Revoked")
+    assert bob(*documented("get")).splitlines()[1].split()[4] == "Revoked"
+    assert re.search(r"Ended By: +carol\b", bob(*documented("describe", **{example: name})))
 
 
 # ---- who may not ----

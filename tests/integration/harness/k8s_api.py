@@ -279,7 +279,10 @@ class KubernetesApi:
 
     def _change(self, verb: str, place: Place, body: dict | list, who: tuple[str, list[str]]) -> tuple[int, dict]:
         if verb in ("create", "update"):
-            body.setdefault("metadata", {}).setdefault("namespace", place.namespace)
+            meta = body.setdefault("metadata", {})
+            meta.setdefault("namespace", place.namespace)
+            if "name" not in meta and "generateName" in meta:
+                meta["name"] = meta["generateName"] + secrets.token_hex(3)[:5]
         if verb in ("create", "update", "patch"):
             return self._write(verb, place, body, who)
         if verb == "delete":

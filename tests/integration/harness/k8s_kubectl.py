@@ -1,15 +1,22 @@
-"""What kubectl wants of an API server beside objects: discovery documents, tables with the columns of a CustomResourceDefinition, and events
-by the object they are about."""
+"""The real kubectl, and what it wants of an API server beside objects: discovery documents, tables with the columns of a
+CustomResourceDefinition, and events by the object they are about."""
 
 from __future__ import annotations
 
 import re
+import subprocess
 import time
 from datetime import datetime
+from pathlib import Path
+
+import pytest
 
 from harness.k8s_api import KubernetesApi
+from harness.k8s_objects import kubeconfig
 from harness.k8s_store import ApiError, Resource
+from harness.system import REPOSITORY
 
+KUBECTL = REPOSITORY / "build/deps/kubernetes/bin/kubectl"
 VERBS = ["create", "delete", "get", "list", "patch", "update", "watch"]
 
 
@@ -81,6 +88,22 @@ class ForKubectl:
                 "rows": [{"cells": [obj["metadata"]["name"], *(_cell(obj, each) for each in columns)],
                           "object": {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": obj["metadata"]}}
                          for obj in objects]}
+
+
+class Kubectl:
+    """`kubectl(words, given=…)` is what it says to whoever has the token, and what it complains of where it `fails`."""
+
+    def __init__(self, api: KubernetesApi, authority, folder: Path, token: str):
+        if not KUBECTL.exists():
+            pytest.skip("no kubectl: scripts/setup-kubernetes")
+        folder.mkdir(exist_ok=True)
+        access = kubeconfig(folder / "kubeconfig", api.url, {"token": token}, cluster={"certificate-authority": str(authority.cert)})
+        self._begin = [KUBECTL, "--kubeconfig", access, "--cache-dir", folder / "cache"]
+
+    def __call__(self, *words: str, given: str = "", fails: bool = False) -> str:
+        done = subprocess.run([*self._begin, *words], input=given, capture_output=True, text=True, timeout=60)
+        assert (done.returncode != 0) == fails, done.stdout + done.stderr
+        return done.stderr if fails else done.stdout
 
 
 def _cell(obj, column: dict):

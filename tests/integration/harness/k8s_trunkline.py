@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from harness import k8s_crds
 from harness.k8s_api import KubernetesApi
+from harness.k8s_kubectl import ForKubectl
 from harness.k8s_objects import NAMESPACE
 from harness.k8s_rbac import Rule
 from harness.k8s_store import Resource, Store
@@ -33,14 +34,11 @@ def custom_resources() -> dict[str, Resource]:
     return k8s_crds.install(Store())
 
 
-def printer_columns(cluster: Cluster) -> dict[Resource, list[dict]]:
-    return {cluster.kinds[each["spec"]["names"]["kind"]]: each["spec"]["versions"][0].get("additionalPrinterColumns", [])
-            for each in k8s_crds.definitions()}
-
-
-def short_names(cluster: Cluster) -> dict[Resource, list[str]]:
-    return {cluster.kinds[each["spec"]["names"]["kind"]]: each["spec"]["names"].get("shortNames", [])
-            for each in k8s_crds.definitions()}
+def for_kubectl(api: KubernetesApi) -> None:
+    """It shows what the definitions say."""
+    known = {custom_resources()[each["spec"]["names"]["kind"]]: each["spec"] for each in k8s_crds.definitions()}
+    ForKubectl(api, columns={which: spec["versions"][0].get("additionalPrinterColumns", []) for which, spec in known.items()},
+               short={which: spec["names"].get("shortNames", []) for which, spec in known.items()}, events=EVENTS)
 
 
 class Cluster:
