@@ -31,6 +31,9 @@ inline constexpr std::size_t k8s_page_objects = 250;
 inline constexpr std::size_t k8s_event_bytes = 4 * 1024 * 1024;
 /// Of one list.
 inline constexpr std::size_t k8s_objects = 20'000;
+/// Names of services in the selector of a watch that upstreams share, as they are in its URL: what stands
+/// between gateways and API servers may take 8 KiB of one.
+inline constexpr std::size_t k8s_selector_bytes = 4'000;
 /// Of a kubeconfig, and of each file that it names.
 inline constexpr std::size_t k8s_file_bytes = 1024 * 1024;
 /// Of what the API server says of a refusal.

@@ -6,58 +6,11 @@
 #include <unordered_set>
 #include <utility>
 
-#include "k8s/endpoint_slices.h"
 #include "k8s/secret_text_watch.h"
 
 namespace trunkline::k8s {
 
 namespace {
-
-/// Slices in, endpoints out. On the client's thread.
-class slices_sink final : public object_sink {
- public:
-  slices_sink(const config::kubernetes_discovery& what, std::shared_ptr<pool::endpoint_feed> to)
-      : what_(what.name_space + "/" + (what.service.empty() ? what.cluster : what.service)),
-        slices_(what),
-        to_(std::move(to)) {}
-
-  void replace(std::vector<json> all) override {
-    slices_.clear();
-    for (const json& each : all)
-      slices_.put(each);
-    publish();
-  }
-  void put(const json& object) override {
-    slices_.put(object);
-    publish();
-  }
-  void remove(const json& object) override {
-    slices_.remove(object);
-    publish();
-  }
-  void confirmed(moment now) override {
-    if (problem_.empty()) to_->confirm(now);
-  }
-  void failed(const std::string& why) override { to_->fail(why); }
-
- private:
-  /// As with names: an empty answer takes nobody away, it is told.
-  void publish() {
-    auto found = std::make_shared<const pool::found_endpoints>(slices_.found());
-    problem_.clear();
-    if (found->endpoints.empty()) {
-      problem_ = slices_.problem();
-      if (problem_.empty()) problem_ = "no EndpointSlice of " + what_ + " has an endpoint";
-    }
-    if (problem_.empty() || to_->now() == nullptr) to_->publish(std::move(found));
-    if (!problem_.empty()) to_->fail(problem_);
-  }
-
-  const std::string what_;
-  endpoint_slices slices_;
-  const std::shared_ptr<pool::endpoint_feed> to_;
-  std::string problem_;  // that is not the API server's
-};
 
 bool is_searched(const config::upstream& one) {
   return one.found.kind == config::discovery_kind::kubernetes;
@@ -79,11 +32,9 @@ const discovery::search* discovery::find(const config::upstream& upstream) const
 discovery::search discovery::begin(const config::upstream& upstream) {
   const config::kubernetes_discovery& what = upstream.found.in_kubernetes;
   auto feed = std::make_shared<pool::endpoint_feed>();
-  auto watch =
-      client_.watch({.path = "/apis/discovery.k8s.io/v1/namespaces/" + what.name_space + "/endpointslices",
-                     .labels = slices_of(what)},
-                    std::make_shared<slices_sink>(what, feed));
-  return {.what = what, .feed = std::move(feed), .watch = std::move(watch)};
+  auto reader = std::make_shared<slice_reader>(what, feed);
+  slices_.add(reader);
+  return {.what = what, .feed = std::move(feed), .reader = std::move(reader)};
 }
 
 discovery::reference discovery::refer(const config::kubernetes_discovery& what) {
@@ -102,6 +53,7 @@ void discovery::want(const config::settings& settings) {
     if (!what.ca_secret.empty() && !references_.contains(key_of(what)))
       references_.emplace(key_of(what), refer(what));
   }
+  slices_.refresh();
 }
 
 void discovery::keep_only(const config::settings& settings) {
@@ -114,8 +66,11 @@ void discovery::keep_only(const config::settings& settings) {
   }
   std::erase_if(searches_, [&](const auto& one) {
     const auto wanted = searched.find(one.first);
-    return wanted == searched.end() || *wanted->second != one.second.what;
+    const bool stays = wanted != searched.end() && *wanted->second == one.second.what;
+    if (!stays) slices_.remove(*one.second.reader);
+    return !stays;
   });
+  slices_.refresh();
   std::erase_if(references_, [&](const auto& one) { return !referred.contains(one.first); });
 }
 

@@ -1,5 +1,6 @@
 // Finds the endpoints of upstreams, and the authorities of their certificates, in Kubernetes: for each
-// upstream that says so a feed of its EndpointSlices, and for each Secret that one refers to, what it holds.
+// upstream that says so a feed of its EndpointSlices, which share their watches, and for each Secret that one
+// refers to, what it holds.
 // Owner: the gateway, on one thread, but for `secrets_changed`.
 #pragma once
 
@@ -12,6 +13,7 @@
 
 #include "config/settings.h"
 #include "k8s/api_client.h"
+#include "k8s/slice_watches.h"
 #include "pool/endpoint_feed.h"
 #include "telemetry/logger.h"
 
@@ -26,7 +28,12 @@ class discovery {
 
   /// `client` and `log` outlive it.
   discovery(api_client& client, telemetry::logger& log, judge authorities)
-      : client_(client), log_(log), usable_(std::move(authorities)) {}
+      : client_(client),
+        log_(log),
+        usable_(std::move(authorities)),
+        slices_([&client](collection of, std::shared_ptr<object_sink> sink) {
+          return client.watch(std::move(of), std::move(sink));
+        }) {}
 
   /// Watches what these upstreams want, beside what is watched already.
   void want(const config::settings& settings);
@@ -47,7 +54,7 @@ class discovery {
   struct search {
     config::kubernetes_discovery what;
     std::shared_ptr<pool::endpoint_feed> feed;
-    std::shared_ptr<const void> watch;
+    std::shared_ptr<slice_reader> reader;
   };
   struct reference {
     std::shared_ptr<secret_text_watch> value;
@@ -62,6 +69,7 @@ class discovery {
   telemetry::logger& log_;
   const judge usable_;
   std::shared_ptr<std::atomic<bool>> changed_ = std::make_shared<std::atomic<bool>>(false);
+  slice_watches slices_;
   std::multimap<std::string, search> searches_;  // by upstream; two while it changes
   std::map<std::string, reference> references_;  // by namespace/name/key
 };

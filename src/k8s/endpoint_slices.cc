@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::array port_names{"postgres", "postgresql", "pg"};
 constexpr std::uint16_t usual_port = 5432;
-constexpr std::string_view service_label = "kubernetes.io/service-name";
 
 std::optional<std::uint16_t> port_of(const json& value) {
   if (!value.is_number_integer()) return std::nullopt;
@@ -73,21 +72,28 @@ int rank_of(const pool::found_endpoint& one) {
 
 /// Of an operator's cluster all services that lead to servers, whatever their role: which of them a server
 /// stands behind changes with its role, which the gateway asks the server itself.
-std::string slices_of(const config::kubernetes_discovery& what) {
+std::vector<std::string> services_of(const config::kubernetes_discovery& what) {
   using config::kubernetes_operator;
   const std::string& name = what.cluster;
   switch (what.run_by) {
     case kubernetes_operator::cloudnative_pg:
-      return fmt::format("{} in ({}-r,{}-rw,{}-ro)", service_label, name, name, name);
+      return {name + "-r", name + "-rw", name + "-ro"};
     case kubernetes_operator::zalando:
-      return fmt::format("{} in ({},{}-repl)", service_label, name, name);
+      return {name, name + "-repl"};
     case kubernetes_operator::crunchy:
       // NAME-primary leads to another service's address, and NAME-pods to whatever belongs to the cluster.
-      return fmt::format("{} in ({}-ha,{}-replicas)", service_label, name, name);
+      return {name + "-ha", name + "-replicas"};
     case kubernetes_operator::none:
       break;
   }
-  return fmt::format("{}={}", service_label, what.service);
+  return {what.service};
+}
+
+std::string selector_of(std::vector<std::string> services) {
+  std::sort(services.begin(), services.end());
+  services.erase(std::unique(services.begin(), services.end()), services.end());
+  if (services.size() == 1) return fmt::format("{}={}", service_label, services.front());
+  return fmt::format("{} in ({})", service_label, fmt::join(services, ","));
 }
 
 std::string server_name_of(const config::kubernetes_discovery& what) {

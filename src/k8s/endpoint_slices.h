@@ -14,8 +14,12 @@
 
 namespace trunkline::k8s {
 
-/// The selector of the slices.
-std::string slices_of(const config::kubernetes_discovery& what);
+/// A slice's label with the service's name.
+inline constexpr const char* service_label = "kubernetes.io/service-name";
+/// Whose slices are wanted.
+std::vector<std::string> services_of(const config::kubernetes_discovery& what);
+/// The selector of these services' slices.
+std::string selector_of(std::vector<std::string> services);
 /// What certificates must be for.
 std::string server_name_of(const config::kubernetes_discovery& what);
 

@@ -467,6 +467,40 @@ def test_a_secret_that_is_not_there(with_tls, api, service, front, reached):
 # ---- many ----
 
 
+def test_many_upstreams_share_a_watch(api, service, start_gateway, reached, tmp_path):
+    """Each hears of its own service, and the API server has a connection or two."""
+    count = 300
+    config = front_config(IN_KUBERNETES, tmp_path, health=None, kubernetes=reached)
+    service(["127.210.9.9"], port=5432)
+    for index in range(count):
+        service([f"127.{210 + index // 250}.0.{index % 250 + 1}"], port=5432, name=f"many-{index}")
+        config["upstreams"].append({"name": f"many-{index}", "tls": {"mode": "disable"},
+                                    "discovery": {"kubernetes": {"namespace": NAMESPACE, "service": f"many-{index}"}}})
+    shown = Front(start_gateway(config))
+
+    def known() -> dict[str, list[str]]:
+        return {each["name"]: [one["name"] for one in each["endpoints"]]
+                for each in shown.admin.json("/api/v1/upstreams")["upstreams"] if each["endpoints"]}
+    wait_until(lambda: len(known()) == count + 1, 30, "all are known")
+    assert known()["many-299"] == ["127.211.0.50:5432"]
+    assert api.watches() <= 3 and len(api.asked("list")) <= 6, "in pages"
+    mark = shown.gateway.mark()
+    service(["127.220.0.1"], port=5432, name="many-7")
+    shown.wait_event("endpoint.added", since=mark, upstream="many-7", endpoint="127.220.0.1:5432")
+    assert len(shown.events("endpoint.added", since=mark)) == 1, "and nobody else heard of it"
+    # One more: who is known stays known although the new watch does not get its list.
+    service(["127.230.0.1"], port=5432, name="late")
+    api.refuse(500, path="endpointslices", times=2)
+    config["upstreams"].append({"name": "late", "tls": {"mode": "disable"},
+                                "discovery": {"kubernetes": {"namespace": NAMESPACE, "service": "late"}}})
+    shown.gateway.write_config(config)
+    service(["127.220.0.2"], port=5432, name="many-8")
+    shown.wait_event("endpoint.added", since=mark, upstream="many-8", endpoint="127.220.0.2:5432")
+    wait_until(lambda: known().get("late") == ["127.230.0.1:5432"], 20, "the new one is known")
+    assert len(known()) == count + 2 and not shown.events("discovery.failed", upstream="many-8")
+    wait_until(lambda: api.watches() <= 3, 10, "the watch before it is over")
+
+
 @pytest.mark.alone
 @pytest.mark.long
 def test_five_thousand_endpoints(spread_out, api, service, start_gateway, reached, tmp_path):
