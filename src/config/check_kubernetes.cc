@@ -27,6 +27,32 @@ void check_port(const check_input& in, const std::string& key, const std::string
     in.problem(key, quote(port) + " is no port", "a number from 1 to 65535, or a port's name");
 }
 
+/// What the longest name of the services that are looked for has behind the cluster's.
+std::size_t longest_suffix(kubernetes_operator run_by) {
+  switch (run_by) {
+    case kubernetes_operator::cloudnative_pg:
+      return std::string_view("-ro").size();
+    case kubernetes_operator::zalando:
+      return std::string_view("-repl").size();
+    case kubernetes_operator::crunchy:
+      return std::string_view("-replicas").size();
+    case kubernetes_operator::none:
+      break;
+  }
+  return 0;
+}
+
+/// An API server refuses to look for a service whose name is too long, and with it for all others that are
+/// looked for in the same watch.
+void check_cluster(const check_input& in, const std::string& key, const kubernetes_discovery& said) {
+  constexpr std::size_t service_bytes = 63;
+  check_name(in, key, said.cluster, false);
+  const std::size_t most = service_bytes - longest_suffix(said.run_by);
+  if (said.cluster.size() > most && said.cluster.size() <= service_bytes)
+    in.problem(key, quote(said.cluster) + " is too long for the names of its services",
+               fmt::format("at most {} characters", most));
+}
+
 bool is_verified(const upstream& one) {
   return one.tls.mode == upstream_tls_mode::verify_ca || one.tls.mode == upstream_tls_mode::verify_full;
 }
@@ -48,7 +74,7 @@ void check_kubernetes_discovery(const check_input& in, const upstream& one, cons
     in.problem(key, "does not say whose endpoints", "service, or cluster");
   check_name(in, key + ".namespace", said.name_space, false);
   check_name(in, key + ".service", said.service, false);
-  check_name(in, key + ".cluster.name", said.cluster, false);
+  check_cluster(in, key + ".cluster.name", said);
   check_name(in, key + ".caSecret.name", said.ca_secret, true);
   check_port(in, key + ".port", said.port);
   if (said.ca_secret.empty()) return;

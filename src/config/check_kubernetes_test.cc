@@ -51,6 +51,20 @@ TEST(KubernetesConfig, AServiceOrACluster) {
       ElementsAre(HasSubstr("has both kubernetes and the DNS")));
 }
 
+TEST(KubernetesConfig, TheNamesOfAClustersServicesCanBe) {
+  const auto named = [](const std::string& by, std::size_t bytes) {
+    return with_discovery("namespace: p, cluster: {operator: " + by + ", name: " + std::string(bytes, 'a') +
+                          "}");
+  };
+  for (const auto& [by, most] :
+       {std::pair("cloudnative-pg", 60U), std::pair("zalando", 58U), std::pair("crunchy", 54U)}) {
+    EXPECT_THAT(named(by, most), IsEmpty()) << by;
+    EXPECT_THAT(named(by, most + 1), ElementsAre(HasSubstr(fmt::format("at most {} characters", most))))
+        << by;
+    EXPECT_THAT(named(by, 64), ElementsAre(HasSubstr("is no name of an object"))) << by;
+  }
+}
+
 TEST(KubernetesConfig, NamesBecomePaths) {
   for (const char* bad : {"Prod", "a/b", "-a", "a-", "..", "a.b", "a%2f"}) {
     EXPECT_THAT(with_discovery("namespace: '" + std::string(bad) + "', service: db"),
