@@ -4,11 +4,13 @@ told what becomes of them; the API server fails and nothing changes."""
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import time
 import uuid
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
@@ -22,7 +24,7 @@ from harness.k8s_rbac import Rule
 from harness.k8s_store import SECRETS
 from harness.k8s_trunkline import (
     GATEWAY, GATEWAYS, GROUP, LEASE, LEASES, READS, TELLS, Cluster, for_kubectl)
-from harness.postgres import PASSWORD, USER
+from harness.postgres import PASSWORD, USER, client_program
 from harness.system import free_port, wait_until
 from harness.token_login import connect
 from harness.wire import RawClient, Refused
@@ -572,22 +574,32 @@ def test_with_kubectl(cluster, server, serve, kubectl):
     assert "deleted" in kubectl("delete", "pgroute", "app", "-n", NAMESPACE)
 
 
-@pytest.mark.alone
-def test_a_thousand_routes_and_five_thousand_endpoints(api, server, serve, sanitized):
-    """A change is in force in time, in memory that a pod has."""
+ROUTES = 999  # and one of the file's
+
+
+@pytest.fixture
+def many(api, server, serve):
+    """1,000 routes, 5,000 endpoints, and a gateway that knows all of them; `many-3` leads to a server."""
     cluster = Cluster(api, checks=False)  # that the objects are good is not what takes the time here
-    upstreams, per_upstream, routes = 100, 50, 999  # and one of the file's
+    upstreams, per_upstream = 100, 50
     for index in range(upstreams):
         cluster.apply("PostgresUpstream", f"many-{index}", {
             "endpoints": [f"127.{100 + index}.0.{host}:{server.port}" for host in range(1, per_upstream + 1)],
             "tls": {"mode": "disable"}})
     cluster.upstream(server, "live")
-    for index in range(routes):
+    for index in range(ROUTES):
         cluster.route(f"many-{index}", upstream="live" if index == 3 else f"many-{index % upstreams}")
     began = time.monotonic()
     front = serve()
-    wait_until(lambda: front.metric("kubernetes_objects", kind="PostgresRoute", state="accepted") == routes, 30, "all are known")
+    wait_until(lambda: front.metric("kubernetes_objects", kind="PostgresRoute", state="accepted") == ROUTES, 30, "all are known")
     print(f"ready after {time.monotonic() - began:.2f} s")
+    return cluster, front
+
+
+@pytest.mark.alone
+def test_a_thousand_routes_and_five_thousand_endpoints(many, sanitized):
+    """A change is in force in time, in memory that a pod has."""
+    cluster, front = many
     assert answers(front, "many-3")
     lags = []
     with login(front, "many-3") as client:
@@ -604,6 +616,48 @@ def test_a_thousand_routes_and_five_thousand_endpoints(api, server, serve, sanit
     if not sanitized:
         assert memory < 100
         assert sorted(lags)[len(lags) // 2] < 0.5, "with what the double needs, on a machine that has other things to do"
+
+
+@pytest.mark.alone
+def test_running_sessions_do_not_feel_changes(many, tmp_path, long, not_sanitized):
+    """p99 of statements, in turns without and with twenty changes a second; what the double needs for them comes last."""
+    if not long:
+        pytest.skip("measures, with --long")
+    cluster, front = many
+    script = tmp_path / "one.sql"
+    script.write_text("select 1;\n")
+    found: dict[bool, list[float]] = {False: [], True: []}
+    for turn in range(10):
+        changing = turn % 2 == 1
+        mark = front.gateway.mark()
+        found[changing].append(_p99_of(front, script, tmp_path, lambda: changing and _change(cluster, turn)))
+        reloads = sum(each.get("event") == "config.reload" for each in front.gateway.log()[mark:])
+        print(f"{'with' if changing else 'without'} changes: p99 {found[changing][-1]:.3f} ms, {reloads} times in force")
+        assert not changing or reloads > 5
+    without, beside = (sorted(found[each])[2] for each in (False, True))
+    print(f"p99 {beside:.3f} ms beside changes, {without:.3f} ms without: x {beside / without:.2f}")
+    assert beside < 3 * without, "a busy machine may have other reasons for twice as much"
+
+
+def _change(cluster: Cluster, turn: int) -> None:
+    number = int(time.monotonic() * 1000) % 900
+    cluster.route(f"many-{50 + number}", upstream=f"many-{number % 100}", limits={"maxSessions": 1000 * turn + number + 1})
+
+
+def _p99_of(front: Front, script: Path, folder: Path, meanwhile) -> float:
+    """In ms, of four clients in 4 s, the first of which does not count."""
+    prefix = folder / f"log-{uuid.uuid4().hex}"
+    command = ["nice", "-n", "-5", client_program("pgbench"), "-n", "-h", "127.0.0.1", "-p", str(front.port()), "-U", USER, "-c", "4", "-T", "4",
+               "-f", str(script), "-l", f"--log-prefix={prefix}", "many-3"]
+    with subprocess.Popen(command, env=os.environ | {"PGPASSWORD": PASSWORD}, stdout=subprocess.DEVNULL) as load:
+        while load.poll() is None:
+            meanwhile()
+            time.sleep(0.05)
+    assert load.returncode == 0
+    lines = [line.split() for file in folder.glob(prefix.name + "*") for line in file.read_text().splitlines()]
+    begin = min(int(each[4]) for each in lines) + 1
+    took = sorted(int(each[2]) for each in lines if int(each[4]) >= begin)
+    return took[len(took) * 99 // 100] / 1000
 
 
 def _time_of(line: dict) -> float:
