@@ -16,6 +16,7 @@ from harness.wire_parts import bind, describe, execute, parse
 pytestmark = pytest.mark.needs_gateway
 
 SYNC = b"S\x00\x00\x00\x04"
+BACKEND = "select pg_backend_pid()"
 TIRED = 8  # seconds in which a client that does nothing is asleep for sure (limits::awake_time is 2)
 
 
@@ -62,25 +63,41 @@ def test_settings_and_statements_are_kept(watched_pool):
         assert one.simple("show work_mem") != [["7MB"]]
 
 
+def hold(server_pid: list, some: list[RawClient]) -> RawClient:
+    """One of them, as many as the pool has connections, within a transaction on that connection. The pool chooses: who
+    got another one lets go of it."""
+    begun = []
+    for each in some:
+        each.simple("begin")
+        begun.append(each)
+        if each.simple(BACKEND) == server_pid:
+            break
+    else:
+        raise AssertionError(f"nobody has {server_pid}")
+    for each in begun[:-1]:
+        each.simple("commit")
+    return begun[-1]
+
+
 def test_its_former_unnamed_statement_is_not_taken_for_its_new_one(watched_pool):
     """One that had ended before the client slept is still there on another connection."""
     gateway = watched_pool(size=2)
-    backend = "select pg_backend_pid()"
-    with RawClient(gateway.port).login() as one, RawClient(gateway.port).login() as other:
-        first = one.simple(backend)
+    with RawClient(gateway.port).login() as one, RawClient(gateway.port).login() as other, \
+            RawClient(gateway.port).login() as third:
+        first = one.simple(BACKEND)
         one.send(parse("", "select 'former'") + SYNC)
         one.result()
-        other.simple("begin")
-        assert other.simple(backend) == first
-        assert one.simple(backend) != first  # and its statement has ended
-        other.simple("commit")
-        await_sleep(gateway, 2)
-        other.simple("begin")
-        assert other.simple(backend) == first
+        holder = hold(first, [other, third])
+        second = one.simple(BACKEND)
+        assert second != first  # and its statement has ended
+        holder.simple("commit")
+        await_sleep(gateway, 3)
+        holder = hold(first, [other, third])
         one.send(parse("", "select 'newest'") + SYNC)
         one.result()
-        other.simple("commit")
-        one.send(bind("", "") + execute() + SYNC)  # on the first connection, which was given back last
+        holder.simple("commit")
+        hold(second, [other, third])
+        one.send(bind("", "") + execute() + SYNC)  # on the first connection, which has the former one
         assert one.result() == [["newest"]]
 
 
