@@ -90,7 +90,6 @@ class cancel_registry {
   };
   static cancel_owner owner_of(const holder& who);
   issued take_slot(holder who, bool long_key);
-  cancel_owner owner_of(std::uint32_t pid) const;
   void remove(std::uint32_t pid);
 
   mutable std::mutex mutex_;
