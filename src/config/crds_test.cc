@@ -38,7 +38,7 @@ std::string content_of(const std::filesystem::path& file) {
 }
 
 TEST(Crds, AreWhatDeployHolds) {
-  const auto folder = std::filesystem::path(__FILE__).parent_path() / "../../deploy/crds";
+  const auto folder = std::filesystem::path(TRUNKLINE_ROOT) / "deploy/crds";
   std::string held;
   for (const char* name : {"postgresupstreams", "postgresroutes", "accesspolicies"})
     held += content_of(folder / (std::string(name) + ".yaml"));

@@ -57,7 +57,7 @@ TEST(Schema, ItsDefaultsAreThoseOfTheStructs) {
 
 /// docs/configuration.md holds the tables between two marks; `trunkline reference` prints them.
 TEST(Reference, IsWhatTheDocumentSays) {
-  const auto file = std::filesystem::path(__FILE__).parent_path() / "../../docs/configuration.md";
+  const auto file = std::filesystem::path(TRUNKLINE_ROOT) / "docs/configuration.md";
   std::ifstream stream(file);
   ASSERT_TRUE(stream) << file;
   std::stringstream content;
