@@ -104,7 +104,6 @@ class office {
   const std::function<void(const record&)> grant_over_;
   const std::function<answer<question>(const wish&)> question_of_;
   const std::function<void(const record&, const judged_answer&)> refused_one_;
-  bool is_told_ = false;  ///< by the store
 
   // The office's thread only:
   std::map<std::int64_t, std::vector<std::shared_ptr<stay::state>>> sessions_;  // by request
@@ -124,7 +123,9 @@ class office {
   std::deque<errand> errands_;
   bool poked_ = false;
   bool stopping_ = false;
-  runtime::owned_thread thread_;  // last: it uses the others
+  // Last: they use the others, the store's watch from a thread of its own.
+  bool is_told_ = false;  ///< by the store
+  runtime::owned_thread thread_;
 };
 
 }  // namespace trunkline::grants
