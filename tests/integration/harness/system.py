@@ -51,9 +51,12 @@ def give_to_unprivileged(path: Path) -> None:
 
 def free_port() -> int:
     """A TCP port that was free a moment ago. Never given twice in one run, and none that the system gives to an
-    outgoing connection; at random, because other runs beside this one ask too."""
+    outgoing connection; at random, because other runs beside this one ask too. The workers of a run have each their
+    own: what one has been given, and nobody listens on yet, looks free to the others."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    mine = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     while True:
-        port = random.randrange(10_000, 32_768)
+        port = random.randrange(10_000 // workers, 32_768 // workers) * workers + mine
         with socket.socket(socket.AF_INET) as probe:
             try:
                 probe.bind(("127.0.0.1", port))
