@@ -19,7 +19,8 @@ namespace {
 
 /// Whoever took longer than this is looked at closely.
 constexpr auto slow = std::chrono::milliseconds(20);
-/// What TCP knows of a path changes slowly: how often it is asked, and how often while an exchange is slow.
+/// What TCP knows of a path changes slowly: how often it is asked, and how often while an exchange is slow. A
+/// wait for a server connection is no reason: in a crowd all have it, and asking costs two system calls.
 constexpr auto path_interval = std::chrono::seconds(1);
 constexpr auto path_interval_slow = std::chrono::milliseconds(20);
 
@@ -155,7 +156,7 @@ void exchange_observer::server_chunk(std::size_t bytes) {
   metrics_.bytes_received[static_cast<std::size_t>(side::server)].add(bytes);
   if (flight_ == nullptr || !flight_->timer.outstanding()) return;
   const time_point now = loop_.now();
-  look_at_path(now - flight_->timer.began() > slow ? runtime::duration(path_interval_slow) : path_interval);
+  look_at_path(flight_->timer.busy(now) > slow ? runtime::duration(path_interval_slow) : path_interval);
   flight_->timer.answer_bytes(arrival(*server_), now, bytes);
   hook_.schedule();
 }

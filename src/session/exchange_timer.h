@@ -40,6 +40,10 @@ class exchange_timer {
   /// Some request is not answered yet. `began`: T1 of the first one.
   bool outstanding() const { return requests_ != 0; }
   time_point began() const { return front_.first; }
+  /// How long that one has been going on, its waits for a server connection aside.
+  nanoseconds busy(time_point now) const {
+    return now - front_.first - front_.lease_wait - costs_[static_cast<std::size_t>(telemetry::phase::wait)];
+  }
 
   // ---- the client leg ----
 

@@ -124,6 +124,25 @@ TEST_F(ExchangeTimer, a_server_that_takes_nothing_is_the_servers) {
   EXPECT_EQ(all.front().at(phase::gateway), 1ms);
 }
 
+TEST_F(ExchangeTimer, a_wait_for_a_server_connection_is_no_slow_exchange) {
+  timer.request(at(0ms), 1, exchange_kind::extended, false);
+  timer.request_bytes(at(0ms), 100, no_rtt);  // Parse, Flush
+  timer.server_stalls(at(0ms));
+  timer.lease_taken(at(300ms));
+  timer.sent(at(300ms));
+  EXPECT_EQ(timer.busy(at(305ms)), 5ms);
+  answer(305ms);
+  timer.request(at(310ms), 2, exchange_kind::extended, true);
+  timer.request_bytes(at(310ms), 100, no_rtt);  // the wait is settled with the first answer
+  timer.sent(at(310ms));
+  EXPECT_EQ(timer.busy(at(315ms)), 15ms);
+  answer(315ms);
+  timer.ready(2, 'I', no_rtt);
+  const auto all = deliver(315ms);
+  EXPECT_EQ(all.front().at(phase::wait), 300ms);
+  EXPECT_EQ(all.front().at(phase::server), 10ms);
+}
+
 TEST_F(ExchangeTimer, a_client_that_takes_nothing) {
   ask(0ms, 1);
   answer(10ms);
