@@ -259,6 +259,7 @@ inline constexpr std::chrono::milliseconds abandoned_server_grace = 400ms;
 inline constexpr std::chrono::milliseconds farewell_timeout = 2s;
 
 // Buffers, lent by a worker while there are bytes in hand.
+inline constexpr std::size_t buffer_bytes_tiny = 512;
 inline constexpr std::size_t buffer_bytes_small = 16 * 1024;
 inline constexpr std::size_t buffer_bytes_large = 256 * 1024;
 /// Small writes that go out together at the end of a turn.

@@ -9,8 +9,13 @@
 namespace trunkline::runtime {
 namespace {
 
-constexpr std::size_t kept_small_blocks = 128;
-constexpr std::size_t kept_large_blocks = 8;
+constexpr std::array<std::size_t, 3> capacities{limits::buffer_bytes_tiny, limits::buffer_bytes_small,
+                                                limits::buffer_bytes_large};
+constexpr std::array<std::size_t, 3> kept_blocks{1024, 128, 8};
+
+std::size_t index_of(std::size_t capacity) {
+  return capacity == limits::buffer_bytes_small ? 1 : capacity == limits::buffer_bytes_tiny ? 0 : 2;
+}
 
 }  // namespace
 
@@ -19,10 +24,10 @@ void buffer::give_back() {
 }
 
 buffer_pool::~buffer_pool() {
-  for (shelf* each : {&small_, &large_}) {
-    while (each->first != nullptr) {
-      free_block* block = each->first;
-      each->first = block->next;
+  for (shelf& each : shelves_) {
+    while (each.first != nullptr) {
+      free_block* block = each.first;
+      each.first = block->next;
       ::operator delete(block);
     }
   }
@@ -41,27 +46,34 @@ std::vector<buffer> buffer_pool::copies(byte_span bytes) {
   return parts;
 }
 
+buffer buffer_pool::compact(buffer data) {
+  if (data.size() > limits::buffer_bytes_tiny || data.capacity() == limits::buffer_bytes_tiny) return data;
+  buffer made = lend(buffer_size::tiny);
+  std::memcpy(made.room().data(), data.bytes().data(), data.size());
+  made.commit(data.size());
+  return made;
+}
+
 buffer buffer_pool::lend(buffer_size size) {
-  shelf& from = size == buffer_size::small ? small_ : large_;
-  const std::size_t capacity =
-      size == buffer_size::small ? limits::buffer_bytes_small : limits::buffer_bytes_large;
+  const auto index = static_cast<std::size_t>(size);
+  shelf& from = shelves_[index];
   void* memory = nullptr;
   if (from.first != nullptr) {
     memory = from.first;
     from.first = from.first->next;
     --from.count;
   } else {
-    memory = ::operator new(capacity);
+    memory = ::operator new(capacities[index]);
   }
   ++lent_;
-  return {this, static_cast<std::byte*>(memory), static_cast<std::uint32_t>(capacity)};
+  return {this, static_cast<std::byte*>(memory), static_cast<std::uint32_t>(capacities[index])};
 }
 
 void buffer_pool::take_back(std::byte* memory, std::uint32_t capacity) {
-  const bool is_small = capacity == limits::buffer_bytes_small;
-  shelf& to = is_small ? small_ : large_;
+  const std::size_t index = index_of(capacity);
+  shelf& to = shelves_[index];
   --lent_;
-  if (to.count >= (is_small ? kept_small_blocks : kept_large_blocks)) {
+  if (to.count >= kept_blocks[index]) {
     ::operator delete(memory);
     return;
   }

@@ -3,6 +3,7 @@
 // Owner: one loop thread; neither class is thread-safe. A pool outlives its buffers.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -64,9 +65,9 @@ class buffer {
   std::uint32_t end_ = 0;
 };
 
-enum class buffer_size : std::uint8_t { small, large };
+enum class buffer_size : std::uint8_t { tiny, small, large };
 
-/// Two sizes (limits::buffer_bytes_small, limits::buffer_bytes_large). Free blocks are kept up to a bound and
+/// Three sizes (limits::buffer_bytes_tiny, _small, _large). Free blocks are kept up to a bound and
 /// used again last in, first out, so that they stay in the processor's cache; the rest goes back to the
 /// system.
 class buffer_pool {
@@ -79,6 +80,8 @@ class buffer_pool {
   buffer lend(buffer_size size);
   /// As many as it takes to hold a copy.
   std::vector<buffer> copies(byte_span bytes);
+  /// For whoever has to wait with it: the same bytes, where they are few in a block of the smallest size.
+  buffer compact(buffer data);
   std::size_t lent() const { return lent_; }
 
  private:
@@ -92,8 +95,7 @@ class buffer_pool {
   };
   void take_back(std::byte* memory, std::uint32_t capacity);
 
-  shelf small_;
-  shelf large_;
+  std::array<shelf, 3> shelves_;  // by size
   std::size_t lent_ = 0;
 };
 

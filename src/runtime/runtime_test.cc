@@ -40,6 +40,32 @@ TEST(BufferPool, MovingABufferLendsItOnce) {
   EXPECT_EQ(pool.lent(), 0u);
 }
 
+TEST(BufferPool, FewBytesThatWaitTakeLittleMemory) {
+  buffer_pool pool;
+  buffer came = pool.lend(buffer_size::small);
+  const std::byte* read_into = came.room().data();
+  for (std::size_t i = 0; i < 100; ++i)
+    came.room()[i] = static_cast<std::byte>(i);
+  came.commit(100);
+  came.consume(40);
+  const buffer waits = pool.compact(std::move(came));
+  EXPECT_EQ(waits.capacity(), limits::buffer_bytes_tiny);
+  ASSERT_EQ(waits.size(), 60u);
+  EXPECT_EQ(waits.bytes()[0], std::byte{40});
+  EXPECT_EQ(waits.bytes()[59], std::byte{99});
+  EXPECT_EQ(pool.lent(), 1u);
+  EXPECT_EQ(pool.lend(buffer_size::small).room().data(), read_into) << "it serves the next one";
+}
+
+TEST(BufferPool, ManyBytesStayWhereTheyAre) {
+  buffer_pool pool;
+  buffer came = pool.lend(buffer_size::small);
+  const std::byte* read_into = came.room().data();
+  came.commit(limits::buffer_bytes_tiny + 1);
+  const buffer waits = pool.compact(std::move(came));
+  EXPECT_EQ(waits.bytes().data(), read_into);
+}
+
 // ---- timers ----
 
 struct firing {

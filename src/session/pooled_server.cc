@@ -84,7 +84,7 @@ sending pooled_server::send(buffer data) {
   if (pending_.empty() && doing_ == doing::flow) process(data);
   if (closed_) return sending::broken;
   if (data.empty()) return stalled_ || (link_ != nullptr && held_) ? sending::held : sending::done;
-  pending_.push_back(std::move(data));
+  pending_.push_back(loop().buffers().compact(std::move(data)));
   return sending::held;
 }
 
