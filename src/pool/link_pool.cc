@@ -147,16 +147,21 @@ namespace {
 /// A connection on its way to another worker, which may have ended meanwhile.
 struct passage {
   passage(std::shared_ptr<link_pool> of, std::unique_ptr<link> which,
-          std::unique_ptr<runtime::parked_stream> stream)
-      : pool(std::move(of)), moved(std::move(which)), parked(std::move(stream)) {}
+          std::unique_ptr<runtime::parked_stream> stream, link_shelf& where)
+      : pool(std::move(of)), moved(std::move(which)), parked(std::move(stream)), to(where) {
+    to.note_sent(1);
+  }
   passage(passage&&) = default;
   passage& operator=(passage&&) = delete;
   ~passage() {
+    if (pool == nullptr) return;
+    to.note_sent(-1);
     if (moved != nullptr) pool->leave(1);
   }
   std::shared_ptr<link_pool> pool;
   std::unique_ptr<link> moved;
   std::unique_ptr<runtime::parked_stream> parked;
+  link_shelf& to;
 };
 
 }  // namespace
@@ -165,10 +170,10 @@ bool link_pool::send(std::unique_ptr<link>& which, link_shelf& from, link_shelf&
   auto parked = which->stream->park();
   if (parked == nullptr) return false;
   from.where().dispose(std::move(which->stream));
-  to.where().post([way = passage{shared_from_this(), std::move(which), std::move(parked)}, &to]() mutable {
+  to.where().post([way = passage{shared_from_this(), std::move(which), std::move(parked), to}]() mutable {
     auto moved = std::move(way.moved);
-    moved->stream = way.parked->unpark(to.where());
-    to.arrived(std::move(moved));
+    moved->stream = way.parked->unpark(way.to.where());
+    way.to.arrived(std::move(moved));
   });
   return true;
 }

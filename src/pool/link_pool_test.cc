@@ -104,6 +104,34 @@ TEST_F(LinkPool, OnesOwnClientsComeFirstUnlessAnotherHasWaitedNoticeablyLonger) 
   EXPECT_TRUE(here.waits());
 }
 
+TEST_F(LinkPool, AWorkerThatDoesNotRunIsSentOneConnectionAndNotAll) {
+  upstream.pool.size = 3;
+  const auto pool = pool_of("u");
+  waiting_client a(*pool, 0), b(*pool, 0), c(*pool, 0), d(*pool, 0), e(*pool, 0), there(*pool, 1),
+      too(*pool, 1);
+  for (auto* each : {&a, &b, &c})
+    each->ask();
+  loop.settle();
+  there.ask();
+  too.ask();
+  loop.advance(100ms);
+  d.ask();
+  e.ask();
+  for (auto* each : {&a, &b, &c})
+    each->give_back();  // the other worker has not looked meanwhile
+  EXPECT_NE(d.pid(), 0U);
+  EXPECT_NE(e.pid(), 0U);
+  loop.settle();
+  EXPECT_NE(there.pid(), 0U);
+  EXPECT_TRUE(too.waits());
+  // It has seen the one, and may be sent another.
+  a.ask();
+  loop.advance(100ms);
+  d.give_back();
+  loop.settle();
+  EXPECT_NE(too.pid(), 0U);
+}
+
 TEST_F(LinkPool, WhoCameFirstIsServedFirst) {
   upstream.pool.size = 1;
   const auto pool = pool_of("u");

@@ -95,15 +95,19 @@ void link_shelf::give_back(std::unique_ptr<link> used) {
     open_one();
   }
   link_shelf* const other = pool_.waits_longest(*this);
-  if (other != nullptr) [[unlikely]] {
-    const auto theirs = other->first_since();
-    const auto now = loop_.now();
-    const bool starved = first_ == nullptr ||
-                         (theirs && now - *theirs > (now - first_->since_) * 5 / 4 + limits::pool_unfairness);
-    if (starved && pool_.send(used, *this, *other)) return;
-  }
+  if (other != nullptr && (first_ == nullptr || starves(*other)) && pool_.send(used, *this, *other)) return;
   if (first_ != nullptr) return grant(std::move(used));
   rest(std::move(used));
+}
+
+/// Who waits there has waited noticeably longer than who waits here, and nothing is on its way to them: a
+/// worker that the system does not let run looks just like one that has too few, and would be given all there
+/// are.
+bool link_shelf::starves(const link_shelf& other) const {
+  const auto theirs = other.first_since();
+  if (!theirs || other.sent_here_.load(std::memory_order_relaxed) > 0) return false;
+  const auto now = loop_.now();
+  return now - *theirs > (now - first_->since_) * 5 / 4 + limits::pool_unfairness;
 }
 
 void link_shelf::arrived(std::unique_ptr<link> from_elsewhere) {

@@ -94,6 +94,8 @@ class link_shelf final {
   std::size_t opening() const { return opening_count_.load(std::memory_order_relaxed); }
   std::size_t resetting() const { return resetting_count_.load(std::memory_order_relaxed); }
   std::size_t clients() const { return clients_.load(std::memory_order_relaxed); }
+  /// One more connection, or one less, is on its way here from another worker.
+  void note_sent(int change) { sent_here_.fetch_add(change, std::memory_order_relaxed); }
   /// When the first of those who wait came; nothing: none waits.
   std::optional<runtime::time_point> first_since() const;
   std::uint64_t waits() const { return waits_.load(std::memory_order_relaxed); }
@@ -102,6 +104,7 @@ class link_shelf final {
  private:
   friend class link_pool;
   bool fits(const link& which) const;
+  bool starves(const link_shelf& other) const;
   void arrived(std::unique_ptr<link> from_elsewhere);
   void lend_to(link_shelf& other);
   void grant(std::unique_ptr<link> made);
@@ -146,6 +149,7 @@ class link_shelf final {
   std::atomic<std::size_t> opening_count_{0};
   std::atomic<std::size_t> resetting_count_{0};
   std::atomic<std::size_t> clients_{0};
+  std::atomic<int> sent_here_{0};
   std::atomic<std::int64_t> first_since_ns_{0};  ///< 0: none waits
   std::atomic<std::uint64_t> waits_{0};
   std::atomic<std::uint64_t> waited_us_{0};
