@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "base/prefetch.h"
 #include "pool/link_pool.h"
 #include "protocol/query_messages.h"
 #include "runtime/random.h"
@@ -121,7 +122,16 @@ void link_shelf::grant(std::unique_ptr<link> made) {
   part(next);
   ++made->sessions;
   note_shortage();
+  look_ahead();
   next.granted(std::move(made));
+}
+
+/// Whoever is told that its turn nears was itself brought near by the turn before.
+void link_shelf::look_ahead() {
+  claim* at = first_;
+  for (unsigned others = 0; at != nullptr && others < 4; ++others, at = at->next_)
+    at->nears(others);
+  if (at != nullptr) prefetch(at, sizeof(claim));
 }
 
 void link_shelf::rest(std::unique_ptr<link> made) {

@@ -35,6 +35,10 @@ class claim {
   virtual void granted(std::unique_ptr<link> made) = 0;
   /// There will be none.
   virtual void refused(const connect_failure& why) = 0;
+  /// Its turn comes after so many others, 3, 2, 1 and 0: a moment to bring near what it will touch. In a
+  /// crowd nothing of who has waited is in the caches any more, and a turn would begin with dozens of misses,
+  /// one after the other.
+  virtual void nears(unsigned /*others*/) {}
 
  private:
   friend class link_shelf;
@@ -120,6 +124,7 @@ class link_shelf final {
   void join(claim& who);
   void part(claim& who);
   void note_first();
+  void look_ahead();
   void serve();
   void look_after();
   void note_shortage();

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "base/prefetch.h"
 #include "base/seconds.h"
 #include "net/socket.h"
 
@@ -245,6 +246,10 @@ void exchange_observer::server_drained() {
 
 void exchange_observer::lease_waited() {
   if (flight_ != nullptr) flight_->timer.lease_taken(loop_.now());
+}
+
+void exchange_observer::lease_nears() const {
+  if (flight_ != nullptr) prefetch(&flight_->timer, sizeof(exchange_timer));
 }
 
 void exchange_observer::look_at_path(runtime::duration interval) {

@@ -46,6 +46,7 @@ class exchange_observer {
   void client_drained();
   void server_held() { stall(false); }
   void lease_waited();
+  void lease_nears() const;
   void server_drained();
   /// The session ended. `code`: of the server's FATAL.
   void ended(std::optional<sqlstate> code, char status);

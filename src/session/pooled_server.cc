@@ -1,8 +1,10 @@
 #include "session/pooled_server.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/limits.h"
+#include "base/prefetch.h"
 #include "protocol/message_writer.h"
 #include "protocol/query_messages.h"
 #include "protocol/session_start.h"
@@ -200,6 +202,19 @@ void pooled_server::refused(const pool::connect_failure& why) {
        : why.what == kind::tls   ? cause::tls_server
                                  : cause::server_unreachable,
        why.why);
+}
+
+/// One step each of the way from here to what its client has sent, and to what is known of it.
+void pooled_server::nears(unsigned others) {
+  if (others == 3) return prefetch(this, sizeof *this);
+  if (others == 2) {
+    prefetch(owner_, pooled_owner::bytes);
+    return prefetch(pending_.data(), sizeof(buffer));
+  }
+  owner_->lease_nears(others);
+  if (others == 0 || pending_.empty()) return;
+  const byte_span sent = pending_.front().bytes();
+  prefetch(sent.data(), std::min(sent.size(), limits::buffer_bytes_tiny));
 }
 
 void pooled_server::fail(cause what, error why) {

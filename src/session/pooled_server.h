@@ -35,6 +35,8 @@ class pooled_owner : public cancel_taker {
  public:
   /// The wait for a server connection is over.
   virtual void lease_waited() = 0;
+  /// It is, after one other client's or none's.
+  virtual void lease_nears(unsigned others) = 0;
   /// There is none, or it cannot be made the session's: the session ends.
   virtual void pool_failed(telemetry::cause what, error why) = 0;
   /// Why it keeps its connection between two transactions has changed; null: it does not.
@@ -43,6 +45,7 @@ class pooled_owner : public cancel_taker {
   virtual void abandoned(std::shared_ptr<cancel_target> target) = 0;
   /// Of its worker.
   virtual sql::effects_cache& effects() = 0;
+  static constexpr std::size_t bytes = 432;  ///< that an owner is, at most
 
  protected:
   ~pooled_owner() = default;
@@ -250,6 +253,7 @@ class pooled_server final : public runtime::byte_stream,
   // The connection.
   void granted(std::unique_ptr<pool::link> made) override;
   void refused(const pool::connect_failure& why) override;
+  void nears(unsigned others) override;
   void release();
   void dispose_of_link();
   bool link_at_rest() const;

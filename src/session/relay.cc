@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "base/prefetch.h"
 #include "net/socket.h"
 #include "protocol/error_response.h"
 #include "protocol/query_messages.h"
@@ -336,6 +337,11 @@ relay_view relay::view() const {
   seen.client_boundary = client_boundary_;
   seen.fatal = tracker_.fatal_sqlstate();
   return seen;
+}
+
+void relay::lease_nears() const {
+  prefetch(client_.stream.get(), 1);
+  if (observer_) observer_->lease_nears();
 }
 
 void relay::on_event(relay_event event) {

@@ -52,6 +52,8 @@ class relay final : public runtime::slab_object<relay>, private audit_gate::wait
   void lease_waited() {
     if (observer_) observer_->lease_waited();
   }
+  /// It soon will be.
+  void lease_nears() const;
   /// The server's `held` has changed: while it is set the client is not read between two transactions.
   void look_at_hold();
   /// For the session once the relay has ended, or to end it.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/prefetch.h"
 #include "base/seconds.h"
 #include "net/socket.h"
 #include "protocol/error_response.h"
@@ -307,6 +308,11 @@ void session::cancel_over() {
 
 void session::lease_waited() {
   if (relay_ != nullptr) relay_->lease_waited();
+}
+
+void session::lease_nears(unsigned others) {
+  if (relay_ == nullptr) return;
+  others == 1 ? prefetch(relay_.get(), sizeof(relay)) : relay_->lease_nears();
 }
 
 void session::pin_changed(const char* before, const char* now) {

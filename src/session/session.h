@@ -134,6 +134,7 @@ class session final : public runtime::slab_object<session>,
   void take_cancel(cancel_taker::answer done) override;
   void cancel_over() override;
   void lease_waited() override;
+  void lease_nears(unsigned others) override;
   void pool_failed(telemetry::cause what, error why) override;
   void pin_changed(const char* before, const char* now) override;
   void abandoned(std::shared_ptr<cancel_target> target) override;
@@ -163,7 +164,7 @@ class session final : public runtime::slab_object<session>,
 
 // What an idle session is, beside two streams and its cancel target: 2 KiB of process memory, all in all. One
 // that sleeps is itself, what it remembers, one stream and its place in the cancel registry: 0.7 KiB.
-static_assert(sizeof(session) <= 432);
+static_assert(sizeof(session) <= pooled_owner::bytes);
 static_assert(sizeof(relay) <= 640);
 
 /// Writes `session.end`.
