@@ -104,32 +104,33 @@ TEST_F(LinkPool, OnesOwnClientsComeFirstUnlessAnotherHasWaitedNoticeablyLonger) 
   EXPECT_TRUE(here.waits());
 }
 
-TEST_F(LinkPool, AWorkerThatDoesNotRunIsSentOneConnectionAndNotAll) {
-  upstream.pool.size = 3;
+TEST_F(LinkPool, AWorkerThatDoesNotRunIsSentTwoConnectionsAndNotAll) {
+  upstream.pool.size = 4;
   const auto pool = pool_of("u");
-  waiting_client a(*pool, 0), b(*pool, 0), c(*pool, 0), d(*pool, 0), e(*pool, 0), there(*pool, 1),
-      too(*pool, 1);
-  for (auto* each : {&a, &b, &c})
+  waiting_client a(*pool, 0), b(*pool, 0), c(*pool, 0), d(*pool, 0);
+  waiting_client e(*pool, 0), f(*pool, 0), x(*pool, 1), y(*pool, 1), z(*pool, 1);
+  for (auto* each : {&a, &b, &c, &d})
     each->ask();
   loop.settle();
-  there.ask();
-  too.ask();
+  for (auto* each : {&x, &y, &z})
+    each->ask();
   loop.advance(100ms);
-  d.ask();
   e.ask();
-  for (auto* each : {&a, &b, &c})
+  f.ask();
+  for (auto* each : {&a, &b, &c, &d})
     each->give_back();  // the other worker has not looked meanwhile
-  EXPECT_NE(d.pid(), 0U);
   EXPECT_NE(e.pid(), 0U);
+  EXPECT_NE(f.pid(), 0U);
   loop.settle();
-  EXPECT_NE(there.pid(), 0U);
-  EXPECT_TRUE(too.waits());
-  // It has seen the one, and may be sent another.
+  EXPECT_NE(x.pid(), 0U);
+  EXPECT_NE(y.pid(), 0U);
+  EXPECT_TRUE(z.waits());
+  // It has seen them, and may be sent another.
   a.ask();
   loop.advance(100ms);
-  d.give_back();
+  e.give_back();
   loop.settle();
-  EXPECT_NE(too.pid(), 0U);
+  EXPECT_NE(z.pid(), 0U);
 }
 
 TEST_F(LinkPool, WhoCameFirstIsServedFirst) {

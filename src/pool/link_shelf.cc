@@ -13,6 +13,10 @@ namespace trunkline::pool {
 
 namespace {
 
+/// Connections that are on their way to a worker because of how long its clients wait. With one, they catch
+/// up late; with all, the others wait while nobody uses them (docs/decisions/0035).
+constexpr int sent_at_once = 2;
+
 /// The connections that are made together do not end together.
 runtime::duration lifetime_of(runtime::duration most) {
   return most - most / 10 * std::to_integer<int>(runtime::random_bytes<1>()[0]) / 255;
@@ -101,12 +105,12 @@ void link_shelf::give_back(std::unique_ptr<link> used) {
   rest(std::move(used));
 }
 
-/// Who waits there has waited noticeably longer than who waits here, and nothing is on its way to them: a
+/// Who waits there has waited noticeably longer than who waits here, and few are on their way to them: a
 /// worker that the system does not let run looks just like one that has too few, and would be given all there
 /// are.
 bool link_shelf::starves(const link_shelf& other) const {
   const auto theirs = other.first_since();
-  if (!theirs || other.sent_here_.load(std::memory_order_relaxed) > 0) return false;
+  if (!theirs || other.sent_here_.load(std::memory_order_relaxed) >= sent_at_once) return false;
   const auto now = loop_.now();
   return now - *theirs > (now - first_->since_) * 5 / 4 + limits::pool_unfairness;
 }
