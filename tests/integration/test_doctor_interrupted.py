@@ -17,7 +17,8 @@ from harness.system import run
 HOST = "db.prod.svc.test"
 RESOLVER = "127.53.53.53"
 
-pytestmark = [pytest.mark.any_build, pytest.mark.skipif(
+# One resolver at a time has that address.
+pytestmark = [pytest.mark.any_build, pytest.mark.xdist_group("silent-resolver"), pytest.mark.skipif(
     os.geteuid() != 0 or not shutil.which("unshare") or run(["unshare", "-m", "true"], check=False).returncode != 0,
     reason="needs root and a mount namespace")]
 
